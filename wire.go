@@ -1,0 +1,32 @@
+package ledger
+
+import (
+	"io"
+)
+
+// A wireFormat is one protocol: all that differs between Ledger's own JSON and
+// OTLP stands behind it. A format is immutable and safe for concurrent use.
+type wireFormat interface {
+	// protocol names the format in Metrics: ledger or otlp.
+	protocol() Protocol
+	// path is appended to Options.BaseURL.
+	path() string
+	contentType() string
+	// frame returns what stands before, between and after n entries that are
+	// size bytes together, so that a body can be written without a copy.
+	frame(n, size int) (before, between, after []byte)
+	// readAnswer reads what a server said of n entries with the given status.
+	// body is already bounded; whatever it holds, readAnswer returns.
+	readAnswer(status int, body io.Reader, n int) answer
+
+	entryEncoder
+}
+
+// An answer is the server's word on the entries of one request.
+type answer struct {
+	readable  bool   // the body was this protocol's
+	rejected  int    // how many of the entries the server refused, when it took the others
+	positions []int  // which entries it refused, ascending, without repeats; nil when it did not say
+	quota     bool   // refused for the daily quota: may be sent again when that is reset
+	message   string // in the server's words, bounded, for the diagnostics
+}
