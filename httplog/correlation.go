@@ -1,0 +1,138 @@
+package httplog
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/textproto"
+	"strings"
+)
+
+// ContextAttrs returns the attrs that tell which request a record belongs to:
+// request_id and, when the client sent a valid W3C traceparent header, trace_id
+// (32 hexadecimal digits) and span_id (16, the span of the caller). ctx is the
+// context of a request inside [Middleware], or derived from it; for others the
+// result is nil, as it is for the context that the request's own record is
+// logged with, because that record has the attrs already.
+//
+// The slice is shared by all callers and must not be changed; appending to it
+// is fine.
+func ContextAttrs(ctx context.Context) []slog.Attr {
+	x := exchangeOf(ctx)
+	if x == nil {
+		return nil
+	}
+	return x.correlation()
+}
+
+// correlation returns the correlation attrs of the request.
+func (x *exchange) correlation() []slog.Attr {
+	return x.ids[:x.idCount:x.idCount]
+}
+
+// maxRequestID is the longest request id taken from a client, in characters.
+const maxRequestID = 128
+
+// correlate finds the ids of the request and sends its id back. Inside of
+// another Middleware it takes over the ids found there.
+func (x *exchange) correlate(header string, w http.ResponseWriter, r *http.Request) {
+	if x.outer != nil {
+		x.ids, x.idCount = x.outer.ids, x.outer.idCount
+		return
+	}
+	var id string
+	if values := r.Header[header]; len(values) > 0 && validRequestID(values[0]) {
+		id = values[0]
+	} else {
+		id = newRequestID()
+	}
+	x.header[0] = id
+	w.Header()[header] = x.header[:]
+	x.ids[0] = slog.String("request_id", id)
+	x.idCount = 1
+	if values := r.Header["Traceparent"]; len(values) == 1 {
+		if trace, span, ok := parseTraceparent(values[0]); ok {
+			x.ids[1] = slog.String("trace_id", trace)
+			x.ids[2] = slog.String("span_id", span)
+			x.idCount = 3
+		}
+	}
+}
+
+// newIDHeader returns the canonical form of the header's name, which is
+// X-Request-ID when empty.
+func newIDHeader(name string) string {
+	if name == "" {
+		name = "X-Request-ID"
+	}
+	if !isToken(name) {
+		panic(fmt.Sprintf("httplog: Options.RequestIDHeader: %q is not the name of a header", name))
+	}
+	return textproto.CanonicalMIMEHeaderKey(name)
+}
+
+// validRequestID reports whether id is safe to log and to send back: 1 to
+// maxRequestID characters of [A-Za-z0-9_.:-].
+func validRequestID(id string) bool {
+	if id == "" || len(id) > maxRequestID {
+		return false
+	}
+	for i := range len(id) {
+		if c := id[i]; !isAlphanumeric(c) && c != '_' && c != '.' && c != ':' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// newRequestID returns 128 random bits as 32 hexadecimal digits. An id must be
+// unique, not secret; the generator is nevertheless one that cannot be guessed.
+func newRequestID() string {
+	var raw [16]byte
+	high, low := rand.Uint64(), rand.Uint64()
+	for i := range 8 {
+		raw[i] = byte(high >> (8 * i))
+		raw[8+i] = byte(low >> (8 * i))
+	}
+	var text [32]byte
+	hex.Encode(text[:], raw[:])
+	return string(text[:])
+}
+
+// parseTraceparent returns the ids in a traceparent header of W3C Trace Context,
+// version 00 or a later one that begins alike:
+//
+//	00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
+func parseTraceparent(value string) (trace, span string, ok bool) {
+	const length = 2 + 1 + 32 + 1 + 16 + 1 + 2
+	if len(value) < length || value[2] != '-' || value[35] != '-' || value[52] != '-' {
+		return "", "", false
+	}
+	version, rest := value[:2], value[length:]
+	if version == "ff" || version == "00" && rest != "" || rest != "" && rest[0] != '-' {
+		return "", "", false
+	}
+	trace, span = value[3:35], value[36:52]
+	if !isLowerHex(version) || !isLowerHex(value[53:length]) || !isID(trace) || !isID(span) {
+		return "", "", false
+	}
+	return trace, span, true
+}
+
+// isID reports whether s is the id of a trace or a span: lower-case hexadecimal
+// digits that are not all zero.
+func isID(s string) bool {
+	return isLowerHex(s) && strings.Trim(s, "0") != ""
+}
+
+func isLowerHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !isDigit(c) && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}

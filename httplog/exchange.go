@@ -1,0 +1,139 @@
+package httplog
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+// SetRoute names the template of the route that was matched for the request
+// whose context ctx is, or is derived from. It is for routers that keep the
+// route where [Options.Route] cannot find it, and may be called by a handler
+// or a middleware inside of [Middleware], from any goroutine. A method before
+// the template is taken off, so the Pattern of a request may be given.
+//
+// The last call before the record is written counts; later ones, an empty
+// template, and contexts without a request have no effect. The route that
+// [http.ServeMux] matched comes first, unless its pattern is a mere prefix,
+// such as "/" or "/api/".
+func SetRoute(ctx context.Context, template string) {
+	template = stripPattern(template)
+	if template == "" {
+		return
+	}
+	for x := exchangeOf(ctx); x != nil; x = x.outer {
+		x.mu.Lock()
+		if !x.closed {
+			x.told = toldRoute{template: template, params: x.told.params, explicit: true}
+		}
+		x.mu.Unlock()
+	}
+}
+
+// AddAttrs adds attrs to the record of the request whose context ctx is, or is
+// derived from. It is safe for concurrent use. Attrs added after the record was
+// written, which is when the handler has returned, are dropped, as are those
+// for contexts without a request.
+func AddAttrs(ctx context.Context, attrs ...slog.Attr) {
+	for x := exchangeOf(ctx); x != nil; x = x.outer {
+		x.mu.Lock()
+		if !x.closed {
+			x.added = append(x.added, attrs...)
+		}
+		x.mu.Unlock()
+	}
+}
+
+// An exchange is one request with its response, and the context the handler
+// gets. Handlers may keep the context for longer than the request lasts, so
+// exchanges are not reused; what is written at the end of the request and may
+// still be touched then is guarded by mu.
+type exchange struct {
+	context.Context           // of the request as it was received
+	outer           *exchange // of a Middleware with another logger around this one, or nil
+	logger          *slog.Logger
+	start           time.Time
+	path            string // as received, decoded
+	response        response
+	returned        bool // the handler returned, neither panicked nor exited
+
+	// correlation, written before the handler is called
+	ids     [3]slog.Attr
+	idCount int
+	header  [1]string // the value of the response header
+
+	mu     sync.Mutex
+	closed bool // the record has been written or left out
+	told   toldRoute
+	added  []slog.Attr
+}
+
+// A toldRoute is what the handler or an inner Middleware said of the route.
+type toldRoute struct {
+	template string
+	params   []slog.Attr
+	explicit bool // by SetRoute
+}
+
+// exchangeKey is the key of the exchange in a context.
+type exchangeKey struct{}
+
+// exchangeOf returns the exchange ctx belongs to, or nil.
+func exchangeOf(ctx context.Context) *exchange {
+	if ctx == nil {
+		return nil
+	}
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+// Value implements [context.Context].
+func (x *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return x
+	}
+	return x.Context.Value(key)
+}
+
+// tell notes the route an inner Middleware has seen. What SetRoute said goes
+// first.
+func (x *exchange) tell(template string, params []slog.Attr) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return
+	}
+	x.told.params = params
+	if !x.told.explicit {
+		x.told.template = template
+	}
+}
+
+// close returns what the handlers have added and makes further additions
+// ineffective.
+func (x *exchange) close() (toldRoute, []slog.Attr) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.closed = true
+	return x.told, slices.Clip(x.added)
+}
+
+// A recordContext is the context a request's own record is logged with. It has
+// the values of the request's context but is never cancelled, so that the
+// record of a cancelled request is not lost. It belongs to no exchange: the
+// record has the correlation attrs already, and a handler that adds those of
+// [ContextAttrs] must not repeat them.
+type recordContext struct{ x *exchange }
+
+func (c recordContext) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
+func (c recordContext) Done() <-chan struct{}                   { return nil }
+func (c recordContext) Err() error                              { return nil }
+
+func (c recordContext) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return nil
+	}
+	return c.x.Context.Value(key)
+}
