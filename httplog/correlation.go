@@ -2,7 +2,6 @@ package httplog
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -91,14 +90,13 @@ func validRequestID(id string) bool {
 // newRequestID returns 128 random bits as 32 hexadecimal digits. An id must be
 // unique, not secret; the generator is nevertheless one that cannot be guessed.
 func newRequestID() string {
-	var raw [16]byte
-	high, low := rand.Uint64(), rand.Uint64()
-	for i := range 8 {
-		raw[i] = byte(high >> (8 * i))
-		raw[8+i] = byte(low >> (8 * i))
-	}
+	const digits = "0123456789abcdef"
 	var text [32]byte
-	hex.Encode(text[:], raw[:])
+	high, low := rand.Uint64(), rand.Uint64()
+	for i := range 16 {
+		text[i] = digits[high>>(4*i)&15]
+		text[16+i] = digits[low>>(4*i)&15]
+	}
 	return string(text[:])
 }
 

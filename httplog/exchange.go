@@ -3,6 +3,7 @@ package httplog
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -19,7 +20,7 @@ import (
 // [http.ServeMux] matched comes first, unless its pattern is a mere prefix,
 // such as "/" or "/api/".
 func SetRoute(ctx context.Context, template string) {
-	template = stripPattern(template)
+	template = stripMethod(template)
 	if template == "" {
 		return
 	}
@@ -55,7 +56,8 @@ type exchange struct {
 	outer           *exchange // of a Middleware with another logger around this one, or nil
 	logger          *slog.Logger
 	start           time.Time
-	path            string // as received, decoded
+	received        *http.Request
+	path, query     string // as received, the path decoded; handlers may change the URL
 	response        response
 	returned        bool // the handler returned, neither panicked nor exited
 
@@ -87,6 +89,13 @@ func exchangeOf(ctx context.Context) *exchange {
 	}
 	x, _ := ctx.Value(exchangeKey{}).(*exchange)
 	return x
+}
+
+// isFor reports whether r is the request of the exchange or a copy of it, and
+// not one that a handler has made with the context of another: the copies that
+// middleware makes keep the request line and the client's address.
+func (x *exchange) isFor(r *http.Request) bool {
+	return r.RequestURI == x.received.RequestURI && r.RemoteAddr == x.received.RemoteAddr
 }
 
 // Value implements [context.Context].

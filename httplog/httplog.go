@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -190,21 +191,26 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	outer := exchangeOf(ctx)
+	if outer != nil && !outer.isFor(r) {
+		outer = nil
+	}
 	if outer != nil && outer.logger == logger {
 		defer m.tellRoute(outer, r)
 		m.next.ServeHTTP(w, r)
 		return
 	}
-	x := &exchange{Context: ctx, outer: outer, logger: logger, start: time.Now()}
-	x.path = requestPath(r)
+	x := &exchange{Context: ctx, outer: outer, logger: logger, start: time.Now(), received: r}
+	x.path, x.query = requestTarget(r)
 	x.correlate(m.idHeader, w, r)
+	passed := r.WithContext(x)
 	if m.skipped(x, r) {
-		m.next.ServeHTTP(w, r.WithContext(x))
+		x.closed = true
+		defer showPattern(r, passed)
+		m.next.ServeHTTP(w, passed)
 		return
 	}
 	x.response = response{writer: w, client: ctx, head: r.Method == http.MethodHead, bodyLimit: m.bodyLimit}
-	passed := r.WithContext(x)
-	defer m.finish(x, r, passed)
+	defer m.finish(x, passed)
 	m.next.ServeHTTP(x.response.wrap(), passed)
 	x.returned = true
 }
@@ -230,12 +236,9 @@ func (m *middleware) skipped(x *exchange, r *http.Request) bool {
 // finish logs the request and lets a panic go on. It must be deferred itself,
 // so that recover works. The stack of the handler is below it, whole, also for
 // those that recover the panic further out.
-func (m *middleware) finish(x *exchange, received, passed *http.Request) {
+func (m *middleware) finish(x *exchange, passed *http.Request) {
 	end := time.Now()
-	// A handler outside of this one may want to know the route as well.
-	if received.Pattern == "" {
-		received.Pattern = passed.Pattern
-	}
+	showPattern(x.received, passed)
 	if x.returned {
 		m.log(x, passed, end, nil)
 		return
@@ -255,6 +258,14 @@ func (m *middleware) finish(x *exchange, received, passed *http.Request) {
 	}
 	if panicked {
 		panic(value)
+	}
+}
+
+// showPattern sets the pattern that a mux has set on the copy of the request on
+// the original too, where a handler outside of this one may look for it.
+func showPattern(received, passed *http.Request) {
+	if received.Pattern != passed.Pattern {
+		received.Pattern = passed.Pattern
 	}
 }
 
@@ -296,14 +307,14 @@ func (m *middleware) log(x *exchange, r *http.Request, end time.Time, failure *p
 	if len(params) > 0 {
 		pattern = ""
 	}
-	attrs := make([]slog.Attr, 0, maxEndpointAttrs+countWildcards(pattern))
+	attrs := make([]slog.Attr, 0, maxEndpointAttrs+strings.Count(pattern, "{"))
 	attrs = append(attrs,
 		slog.String("method", method),
 		slog.String("path", path),
 		slog.Int("status_code", status),
 		slog.Float64("duration_ms", milliseconds(elapsed)))
-	if !m.omitQuery && r.URL != nil && r.URL.RawQuery != "" {
-		attrs = append(attrs, slog.String("query_params", maskQuery(r.URL.RawQuery, m.safe)))
+	if !m.omitQuery && x.query != "" {
+		attrs = append(attrs, slog.String("query_params", maskQuery(x.query, m.safe)))
 	}
 	if pattern != "" {
 		params = m.appendPathParams(attrs[maxEndpointAttrs:maxEndpointAttrs], r)

@@ -140,12 +140,16 @@ func isJWT(s string) bool {
 	return len(s) >= longSegment && strings.HasPrefix(s, "eyJ") && strings.Count(s, ".") >= 2
 }
 
-// requestPath returns the decoded path of the request, "/" when it is empty.
-func requestPath(r *http.Request) string {
-	if r.URL == nil || r.URL.Path == "" {
-		return "/"
+// requestTarget returns the decoded path of the request, "/" when it is empty,
+// and its query.
+func requestTarget(r *http.Request) (path, query string) {
+	if r.URL == nil {
+		return "/", ""
 	}
-	return r.URL.Path
+	if r.URL.Path == "" {
+		return "/", r.URL.RawQuery
+	}
+	return r.URL.Path, r.URL.RawQuery
 }
 
 // printable returns s fit for every log: invalid UTF-8, control characters and

@@ -101,6 +101,10 @@ var (
 // secretName reports whether the value of a parameter with that name is
 // probably a secret.
 func secretName(name string) bool {
+	const shortest = 3 // pwd, key
+	if len(name) < shortest {
+		return false
+	}
 	for _, part := range secretParts {
 		if containsFold(name, part) {
 			return true

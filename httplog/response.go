@@ -106,8 +106,10 @@ func (rw *response) abort() {
 	}
 }
 
-// fail ends a response whose handler did not get to its end.
+// fail ends a response whose handler did not get to its end. That is the news
+// then, not that the client has left.
 func (rw *response) fail() {
+	rw.left = false
 	if rw.status == 0 && !rw.hijacked {
 		rw.status = http.StatusInternalServerError
 	}

@@ -10,7 +10,7 @@ import (
 // told is what SetRoute said, or an inner Middleware.
 func (m *middleware) template(r *http.Request, told string) string {
 	if m.route != nil {
-		if t := stripPattern(guard("", func() string { return m.route(r) })); t != "" {
+		if t := stripMethod(guard("", func() string { return m.route(r) })); t != "" {
 			return printable(t, maxPath)
 		}
 	}
@@ -28,29 +28,30 @@ func (m *middleware) tellRoute(outer *exchange, r *http.Request) {
 		return
 	}
 	// What http.StripPrefix took off belongs to the template too.
-	if prefix, ok := strings.CutSuffix(outer.path, requestPath(r)); ok && prefix != "" {
+	path, _ := requestTarget(r)
+	if prefix, ok := strings.CutSuffix(outer.path, path); ok && prefix != "" {
 		template = m.normalizer.path(prefix) + template
 	}
 	outer.tell(template, m.appendPathParams(nil, r))
 }
 
-// stripPattern returns the path of a pattern of [http.ServeMux]: without the
-// method and the host, and without the "{$}" that only ends it. Templates of
-// other routers stay as they are.
+// stripPattern returns the path of a pattern of [http.ServeMux], which may begin
+// with a method and a host.
 func stripPattern(pattern string) string {
-	if method, rest, ok := strings.Cut(pattern, " "); ok && isToken(method) {
-		pattern = strings.TrimLeft(rest, " \t")
+	path := stripMethod(pattern)
+	if i := strings.IndexByte(path, '/'); i > 0 {
+		path = path[i:]
 	}
-	if i := strings.IndexByte(pattern, '/'); i > 0 && isHost(pattern[:i]) {
-		pattern = pattern[i:]
-	}
-	return strings.TrimSuffix(pattern, "{$}")
+	return path
 }
 
-// isHost reports whether s looks like the host in a pattern rather than the
-// first segment of a relative template.
-func isHost(s string) bool {
-	return strings.ContainsAny(s, ".:") && !strings.ContainsAny(s, "{}*") && s[0] != ':' || s == "localhost"
+// stripMethod returns the template without the method it may begin with, and
+// without the "{$}" with which the mux marks the end of a path.
+func stripMethod(template string) string {
+	if method, rest, ok := strings.Cut(template, " "); ok && isToken(method) {
+		template = strings.TrimLeft(rest, " \t")
+	}
+	return strings.TrimSuffix(template, "{$}")
 }
 
 // isPrefix reports whether the template matches all that is below it, so that
@@ -66,8 +67,8 @@ func matchesAll(template string) bool {
 		strings.HasSuffix(template, "...}") && strings.Count(template, "/") == 1
 }
 
-// wildcard returns the name of the first wildcard in a pattern of
-// [http.ServeMux] and what follows it. The name is "" at the end.
+// wildcard returns the name of the first wildcard in the pattern of a request
+// and what follows it. The name is "" at the end.
 func wildcard(pattern string) (name, rest string) {
 	for {
 		_, after, ok := strings.Cut(pattern, "{")
@@ -78,6 +79,7 @@ func wildcard(pattern string) (name, rest string) {
 		if !ok {
 			return "", ""
 		}
+		name, _, _ = strings.Cut(name, ":") // chi has "{id:[0-9]+}"
 		if name = strings.TrimSuffix(name, "..."); name != "" && name != "$" {
 			return name, rest
 		}
@@ -85,16 +87,7 @@ func wildcard(pattern string) (name, rest string) {
 	}
 }
 
-// countWildcards returns the number of wildcards in a pattern.
-func countWildcards(pattern string) int {
-	n := 0
-	for name, rest := wildcard(pattern); name != ""; name, rest = wildcard(rest) {
-		n++
-	}
-	return n
-}
-
-// appendPathParams appends the values of the wildcards that the mux matched.
+// appendPathParams appends the values of the wildcards in the request's pattern.
 func (m *middleware) appendPathParams(attrs []slog.Attr, r *http.Request) []slog.Attr {
 	for name, rest := wildcard(r.Pattern); name != ""; name, rest = wildcard(rest) {
 		value := r.PathValue(name)

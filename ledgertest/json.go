@@ -211,6 +211,9 @@ func (e *syntaxError) Error() string { return e.msg + ": char " + strconv.Itoa(e
 const (
 	maxJSONDepth = 3000 // about where Python's parser runs out of stack
 	maxIntDigits = 4300 // Python's own limit, sys.set_int_max_str_digits
+
+	// maxNodes is this package's own bound: a hostile body of a hundred million empty lists costs no more than 300 MB.
+	maxNodes = 2 << 20
 )
 
 // parseJSON reads one JSON text as Python's json.loads does. The error is errUnreadable or a *syntaxError.
@@ -236,8 +239,9 @@ func parseJSON(data []byte) (value, error) {
 }
 
 type parser struct {
-	data []byte
-	pos  int
+	data  []byte
+	pos   int
+	nodes int
 }
 
 func (p *parser) fail(pos int, msg string) error {
@@ -272,7 +276,7 @@ func (p *parser) word(w string) bool {
 }
 
 func (p *parser) value(depth int) (value, error) {
-	if depth > maxJSONDepth {
+	if p.nodes++; depth > maxJSONDepth || p.nodes > maxNodes {
 		return value{}, errUnreadable
 	}
 	start := p.pos
