@@ -63,7 +63,9 @@ func jsonAttrs(pairs ...string) string {
 	return `"attributes":[` + strings.Join(list, ",") + `]`
 }
 
-func logID(id string) string { return jsonAttrs("ledger.log_id", fmt.Sprintf(`{"stringValue":%q}`, id)) }
+func logID(id string) string {
+	return jsonAttrs("ledger.log_id", fmt.Sprintf(`{"stringValue":%q}`, id))
+}
 
 func newOTLPServer(t *testing.T, opts ...ledgertest.Option) *ledgertest.Server {
 	return newServer(t, append([]ledgertest.Option{ledgertest.WithProtocol(ledgertest.OTLP), ledgertest.WithClock(atNoon)}, opts...)...)
