@@ -19,8 +19,8 @@ const (
 	DefaultDailyQuota = 100000
 )
 
-// idleTimeout is when the real server closes an idle connection.
-const idleTimeout = 5 * time.Second
+// DefaultIdleTimeout is when a server closes an idle connection, as the real one does.
+const DefaultIdleTimeout = 5 * time.Second
 
 // A Protocol says which generation of the API a server speaks.
 type Protocol int
@@ -41,6 +41,7 @@ type Server struct {
 	inMemory   bool
 	maxBody    int64 // 0 means no proxy in front
 	keepBodies bool
+	idle       time.Duration
 	clock      func() time.Time
 
 	life     sync.Mutex // held by Start, Stop and Close
@@ -91,6 +92,16 @@ func WithMaxBodyBytes(n int64) Option { return func(s *Server) { s.maxBody = max
 // WithAddr sets the address to listen on. The default is a free port of 127.0.0.1.
 func WithAddr(addr string) Option { return func(s *Server) { s.addr = addr } }
 
+// WithIdleTimeout sets after what time an idle connection is closed. Zero or less means [DefaultIdleTimeout].
+// It is measured by the real clock.
+func WithIdleTimeout(d time.Duration) Option {
+	return func(s *Server) {
+		if s.idle = d; d <= 0 {
+			s.idle = DefaultIdleTimeout
+		}
+	}
+}
+
 // WithBodies keeps the body of every request for [Server.Requests].
 func WithBodies() Option { return func(s *Server) { s.keepBodies = true } }
 
@@ -117,6 +128,7 @@ func newServer(opts []Option) *Server {
 	s := &Server{
 		addr:     "127.0.0.1:0",
 		clock:    time.Now,
+		idle:     DefaultIdleTimeout,
 		protocol: Native,
 		keys:     []string{APIKey},
 		limits:   limits{perMinute: DefaultPerMinute, perHour: DefaultPerHour, quota: DefaultDailyQuota},
@@ -153,7 +165,7 @@ func (s *Server) Start() {
 	s.up, s.gone = true, make(chan struct{})
 	s.mu.Unlock()
 	if listener != nil {
-		srv, served := &http.Server{Handler: s.Handler(), IdleTimeout: idleTimeout}, make(chan struct{})
+		srv, served := &http.Server{Handler: s.Handler(), IdleTimeout: s.idle}, make(chan struct{})
 		s.http, s.served = srv, served
 		go func() {
 			defer close(served)

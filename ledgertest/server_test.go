@@ -5,7 +5,9 @@ import (
 	"compress/gzip"
 	"context"
 	"io"
+	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,5 +110,33 @@ func TestNativeRoundTrip(t *testing.T) {
 	if err := s.Wait(within(t), 1); err != nil {
 		t.Fatal(err)
 	}
-	t.Log(s.Entries())
+	if e := s.Entries()[0]; e.LogID != "a" || e.Timestamp != time.Date(1999, 12, 31, 10, 0, 0, 123456000, time.UTC) {
+		t.Errorf("stored %+v", e)
+	}
+}
+
+// TestIdleConnectionsAreClosed: the real server closes them after five seconds, which races with the next request.
+func TestIdleConnectionsAreClosed(t *testing.T) {
+	s := newServer(t, ledgertest.WithIdleTimeout(time.Millisecond))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn) // returns when the server closes
+	if err != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 200 OK\r\n")) {
+		t.Errorf("got %q, %v", answer, err)
+	}
+}
+
+func TestWithAddr(t *testing.T) {
+	first := newServer(t)
+	addr := strings.TrimPrefix(first.URL, "http://")
+	first.Close()
+	if second := newServer(t, ledgertest.WithAddr(addr), nil); second.URL != first.URL {
+		t.Errorf("listens on %s, want %s", second.URL, first.URL)
+	}
 }
