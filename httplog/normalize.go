@@ -49,6 +49,9 @@ func newNormalizer(opts *Options) normalizer {
 	if opts.TemplateStyle == ColonTemplate {
 		n.placeholder = ":id"
 	}
+	if len(opts.Patterns) > 0 {
+		n.patterns = make([]Pattern, 0, len(opts.Patterns))
+	}
 	for _, p := range opts.Patterns {
 		if p.Regexp != nil {
 			n.patterns = append(n.patterns, p)

@@ -79,7 +79,7 @@ func TestPanics(t *testing.T) {
 		{"an error", before(boom), 500, slog.LevelError, "panic: boom 7", "explode", boom, boom},
 		{"a wrapped error", before(fmt.Errorf("call: %w", boom)), 500, slog.LevelError, "panic: call: boom 7", "explode", boom, nil},
 		{"after the header", after("boom"), 202, slog.LevelError, "panic: boom", "explode", nil, "boom"},
-		{"nil", before(nil), 500, slog.LevelError, "panic: panic called with nil argument (use GODEBUG=panicnil=1 to disable)", "explode", new(runtime.PanicNilError), nil},
+		{"nil", before(nil), 500, slog.LevelError, "panic: panic called with nil argument", "explode", new(runtime.PanicNilError), nil},
 		{"a number", before(42), 500, slog.LevelError, "panic: 42", "explode", nil, 42},
 		{"a named string", before(textCode("E1")), 500, slog.LevelError, "panic: E1", "explode", nil, textCode("E1")},
 		{"a struct", before(struct{ secret string }{"hush"}), 500, slog.LevelError, "panic: (struct { secret string })", "explode", nil, struct{ secret string }{"hush"}},
