@@ -78,9 +78,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.handlers.Done()
 
-	fault, scripted := Fault{}, false
+	var fault Fault
+	var choose func(*Request) Fault
 	if r.Method == http.MethodPost {
-		fault, scripted = s.nextFault()
+		fault, choose = s.nextFault()
 	}
 	if fault.early {
 		x.record()
@@ -94,14 +95,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	x.decode()
 	x.record()
-	if !scripted && r.Method == http.MethodPost {
-		fault = s.moodFor(x.request)
+	if choose != nil {
+		seen := x.request.clone()
+		fault = choose(&seen)
 	}
-	if fault.do == nil {
-		x.send(x.process(tamper{}))
-		return
-	}
-	fault.do(x)
+	x.meet(fault)
 }
 
 // record makes the request visible to [Server.Requests].
@@ -114,17 +112,18 @@ func (x *exchange) record() {
 
 // readBody reports whether the client sent its whole body.
 func (x *exchange) readBody() bool {
-	wire, err := io.ReadAll(io.LimitReader(x.r.Body, maxMessage+1))
+	limit := x.s.maxMessage
+	wire, err := io.ReadAll(io.LimitReader(x.r.Body, limit+1))
 	if err != nil {
 		return false
 	}
 	x.request.WireSize = len(wire)
 	x.body = wire
-	x.tooLarge = len(wire) > maxMessage
+	x.tooLarge = int64(len(wire)) > limit
 	if strings.EqualFold(x.request.Encoding, "gzip") && !x.tooLarge {
-		x.body, err = gunzip(wire)
+		x.body, err = gunzip(wire, limit)
 		x.badGzip = err != nil
-		x.tooLarge = len(x.body) > maxMessage
+		x.tooLarge = int64(len(x.body)) > limit
 	}
 	if x.tooLarge {
 		x.body = nil
@@ -136,13 +135,13 @@ func (x *exchange) readBody() bool {
 	return true
 }
 
-// gunzip returns at most one byte more than maxMessage.
-func gunzip(wire []byte) ([]byte, error) {
+// gunzip returns at most one byte more than limit.
+func gunzip(wire []byte, limit int64) ([]byte, error) {
 	z, err := gzip.NewReader(bytes.NewReader(wire))
 	if err != nil {
 		return nil, err
 	}
-	return io.ReadAll(io.LimitReader(z, maxMessage+1))
+	return io.ReadAll(io.LimitReader(z, limit+1))
 }
 
 // decode reads the body as its path says, so that faults can look at the entries before the server does.

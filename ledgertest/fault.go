@@ -32,7 +32,9 @@ func (s *Server) Scripted() int {
 
 // Always makes every POST request from now on meet f. Always(OK()) ends that.
 func (s *Server) Always(f Fault) {
-	s.SetFault(func(*Request) Fault { return f })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.always, s.choose = f, nil
 }
 
 // SetFault makes choose pick the fault for every POST request from now on, once its body was read; nil ends that.
@@ -40,29 +42,19 @@ func (s *Server) Always(f Fault) {
 func (s *Server) SetFault(choose func(*Request) Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mood = choose
+	s.always, s.choose = Fault{}, choose
 }
 
-func (s *Server) nextFault() (f Fault, scripted bool) {
+// nextFault returns the fault of a request that has just begun, or who chooses it once the body was read.
+func (s *Server) nextFault() (f Fault, choose func(*Request) Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.script) == 0 {
-		return Fault{}, false
+		return s.always, s.choose
 	}
 	f = s.script[0]
 	s.script = s.script[1:]
-	return f, true
-}
-
-func (s *Server) moodFor(r *Request) Fault {
-	s.mu.Lock()
-	mood := s.mood
-	s.mu.Unlock()
-	if mood == nil {
-		return Fault{}
-	}
-	seen := r.clone()
-	return mood(&seen)
+	return f, nil
 }
 
 // Repeat returns n times f, for [Server.Script].
@@ -152,8 +144,8 @@ func (x *exchange) meet(f Fault) {
 	f.do(x)
 }
 
-// ResetBeforeBody resets the connection without reading the request's body. When it is picked by [Server.Always] or
-// [Server.SetFault] the body was read already, and dropped.
+// ResetBeforeBody resets the connection without reading the request's body. When [Server.SetFault] picks it the body
+// was read already, and is dropped.
 func ResetBeforeBody() Fault { return Fault{early: true, do: (*exchange).cut} }
 
 // ResetAfterBody takes the request as a healthy server would, entries included, and then resets the connection: the

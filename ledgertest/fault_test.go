@@ -229,16 +229,28 @@ func TestMaxBodyBytes(t *testing.T) {
 	}
 }
 
-// TestGzipBomb is edge case 64, sent as a body of a hundred kilobytes.
-func TestGzipBomb(t *testing.T) {
-	s, c := newServer(t), newClient(t)
-	wire := bytes.Repeat(zipped(t, strings.Repeat("\x00", 1<<20)), 101) // of as many members
-	got := do(t, c, request(t, s.URL+batchPath, wire, "Content-Encoding", "gzip"))
-	if got.status != 503 || got.header.Get("Retry-After") != "60" {
-		t.Errorf("got %d %s", got.status, got.body)
+// TestTooMuch is edge case 64, with a lower bound.
+func TestTooMuch(t *testing.T) {
+	s, c := newServer(t, ledgertest.LimitMessages(1<<20)), newClient(t)
+	big := strings.Repeat(" ", 1<<20)
+	bomb := zipped(t, big+" ")
+	for name, req := range map[string]*http.Request{
+		"plain":        request(t, s.URL+batchPath, []byte(big+" ")),
+		"bomb":         request(t, s.URL+batchPath, bomb, "Content-Encoding", "gzip"),
+		"bigger bomb":  request(t, s.URL+batchPath, bytes.Repeat(bomb, 50), "Content-Encoding", "gzip"),
+		"another path": request(t, s.URL+singlePath, bomb, "Content-Encoding", "gzip"),
+	} {
+		if got := do(t, c, req); got.status != 503 || got.header.Get("Retry-After") != "60" {
+			t.Errorf("%s: got %d %s", name, got.status, got.body)
+		}
 	}
-	if r := s.Requests()[0]; r.WireSize != len(wire) || r.Entries != nil {
-		t.Errorf("request of %d bytes with %d entries", r.WireSize, len(r.Entries))
+	for _, r := range s.Requests() {
+		if r.Entries != nil || r.Size != 0 {
+			t.Errorf("a request of %d bytes was read as %d", r.WireSize, r.Size)
+		}
+	}
+	if got := do(t, c, request(t, s.URL+batchPath, []byte(big[len(simple):]+simple))); got.status != 202 {
+		t.Errorf("just fitting: got %d", got.status)
 	}
 }
 

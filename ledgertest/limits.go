@@ -26,7 +26,7 @@ type window struct {
 }
 
 func (w *window) add(now time.Time, n int) {
-	minute, hour := floorDiv(now.Unix(), 60), floorDiv(now.Unix(), 3600)
+	minute, hour := now.Unix()/60, now.Unix()/3600
 	if minute != w.minute {
 		w.minute, w.minuteCount = minute, 0
 	}
@@ -37,19 +37,11 @@ func (w *window) add(now time.Time, n int) {
 	w.hourCount += n
 }
 
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
-}
-
 func over(count, limit int) bool { return limit > 0 && count > limit }
 
 // usage returns today's use of the quota.
 func (l *limits) usage(now time.Time) *int {
-	if day := floorDiv(now.Unix(), 86400); day != l.day {
+	if day := now.Unix() / 86400; day != l.day {
 		l.day, l.used = day, 0
 	}
 	return &l.used

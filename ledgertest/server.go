@@ -40,6 +40,7 @@ type Server struct {
 	addr       string // to listen on; once listening, the address with its port
 	inMemory   bool
 	maxBody    int64 // 0 means no proxy in front
+	maxMessage int64 // maxMessage, less in a test of ours
 	keepBodies bool
 	idle       time.Duration
 	clock      func() time.Time
@@ -56,7 +57,8 @@ type Server struct {
 	stored   stored
 	requests []*Request
 	script   []Fault
-	mood     func(*Request) Fault
+	always   Fault
+	choose   func(*Request) Fault
 	changed  chan struct{} // closed and replaced whenever stored or requests change
 	gone     chan struct{} // closed while the server is down
 	up       bool
@@ -126,13 +128,14 @@ func NewInMemory(opts ...Option) *Server {
 
 func newServer(opts []Option) *Server {
 	s := &Server{
-		addr:     "127.0.0.1:0",
-		clock:    time.Now,
-		idle:     DefaultIdleTimeout,
-		protocol: Native,
-		keys:     []string{APIKey},
-		limits:   limits{perMinute: DefaultPerMinute, perHour: DefaultPerHour, quota: DefaultDailyQuota},
-		changed:  make(chan struct{}),
+		addr:       "127.0.0.1:0",
+		maxMessage: maxMessage,
+		clock:      time.Now,
+		idle:       DefaultIdleTimeout,
+		protocol:   Native,
+		keys:       []string{APIKey},
+		limits:     limits{perMinute: DefaultPerMinute, perHour: DefaultPerHour, quota: DefaultDailyQuota},
+		changed:    make(chan struct{}),
 	}
 	for _, o := range opts {
 		if o != nil {
@@ -207,7 +210,8 @@ func (s *Server) isUp() bool {
 func (s *Server) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stored, s.requests, s.script, s.mood = stored{}, nil, nil, nil
+	s.stored, s.requests = stored{}, nil
+	s.script, s.always, s.choose = nil, Fault{}, nil
 	s.limits = limits{perMinute: s.limits.perMinute, perHour: s.limits.perHour, quota: s.limits.quota}
 	s.wake()
 }
