@@ -195,7 +195,7 @@ func EndlessAnswer(code int) Fault {
 }
 
 // SlowAnswer sends the head of a good answer at once and then a byte of a body that does not end every d. It stores
-// nothing; see [Stored].
+// nothing; see [Stored]. D must be more than zero.
 func SlowAnswer(d time.Duration) Fault {
 	return Fault{do: func(x *exchange) {
 		x.beginAnswer("")
