@@ -116,7 +116,7 @@ func (t *transport) close() {
 func (t *transport) send(ctx context.Context, format wireFormat, entries []*entry, timeout time.Duration) (out outcome) {
 	defer func() {
 		if p := recover(); p != nil { // a RoundTripper of the caller's
-			out = outcome{kind: outcomeNetworkError, err: fmt.Errorf("HTTP transport panicked: %v", p)}
+			out = outcome{kind: outcomeNetworkError, err: t.clean(fmt.Errorf("HTTP transport panicked: %v", p))}
 		}
 		out.format = format
 		if out.err != nil {
