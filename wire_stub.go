@@ -12,6 +12,4 @@ const LevelCritical = slog.Level(12)
 // Version is the SDK's own semantic version.
 const Version = "0.1.0"
 
-type entryEncoder interface{}
-
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
