@@ -73,7 +73,7 @@ func newHandler(config *config) *Handler {
 	c := &core{
 		config:    config,
 		recorder:  newRecorder(config, idPrefix(), now),
-		protocols: newProtocols(config.Protocol),
+		protocols: newProtocols(config),
 		queue:     newQueue(config, count, now),
 		count:     count,
 		report:    newDiagnostics(config),

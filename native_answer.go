@@ -10,7 +10,7 @@ import (
 // anything else: an array that names positions for 422, else a string
 // (ledger-wire 2.7, 2.8). It reads as a stream, because a 422 quotes the refused
 // entries, and takes what it understood when the text breaks off.
-func (ledgerFormat) readAnswer(_ int, body io.Reader, n int) (a answer) {
+func (*ledgerFormat) readAnswer(_ int, body io.Reader, n int) (a answer) {
 	d := json.NewDecoder(body)
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return a

@@ -34,7 +34,7 @@ func TestNativeAnswers(t *testing.T) {
 		"wrong types":    {`{"accepted":"many","rejected":"none"}`, answer{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := ledgerFormat{}.readAnswer(0, strings.NewReader(test.body), 3)
+			got := (*ledgerFormat)(nil).readAnswer(0, strings.NewReader(test.body), 3)
 			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(answer{})); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -47,7 +47,7 @@ func FuzzNativeAnswer(f *testing.F) {
 	f.Add(`{"detail":[{"loc":["body","logs",2,"level"],"msg":"bad"}]}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		const n = 5
-		a := ledgerFormat{}.readAnswer(422, strings.NewReader(body), n)
+		a := (*ledgerFormat)(nil).readAnswer(422, strings.NewReader(body), n)
 		if a.rejected < 0 || a.rejected > n {
 			t.Errorf("%d rejected of %d", a.rejected, n)
 		}

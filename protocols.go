@@ -18,9 +18,9 @@ type protocols struct {
 	refusals int // requests since the last taken one that found no endpoint
 }
 
-func newProtocols(p Protocol) *protocols {
-	known := []wireFormat{ledgerFormat{}}
-	all := &protocols{auto: p == ProtocolAuto, known: known, current: known[0]}
+func newProtocols(c *config) *protocols {
+	known := []wireFormat{newLedgerFormat(c)}
+	all := &protocols{auto: c.Protocol == ProtocolAuto, known: known, current: known[0]}
 	all.encoding.Store(&known[0])
 	return all
 }

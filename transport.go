@@ -26,8 +26,8 @@ const (
 	// entry, so it may be larger than the request.
 	maxAnswer  = 64 << 10
 	maxRefusal = 4 << 20
-	// maxMessage bounds the server's words in errors and diagnostics, in bytes.
-	maxMessage = 200
+	// maxQuoted bounds the server's words in errors and diagnostics, in bytes.
+	maxQuoted = 200
 	// maxTimeout is where an attempt's timeout stops doubling: the server may
 	// take 30s to say what became of a batch (ledger-wire 6.4).
 	maxTimeout = 35 * time.Second
@@ -266,8 +266,8 @@ func isHTML(h http.Header) bool {
 // shorten bounds the server's words, and keeps them on one line.
 func shorten(s string) string {
 	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "�")), " ")
-	if len(s) <= maxMessage {
+	if len(s) <= maxQuoted {
 		return s
 	}
-	return strings.ToValidUTF8(s[:maxMessage], "") + "…"
+	return strings.ToValidUTF8(s[:maxQuoted], "") + "…"
 }

@@ -24,8 +24,9 @@
 // are masked; see [Options.SafeParams].
 //
 // Whatever a client sends becomes one record that is valid UTF-8, free of
-// control characters outside response bodies, and bounded: the method to 8
-// characters, the path and the query to fewer than 2048 bytes each.
+// control characters outside of response bodies and the texts of panics, and
+// bounded: the method to 8 characters, the path and the query to fewer than
+// 2048 bytes each.
 //
 // A panic is logged with its own stack and goes on. The response writer keeps
 // exactly the optional interfaces it came with, so that streaming, WebSocket

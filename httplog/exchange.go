@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 )
@@ -25,11 +24,7 @@ func SetRoute(ctx context.Context, template string) {
 		return
 	}
 	for x := exchangeOf(ctx); x != nil; x = x.outer {
-		x.mu.Lock()
-		if !x.closed {
-			x.told = toldRoute{template: template, params: x.told.params, explicit: true}
-		}
-		x.mu.Unlock()
+		x.add(func(a *additions) { a.template, a.explicit = template, true })
 	}
 }
 
@@ -39,11 +34,7 @@ func SetRoute(ctx context.Context, template string) {
 // for contexts without a request.
 func AddAttrs(ctx context.Context, attrs ...slog.Attr) {
 	for x := exchangeOf(ctx); x != nil; x = x.outer {
-		x.mu.Lock()
-		if !x.closed {
-			x.added = append(x.added, attrs...)
-		}
-		x.mu.Unlock()
+		x.add(func(a *additions) { a.attrs = append(a.attrs, attrs...) })
 	}
 }
 
@@ -59,24 +50,25 @@ type exchange struct {
 	received        *http.Request
 	path, query     string // as received, the path decoded; handlers may change the URL
 	response        response
-	returned        bool // the handler returned, neither panicked nor exited
 
 	// correlation, written before the handler is called
 	ids     [3]slog.Attr
 	idCount int
 	header  [1]string // the value of the response header
 
+	returned bool // the handler returned, neither panicked nor exited
+
 	mu     sync.Mutex
-	closed bool // the record has been written or left out
-	told   toldRoute
-	added  []slog.Attr
+	closed bool       // the record has been written or left out
+	added  *additions // nil: nothing yet, as for most requests
 }
 
-// A toldRoute is what the handler or an inner Middleware said of the route.
-type toldRoute struct {
+// additions are what handlers and an inner Middleware have said of the request.
+type additions struct {
+	attrs    []slog.Attr
 	template string
-	params   []slog.Attr
-	explicit bool // by SetRoute
+	explicit bool        // the template is that of SetRoute
+	params   []slog.Attr // path parameters that the inner Middleware has seen
 }
 
 // exchangeKey is the key of the exchange in a context.
@@ -106,27 +98,28 @@ func (x *exchange) Value(key any) any {
 	return x.Context.Value(key)
 }
 
-// tell notes the route an inner Middleware has seen. What SetRoute said goes
-// first.
-func (x *exchange) tell(template string, params []slog.Attr) {
+// add calls f with the additions of the exchange, unless it is closed.
+func (x *exchange) add(f func(*additions)) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.closed {
 		return
 	}
-	x.told.params = params
-	if !x.told.explicit {
-		x.told.template = template
+	if x.added == nil {
+		x.added = new(additions)
 	}
+	f(x.added)
 }
 
-// close returns what the handlers have added and makes further additions
-// ineffective.
-func (x *exchange) close() (toldRoute, []slog.Attr) {
+// close returns the additions and makes further ones ineffective.
+func (x *exchange) close() additions {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.closed = true
-	return x.told, slices.Clip(x.added)
+	if x.added == nil {
+		return additions{}
+	}
+	return *x.added
 }
 
 // A recordContext is the context a request's own record is logged with. It has

@@ -209,7 +209,10 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.next.ServeHTTP(w, passed)
 		return
 	}
-	x.response = response{writer: w, client: ctx, head: r.Method == http.MethodHead, bodyLimit: m.bodyLimit}
+	x.response = response{writer: w, client: ctx, head: r.Method == http.MethodHead}
+	if m.bodyLimit > 0 {
+		x.response.body = &errorBody{limit: m.bodyLimit}
+	}
 	defer m.finish(x, passed)
 	m.next.ServeHTTP(x.response.wrap(), passed)
 	x.returned = true
@@ -272,8 +275,8 @@ func showPattern(received, passed *http.Request) {
 // log writes the record of the request unless it is left out. A panic is never
 // left out: failure is the error to log.
 func (m *middleware) log(x *exchange, r *http.Request, end time.Time, failure *panicError) {
-	told, added := x.close()
-	template := m.template(r, told.template)
+	added := x.close()
+	template := m.template(r, added.template)
 	if failure == nil {
 		if template == "" && m.registered {
 			return
@@ -301,13 +304,23 @@ func (m *middleware) log(x *exchange, r *http.Request, end time.Time, failure *p
 	}
 	elapsed := end.Sub(x.start)
 
-	// The group and the parameters within it share one slice.
-	params := told.params
-	pattern := r.Pattern
-	if len(params) > 0 {
-		pattern = ""
+	// The group and the parameters within it share one slice, the parameters
+	// at its end.
+	params, wildcards := added.params, 0
+	if len(params) == 0 {
+		wildcards = strings.Count(r.Pattern, "{")
 	}
-	attrs := make([]slog.Attr, 0, maxEndpointAttrs+strings.Count(pattern, "{"))
+	size := requiredAttrs + 1
+	if x.query != "" {
+		size++
+	}
+	if len(params) > 0 || wildcards > 0 {
+		size++
+	}
+	if x.response.body != nil || x.response.aborted {
+		size += 2
+	}
+	attrs := make([]slog.Attr, 0, size+wildcards)
 	attrs = append(attrs,
 		slog.String("method", method),
 		slog.String("path", path),
@@ -316,8 +329,8 @@ func (m *middleware) log(x *exchange, r *http.Request, end time.Time, failure *p
 	if !m.omitQuery && x.query != "" {
 		attrs = append(attrs, slog.String("query_params", maskQuery(x.query, m.safe)))
 	}
-	if pattern != "" {
-		params = m.appendPathParams(attrs[maxEndpointAttrs:maxEndpointAttrs], r)
+	if wildcards > 0 {
+		params = m.appendPathParams(attrs[size:size], r)
 	}
 	if len(params) > 0 {
 		attrs = append(attrs, slog.Attr{Key: "path_params", Value: slog.GroupValue(params...)})
@@ -334,13 +347,12 @@ func (m *middleware) log(x *exchange, r *http.Request, end time.Time, failure *p
 		record.AddAttrs(slog.String("ledger.log_type", "exception"), slog.Any("error", failure))
 	}
 	record.AddAttrs(x.correlation()...)
-	record.AddAttrs(added...)
+	record.AddAttrs(added.attrs...)
 	_ = handler.Handle(ctx, record) // as slog.Logger does
 }
 
-// maxEndpointAttrs is the number of attrs in the group endpoint when all are
-// known.
-const maxEndpointAttrs = 9
+// requiredAttrs is the number of attrs that every group endpoint has.
+const requiredAttrs = 4
 
 // levelOf returns the level for a status. left means that the client left
 // before the first byte.

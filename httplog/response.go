@@ -5,11 +5,8 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"mime"
 	"net"
 	"net/http"
-	"strings"
-	"unicode/utf8"
 )
 
 // statusClientClosed is the status of a request whose client left before the
@@ -20,29 +17,17 @@ const statusClientClosed = 499
 // wrap gives it the optional interfaces. Like any ResponseWriter it must not be
 // used by several goroutines at once.
 type response struct {
-	writer    http.ResponseWriter
-	client    context.Context // ends when the client leaves
-	head      bool            // to a HEAD request: there is no body
-	bodyLimit int
+	writer http.ResponseWriter
+	client context.Context // ends when the client leaves
+	body   *errorBody      // nil: no body is kept
+	status int             // the final one, 0 before the header
+	bytes  int64           // of the body
 
-	status   int   // the final one, 0 before the header
-	bytes    int64 // of the body
-	left     bool  // the client left before the header
-	aborted  bool  // the client left
+	head     bool // to a HEAD request: there is no body
+	left     bool // the client left before the header
+	aborted  bool // the client left
 	hijacked bool
-
-	capture captureState
-	body    []byte
 }
-
-// A captureState says whether the body is to be kept.
-type captureState int
-
-const (
-	captureUndecided captureState = iota
-	captureOn
-	captureOff
-)
 
 // Header implements [http.ResponseWriter].
 func (rw *response) Header() http.Header { return rw.writer.Header() }
@@ -61,8 +46,8 @@ func (rw *response) Write(p []byte) (int, error) {
 	rw.commit(http.StatusOK)
 	n, err := rw.writer.Write(p)
 	rw.wrote(int64(n))
-	if rw.status >= 400 && rw.capturing() {
-		rw.keep(p[:min(max(n, 0), len(p))])
+	if rw.keeping() > 0 {
+		rw.body.keep(rw.Header(), p[:min(max(n, 0), len(p))])
 	}
 	return n, err
 }
@@ -73,8 +58,8 @@ func (rw *response) WriteString(s string) (int, error) {
 	rw.commit(http.StatusOK)
 	n, err := io.WriteString(rw.writer, s)
 	rw.wrote(int64(n))
-	if rw.status >= 400 && rw.capturing() {
-		rw.keep([]byte(s[:min(max(n, 0), len(s), rw.bodyLimit)]))
+	if limit := rw.keeping(); limit > 0 {
+		rw.body.keep(rw.Header(), []byte(s[:min(max(n, 0), len(s), max(limit, sniffLen))]))
 	}
 	return n, err
 }
@@ -141,8 +126,8 @@ func clientLeft(ctx context.Context) bool {
 
 // appendAttrs appends what is known of the response.
 func (rw *response) appendAttrs(attrs []slog.Attr) []slog.Attr {
-	if len(rw.body) > 0 {
-		attrs = append(attrs, slog.String("response_body", textOf(rw.body, rw.bodyLimit)))
+	if text := rw.body.String(); text != "" {
+		attrs = append(attrs, slog.String("response_body", text))
 	}
 	if !rw.hijacked {
 		attrs = append(attrs, slog.Int64("bytes", rw.bytes))
@@ -153,88 +138,12 @@ func (rw *response) appendAttrs(attrs []slog.Attr) []slog.Attr {
 	return attrs
 }
 
-// capturing reports whether more of the body of an error is to be kept.
-func (rw *response) capturing() bool {
-	return rw.bodyLimit > 0 && rw.capture != captureOff && !rw.head
-}
-
-// keep keeps what of p the limit allows.
-func (rw *response) keep(p []byte) {
-	if len(p) == 0 {
-		return
+// keeping returns how many bytes more of the body are to be kept.
+func (rw *response) keeping() int {
+	if rw.body == nil || rw.status < 400 || rw.head {
+		return 0
 	}
-	if rw.capture == captureUndecided {
-		rw.capture = captureOff
-		if isText(rw.Header(), p) {
-			rw.capture = captureOn
-		}
-	}
-	if rw.capture == captureOff {
-		return
-	}
-	rw.body = append(rw.body, p[:min(len(p), rw.bodyLimit-len(rw.body))]...)
-	if len(rw.body) >= rw.bodyLimit {
-		rw.capture = captureOff
-	}
-}
-
-// isText reports whether a body that begins with p is text, by its header, or
-// by what it looks like when the header does not say.
-func isText(header http.Header, p []byte) bool {
-	if encoding := header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return false
-	}
-	contentType := header.Get("Content-Type")
-	if contentType == "" {
-		contentType = http.DetectContentType(p)
-	}
-	// A malformed parameter does not matter.
-	mediaType, _, _ := mime.ParseMediaType(contentType)
-	if mediaType == "" {
-		mediaType, _, _ = strings.Cut(contentType, ";")
-		mediaType = strings.ToLower(strings.TrimSpace(mediaType))
-	}
-	if strings.HasPrefix(mediaType, "text/") || strings.HasSuffix(mediaType, "+json") || strings.HasSuffix(mediaType, "+xml") {
-		return true
-	}
-	switch mediaType {
-	case "application/json", "application/xml", "application/x-ndjson", "application/javascript",
-		"application/yaml", "application/x-www-form-urlencoded":
-		return true
-	}
-	return false
-}
-
-// textOf returns body as valid UTF-8 of at most limit bytes. A character that
-// the limit cuts is left out.
-func textOf(body []byte, limit int) string {
-	if len(body) >= limit {
-		body = body[:len(body)-incomplete(body)]
-	}
-	return strings.ToValidUTF8(string(body), "?") // not longer than what it replaces
-}
-
-// incomplete returns the number of bytes at the end of b that begin a character
-// without ending it.
-func incomplete(b []byte) int {
-	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
-		if tail := b[len(b)-n:]; utf8.RuneStart(tail[0]) {
-			if !utf8.FullRune(tail) {
-				return n
-			}
-			return 0
-		}
-	}
-	return 0
-}
-
-// cutText cuts s at a character to at most limit bytes.
-func cutText(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	s = s[:limit]
-	return s[:len(s)-incomplete([]byte(s[max(0, limit-utf8.UTFMax):]))]
+	return rw.body.wanted()
 }
 
 // The optional interfaces. Each type adds one to a response; a struct of several
@@ -276,8 +185,7 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (f readerFrom) ReadFrom(src io.Reader) (int64, error) {
 	f.commit(http.StatusOK)
 	var kept int64
-	if f.status >= 400 && f.capturing() {
-		want := int64(f.bodyLimit - len(f.body))
+	if want := int64(f.keeping()); want > 0 {
 		n, err := io.Copy(writerOnly{f.response}, io.LimitReader(src, want))
 		if err != nil || n < want {
 			return n, err

@@ -32,7 +32,13 @@ func (m *middleware) tellRoute(outer *exchange, r *http.Request) {
 	if prefix, ok := strings.CutSuffix(outer.path, path); ok && prefix != "" {
 		template = m.normalizer.path(prefix) + template
 	}
-	outer.tell(template, m.appendPathParams(nil, r))
+	params := m.appendPathParams(nil, r)
+	outer.add(func(a *additions) {
+		a.params = params
+		if !a.explicit {
+			a.template = template
+		}
+	})
 }
 
 // stripPattern returns the path of a pattern of [http.ServeMux], which may begin

@@ -1,0 +1,250 @@
+package ledger
+
+import (
+	"log/slog"
+	"math"
+	"slices"
+	"unicode/utf8"
+)
+
+// An endpoint is a request in the form that endpoint analytics reads.
+type endpoint struct {
+	method       string
+	path         string
+	status       int64
+	duration     float64 // milliseconds
+	query        string  // encoded
+	pathParams   string  // JSON
+	responseBody string
+}
+
+// otherMethod stands for an HTTP method longer than the server's column.
+const otherMethod = "_OTHER"
+
+// The server's columns for status_code and duration_ms (ledger-wire 2.9).
+const (
+	minStatus   = math.MinInt16
+	maxStatus   = math.MaxInt16
+	maxDuration = math.MaxInt32
+)
+
+// read takes one member of an endpoint. known is false for a member that the
+// server's analytics does not look at; valid is false when the server would
+// lose the entry for it. The value that is to be logged may differ.
+func (e *endpoint) read(a slog.Attr) (_ slog.Value, known, valid bool) {
+	v := a.Value
+	switch a.Key {
+	case "method":
+		if v.Kind() != slog.KindString {
+			return v, true, false
+		}
+		e.method = cleanText(v.String())
+		if utf8.RuneCountInString(e.method) > maxMethod {
+			e.method = otherMethod
+		}
+		return slog.StringValue(e.method), true, true
+	case "path":
+		if v.Kind() != slog.KindString {
+			return v, true, false
+		}
+		e.path = cutText(cleanText(v.String()), maxPath)
+		return slog.StringValue(e.path), true, true
+	case "status_code":
+		f, ok := number(v)
+		if !ok || f != math.Trunc(f) || f < minStatus || f > maxStatus {
+			return v, true, false
+		}
+		e.status = int64(f)
+		return slog.Int64Value(e.status), true, true
+	case "duration_ms":
+		f, ok := number(v)
+		if !ok || !(f >= 0 && f <= maxDuration) {
+			return v, true, false
+		}
+		e.duration = f
+		return v, true, true
+	}
+	return v, false, true
+}
+
+func number(v slog.Value) (f float64, ok bool) {
+	switch v.Kind() {
+	case slog.KindInt64:
+		return float64(v.Int64()), true
+	case slog.KindUint64:
+		return float64(v.Uint64()), true
+	case slog.KindFloat64:
+		return v.Float64(), true
+	}
+	return 0, false
+}
+
+// endpointBits tell which of the four members were there.
+const (
+	hasMethod = 1 << iota
+	hasPath
+	hasStatus
+	hasDuration
+	hasAll = hasMethod | hasPath | hasStatus | hasDuration
+)
+
+func endpointBit(key string) int {
+	switch key {
+	case "method":
+		return hasMethod
+	case "path":
+		return hasPath
+	case "status_code":
+		return hasStatus
+	case "duration_ms":
+		return hasDuration
+	}
+	return 0
+}
+
+// settled is an attr after [walk.settle].
+type settled struct {
+	attr    slog.Attr
+	failure error
+}
+
+// endpointGroup appends the root group "endpoint". Whether it is one that the
+// server takes for an endpoint is known only at its end, so its members are
+// settled before any is written.
+func (w *walk) endpointGroup(attrs []slog.Attr) bool {
+	var few [12]settled
+	members := few[:0]
+	w.enterEndpoint(func() {
+		members = w.settleAll(members, attrs)
+	})
+	return w.endpointMembers(members)
+}
+
+// endpointRecord is endpointGroup for WithGroup("endpoint") and the attrs of
+// one record.
+func (w *walk) endpointRecord(r slog.Record) {
+	var few [12]settled
+	members := few[:0]
+	r.Attrs(func(a slog.Attr) bool {
+		members = w.settleAll(members, []slog.Attr{a})
+		return true
+	})
+	members = slices.DeleteFunc(members, func(m settled) bool {
+		steering := m.attr.Key == logTypeKey || m.attr.Key == importanceKey
+		if steering {
+			w.steer(m.attr)
+		}
+		return steering
+	})
+	w.level, w.groups = 0, nil
+	w.hasEndpoint = false
+	w.endpointMembers(members)
+}
+
+func (w *walk) enterEndpoint(inside func()) {
+	groups := w.groups
+	w.level++
+	w.inside++
+	if w.replace != nil {
+		w.groups = append(slices.Clip(groups), endpointKey)
+	}
+	inside()
+	w.groups = groups
+	w.inside--
+	w.level--
+}
+
+// settleAll settles attrs, those of inlined groups as well.
+func (w *walk) settleAll(members []settled, attrs []slog.Attr) []settled {
+	for _, a := range attrs {
+		a, failure, ok := w.settle(a)
+		switch {
+		case !ok:
+		case a.Key == "" && a.Value.Kind() == slog.KindGroup:
+			members = w.settleAll(members, a.Value.Group())
+		default:
+			members = append(members, settled{a, failure})
+		}
+	}
+	return members
+}
+
+func (w *walk) endpointMembers(members []settled) bool {
+	var e endpoint
+	bits := 0
+	for i := range members {
+		a := &members[i].attr
+		value, known, valid := e.read(*a)
+		if !known {
+			continue
+		}
+		if bit := endpointBit(a.Key); valid {
+			bits |= bit
+			a.Value = value
+		} else {
+			bits &^= bit
+		}
+	}
+	w.hasEndpoint = bits == hasAll
+	separate := w.hasEndpoint && w.f.setsApart()
+	key := endpointKey
+	if separate {
+		key = restOfEndpointKey
+	}
+
+	mark := len(w.b)
+	w.b = w.f.openGroup(w.b, key, true)
+	empty := len(w.b)
+	some := false
+	w.enterEndpoint(func() {
+		for _, m := range members {
+			if separate && w.takeMember(&e, m.attr) {
+				some = true
+				continue
+			}
+			if w.emit(m.attr, m.failure) {
+				some = true
+			}
+		}
+	})
+	if separate {
+		w.endpoint = &e
+	}
+	if !some || separate && len(w.b) == empty {
+		w.b = w.b[:mark]
+		return some
+	}
+	w.b = w.f.closeGroup(w.b, mark)
+	return true
+}
+
+// takeMember moves a member that OTLP has a name for into e.
+func (w *walk) takeMember(e *endpoint, a slog.Attr) bool {
+	if endpointBit(a.Key) != 0 {
+		return true
+	}
+	switch kind := a.Value.Kind(); {
+	case a.Key == "query_params" && kind == slog.KindString:
+		e.query = cleanText(a.Value.String())
+	case a.Key == "response_body" && kind == slog.KindString:
+		e.responseBody = cleanText(a.Value.String())
+	case a.Key == "path_params" && kind == slog.KindGroup:
+		e.pathParams = w.jsonText(a.Value.Group())
+	default:
+		return false
+	}
+	return true
+}
+
+// jsonText returns attrs as a JSON object.
+func (w *walk) jsonText(attrs []slog.Attr) string {
+	text := walk{
+		rec: w.rec, f: w.rec.encoders[ledgerForm], replace: w.replace, groups: w.groups,
+		level: w.level, inside: w.inside, budget: w.budget, masked: w.masked,
+	}
+	if !text.group("g", attrs) {
+		return "{}"
+	}
+	w.budget = text.budget
+	return string(text.b[len(`"g":`) : len(text.b)-1])
+}

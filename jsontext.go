@@ -1,0 +1,280 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+const hexDigits = "0123456789abcdef"
+
+// plainByte holds the bytes that stand in a JSON string as they are: ASCII
+// without controls, quote and backslash.
+var plainByte = func() (t [256]bool) {
+	for c := ' '; c <= '~'; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
+
+// isPlain reports whether s needs neither an escape nor a check: it is ASCII
+// that stands in a JSON string as it is.
+func isPlain(s string) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		// Eight bytes at once: a byte below ' ', equal to '"' or '\\', or with
+		// the high bit set leaves a high bit in the sum.
+		x := binary.LittleEndian.Uint64([]byte(s[i : i+8]))
+		quote, slash := x^(ones*'"'), x^(ones*'\\')
+		if (x|(x-ones*' ')|(quote-ones)|(slash-ones))&highs != 0 {
+			break
+		}
+	}
+	for ; i < len(s); i++ {
+		if !plainByte[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+// appendString appends s as a JSON string. Bytes that are not UTF-8 become
+// U+FFFD and NUL disappears, since the server's database refuses it.
+func appendString(b []byte, s string) []byte {
+	b = append(b, '"')
+	if isPlain(s) {
+		b = append(b, s...)
+	} else {
+		b = appendEscaped(b, s)
+	}
+	return append(b, '"')
+}
+
+// appendEscaped appends the inside of a JSON string.
+func appendEscaped(b []byte, s string) []byte {
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if plainByte[c] || c == 0x7f {
+			i++
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(s[i:])
+			if r != utf8.RuneError || size > 1 {
+				i += size
+				continue
+			}
+		}
+		b = append(b, s[start:i]...)
+		switch {
+		case c >= utf8.RuneSelf:
+			b = append(b, "\uFFFD"...)
+		case c == 0:
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c == '\n':
+			b = append(b, '\\', 'n')
+		case c == '\r':
+			b = append(b, '\\', 'r')
+		case c == '\t':
+			b = append(b, '\\', 't')
+		default:
+			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+		i++
+		start = i
+	}
+	return append(b, s[start:]...)
+}
+
+// appendText appends s as the server can store it: valid UTF-8 without NUL.
+func appendText(b []byte, s string) []byte {
+	start := 0
+	for i := 0; i < len(s); {
+		if c := s[i]; c != 0 && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r != 0 && (r != utf8.RuneError || size > 1) {
+			i += size
+			continue
+		}
+		b = append(b, s[start:i]...)
+		if r != 0 {
+			b = append(b, "\uFFFD"...)
+		}
+		i += size
+		start = i
+	}
+	return append(b, s[start:]...)
+}
+
+// cleanText returns s as the server can store it; it allocates only for a text
+// that has to change.
+func cleanText(s string) string {
+	for i := range len(s) {
+		if s[i] == 0 || s[i] >= utf8.RuneSelf {
+			if s[i] != 0 && utf8.ValidString(s) && !hasNUL(s[i:]) {
+				return s
+			}
+			return string(appendText(make([]byte, 0, len(s)+8), s))
+		}
+	}
+	return s
+}
+
+func hasNUL(s string) bool {
+	for i := range len(s) {
+		if s[i] == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// appendFloat appends f as encoding/json does, except that NaN and infinities
+// become strings, and that a magnitude of 2^63 or more has an exponent: without
+// one the server would read an integer outside 64 bits and answer 500 for the
+// whole batch (ledger-wire 2.5).
+func appendFloat(b []byte, f float64) []byte {
+	// A number of at most three decimals and fifteen digits is its own shortest
+	// text, because division rounds correctly: this is most of what is logged,
+	// and saves the search for the shortest.
+	if thousands := f * 1000; math.Abs(thousands) < 1e15 {
+		n := int64(thousands)
+		if float64(n)/1000 == f && (n != 0 || !math.Signbit(f)) {
+			return appendThousandths(b, n)
+		}
+	}
+	switch {
+	case math.IsNaN(f):
+		return append(b, `"NaN"`...)
+	case math.IsInf(f, 1):
+		return append(b, `"+Inf"`...)
+	case math.IsInf(f, -1):
+		return append(b, `"-Inf"`...)
+	}
+	abs := math.Abs(f)
+	if abs != 0 && (abs < 1e-6 || abs >= 1<<63) {
+		b = strconv.AppendFloat(b, f, 'e', -1, 64)
+		if n := len(b); n >= 4 && b[n-4] == 'e' && b[n-3] == '-' && b[n-2] == '0' {
+			b[n-2] = b[n-1] // e-09 to e-9, as encoding/json
+			b = b[:n-1]
+		}
+		return b
+	}
+	return strconv.AppendFloat(b, f, 'f', -1, 64)
+}
+
+// appendThousandths appends n/1000 without trailing zeros.
+func appendThousandths(b []byte, n int64) []byte {
+	if n < 0 {
+		b = append(b, '-')
+		n = -n
+	}
+	b = strconv.AppendInt(b, n/1000, 10)
+	if rest := n % 1000; rest != 0 {
+		b = append(b, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
+		for b[len(b)-1] == '0' {
+			b = b[:len(b)-1]
+		}
+	}
+	return b
+}
+
+const secondsPerDay = 86_400
+
+// civil returns the date of a day counted from 1970-01-01, for years 1 to 9999.
+// The algorithm is Howard Hinnant's days_from_civil turned around: years begin
+// in March, so that the leap day is the last.
+func civil(day int64) (year, month, dayOfMonth int) {
+	z := day + 719_468
+	era := z / 146_097
+	if z < 0 {
+		era = (z - 146_096) / 146_097
+	}
+	doe := z - era*146_097
+	yoe := (doe - doe/1460 + doe/36_524 - doe/146_096) / 365
+	doy := doe - (365*yoe + yoe/4 - yoe/100)
+	mp := (5*doy + 2) / 153
+	dayOfMonth = int(doy - (153*mp+2)/5 + 1)
+	month = int(mp + 3)
+	year = int(yoe + era*400)
+	if month > 12 {
+		month -= 12
+		year++
+	}
+	return year, month, dayOfMonth
+}
+
+func appendTwo(b []byte, n int) []byte {
+	return append(b, byte('0'+n/10), byte('0'+n%10))
+}
+
+// appendDateTime appends YYYY-MM-DDTHH:MM:SS of Unix seconds in years 0 to 9999.
+func appendDateTime(b []byte, sec int64) []byte {
+	day := sec / secondsPerDay
+	rest := int(sec - day*secondsPerDay)
+	if rest < 0 {
+		day--
+		rest += secondsPerDay
+	}
+	year, month, dom := civil(day)
+	b = appendTwo(b, year/100)
+	b = appendTwo(b, year%100)
+	b = append(b, '-', byte('0'+month/10), byte('0'+month%10), '-', byte('0'+dom/10), byte('0'+dom%10))
+	h, m, s := rest/3600, rest/60%60, rest%60
+	return append(b, 'T', byte('0'+h/10), byte('0'+h%10), ':', byte('0'+m/10), byte('0'+m%10), ':', byte('0'+s/10), byte('0'+s%10))
+}
+
+// appendMicros appends a dot and six digits.
+func appendMicros(b []byte, micros int) []byte {
+	hi, lo := micros/1000, micros%1000
+	return append(b, '.',
+		byte('0'+hi/100), byte('0'+hi/10%10), byte('0'+hi%10),
+		byte('0'+lo/100), byte('0'+lo/10%10), byte('0'+lo%10))
+}
+
+// appendTime appends t as RFC 3339 with nanoseconds, trailing zeros dropped, as
+// [time.RFC3339Nano] does. Other than the standard JSONHandler's its text always
+// reads back: a year outside 0 to 9999 is written with its sign and all digits,
+// and an offset outside a day is written in UTC.
+func appendTime(b []byte, t time.Time) []byte {
+	_, offset := t.Zone()
+	if offset%60 != 0 || offset <= -secondsPerDay || offset >= secondsPerDay {
+		t, offset = t.UTC(), 0 // RFC 3339 knows no seconds in an offset
+	}
+	sec := t.Unix() + int64(offset)
+	if sec < -62_167_219_200 || sec >= 253_402_300_800 { // years 0000 to 9999
+		year := t.Year()
+		if year >= 0 {
+			b = append(b, '+')
+		}
+		b = strconv.AppendInt(b, int64(year), 10)
+		return t.AppendFormat(b, "-01-02T15:04:05.999999999Z07:00")
+	}
+	b = appendDateTime(b, sec)
+	if n := t.Nanosecond(); n != 0 {
+		b = appendMicros(b, n/1000)
+		b = append(b, byte('0'+n/100%10), byte('0'+n/10%10), byte('0'+n%10))
+		for b[len(b)-1] == '0' {
+			b = b[:len(b)-1]
+		}
+	}
+	if offset == 0 {
+		return append(b, 'Z')
+	}
+	sign := byte('+')
+	if offset < 0 {
+		sign, offset = '-', -offset
+	}
+	b = append(b, sign)
+	b = appendTwo(b, offset/3600)
+	b = append(b, ':')
+	return appendTwo(b, offset/60%60)
+}

@@ -1,0 +1,291 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+)
+
+const (
+	// maxAttributes is the server's limit on an entry's attributes, measured as
+	// the length of Python's default JSON text of them (ledger-wire 2.4).
+	maxAttributes = 100_000
+	// maxGrowth is how often longer than the entry that text can be at most: a
+	// DEL of one byte becomes six characters. Entries that pass this bound, all
+	// but the longest, are never measured.
+	maxGrowth = 6
+	// truncatedMember tells that members were dropped, and what that takes.
+	truncatedMember = `"_truncated":true,`
+	truncatedSize   = len(`"_truncated": true, `)
+	// maxStackShare is how much of the limit a stack may keep for itself where
+	// it counts toward the limit.
+	maxStackShare = 50_000
+)
+
+// fit makes the entry that begins at start satisfy the attributes' limit: whole
+// members are dropped, largest first, until what is left fits.
+func fit(b []byte, start int, f entryEncoder) []byte {
+	p, err := f.parse(b[start:])
+	if err != nil {
+		return b // cannot be: f wrote it
+	}
+	excess := f.measure(p) - maxAttributes
+	if excess <= 0 {
+		return b
+	}
+	if stack := measureString(p.stack); stack > maxStackShare {
+		before := f.measure(p)
+		p.stack = cutMeasured(p.stack, maxStackShare)
+		if f.measure(p) == before { // not counted in this format
+			p, _ = f.parse(b[start:])
+		}
+		excess = f.measure(p) - maxAttributes
+	}
+	for excess > 0 {
+		before := len(p.members)
+		p.members = dropLargest(p.members, excess+truncatedSize, p.logType == typeEndpoint)
+		if len(p.members) == before {
+			break
+		}
+		excess = f.measure(p) + truncatedSize - maxAttributes
+	}
+	p.members = append(p.members, truncatedMember...)
+	return f.emit(b[:start], p)
+}
+
+// A member is one of an object's, in JSON without spaces.
+type member struct {
+	key     []byte // with its quotes
+	value   []byte
+	members []*member // of a value that is an object
+	size    int       // as measured, with what stands around it
+	dropped bool
+}
+
+// dropLargest drops members, whole and largest first, that take excess
+// characters together, or all. An object that has members is not dropped but
+// loses them; endpoint protects what the server demands of an endpoint.
+func dropLargest(members []byte, excess int, endpoint bool) []byte {
+	root := readMembers(members)
+	var leaves []*member
+	var collect func(ms []*member, inEndpoint bool)
+	collect = func(ms []*member, inEndpoint bool) {
+		for _, m := range ms {
+			switch {
+			case len(m.members) > 0:
+				collect(m.members, false)
+			case !inEndpoint || endpointBit(unescaped(m.key[1:len(m.key)-1])) == 0:
+				leaves = append(leaves, m)
+			}
+		}
+	}
+	for _, m := range root {
+		if len(m.members) > 0 {
+			collect(m.members, endpoint && string(m.key) == `"endpoint"`)
+		} else if string(m.key) != `"_truncated"` {
+			leaves = append(leaves, m)
+		}
+	}
+	slices.SortStableFunc(leaves, func(a, b *member) int { return cmp.Compare(b.size, a.size) })
+	for _, m := range leaves {
+		if excess <= 0 {
+			break
+		}
+		m.dropped = true
+		excess -= m.size
+	}
+	return appendMembers(make([]byte, 0, len(members)), root)
+}
+
+func appendMembers(b []byte, members []*member) []byte {
+	for _, m := range members {
+		switch {
+		case m.dropped:
+			continue
+		case len(m.members) > 0:
+			b = append(append(b, m.key...), ':', '{')
+			b = closeObject(appendMembers(b, m.members))
+		default:
+			b = append(append(b, m.key...), ':')
+			b = append(b, m.value...)
+		}
+		b = append(b, ',')
+	}
+	return b
+}
+
+// readMembers reads JSON members, with or without a comma after the last.
+func readMembers(text []byte) []*member {
+	var members []*member
+	for key, value := range eachMember(text) {
+		m := &member{key: key, value: value, size: measureJSON(key) + measureJSON(value) + len(`: , `)}
+		if value[0] == '{' {
+			m.members = readMembers(value[1 : len(value)-1])
+		}
+		members = append(members, m)
+	}
+	return members
+}
+
+// eachMember yields the keys, in their quotes, and values of members of a
+// sanitized object without spaces.
+func eachMember(text []byte) func(yield func(key, value []byte) bool) {
+	return func(yield func(key, value []byte) bool) {
+		for len(text) > 0 {
+			key := text[:valueEnd(text)]
+			text = text[min(len(key)+1, len(text)):]
+			if len(text) == 0 {
+				return
+			}
+			value := text[:valueEnd(text)]
+			if !yield(key, value) {
+				return
+			}
+			text = text[min(len(value)+1, len(text)):]
+		}
+	}
+}
+
+// eachElement yields the values of a sanitized array's inside.
+func eachElement(text []byte) func(yield func(value []byte) bool) {
+	return func(yield func(value []byte) bool) {
+		for len(text) > 0 {
+			value := text[:valueEnd(text)]
+			if !yield(value) {
+				return
+			}
+			text = text[min(len(value)+1, len(text)):]
+		}
+	}
+}
+
+// valueEnd returns the length of the value that text begins with.
+func valueEnd(text []byte) int {
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			for i++; i < len(text) && text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
+			if depth == 0 {
+				return min(i+1, len(text))
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth <= 0 {
+				return i + 1 + min(depth, 0)
+			}
+		case ',', ':':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(text)
+}
+
+// measureMembers measures the object that has the given members, each with a
+// comma after it.
+func measureMembers(members []byte) int {
+	if len(members) == 0 {
+		return len(`{}`)
+	}
+	return len(`{}`) + measureJSON(members) - len(`, `)
+}
+
+// measureJSON returns the length of Python's text of sanitized JSON.
+func measureJSON(text []byte) int {
+	n := 0
+	for i := 0; i < len(text); {
+		switch c := text[i]; {
+		case c == '"':
+			end := i + valueEnd(text[i:])
+			n += len(`""`) + measureString(unescaped(text[i+1:end-1]))
+			i = end
+		case c == ',' || c == ':':
+			n += len(`, `)
+			i++
+		case c == '-' || '0' <= c && c <= '9':
+			end := i + 1
+			for end < len(text) && isWordByte(text[end]) {
+				end++
+			}
+			n += measureNumber(text[i:end])
+			i = end
+		default:
+			n++
+			i++
+		}
+	}
+	return n
+}
+
+// measureString measures the inside of a string.
+func measureString(s string) int {
+	n := 0
+	for _, r := range s {
+		n += measureRune(r)
+	}
+	return n
+}
+
+func measureRune(r rune) int {
+	switch {
+	case r == '"' || r == '\\' || r == '\n' || r == '\r' || r == '\t' || r == '\b' || r == '\f':
+		return 2
+	case ' ' <= r && r <= '~':
+		return 1
+	case r > 0xFFFF:
+		return 12
+	}
+	return 6
+}
+
+// cutMeasured cuts s to at most limit characters as measured.
+func cutMeasured(s string, limit int) string {
+	n := measureString(cutMark)
+	for i, r := range s {
+		if n += measureRune(r); n > limit {
+			return s[:i] + cutMark
+		}
+	}
+	return s
+}
+
+// measureNumber measures a number: a whole one is printed as it is, any other
+// as the shortest text of a Python float.
+func measureNumber(text []byte) int {
+	whole := true
+	for _, c := range text {
+		if c == '.' || c == 'e' || c == 'E' {
+			whole = false
+		}
+	}
+	if whole {
+		return len(text)
+	}
+	f, err := strconv.ParseFloat(string(text), 64)
+	if err != nil {
+		return len(text) + len("e+308")
+	}
+	return pythonFloatSize(f)
+}
+
+func pythonFloatSize(f float64) int {
+	var buf [32]byte
+	scientific := strconv.AppendFloat(buf[:0], f, 'e', -1, 64) // -1.2345e+06
+	mark := slices.Index(scientific, 'e')
+	exponent, _ := strconv.Atoi(string(scientific[mark+1:]))
+	if exponent < -4 || exponent >= 16 {
+		return len(scientific)
+	}
+	fixed := strconv.AppendFloat(buf[:0], f, 'f', -1, 64)
+	if !slices.Contains(fixed, '.') {
+		return len(fixed) + len(".0")
+	}
+	return len(fixed)
+}

@@ -1,0 +1,279 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ledgerFormat is Ledger's own protocol: an entry is a JSON object, a body
+// {"logs":[entry,…]}. Its members are written with a comma after each, and
+// whatever closes an object takes the last comma's place.
+type ledgerFormat struct {
+	attrsHead []byte // begins every entry's attributes
+	// tails are what follows an entry's attributes and errors up to the log_id,
+	// by log type and importance: nothing in them changes from entry to entry.
+	tails [len(logTypeNames)][len(importanceNames)][]byte
+}
+
+const attrsOpening = `,"attributes":{`
+
+func newLedgerFormat(c *config) *ledgerFormat {
+	f := &ledgerFormat{attrsHead: []byte(attrsOpening)}
+	if c.Service != "" {
+		f.attrsHead = append(f.attrsHead, `"service":`...)
+		f.attrsHead = append(appendString(f.attrsHead, c.Service), ',')
+	}
+	var constant []byte
+	field := func(name, value string, limit int) {
+		if value != "" {
+			constant = append(constant, `,"`+name+`":`...)
+			constant = appendString(constant, cutPlain(value, limit))
+		}
+	}
+	field("environment", c.Environment, maxEnvironment)
+	field("release", c.Release, maxRelease)
+	field("sdk_version", Version, maxSDKVersion)
+	field("platform", platform, len(platform))
+	field("platform_version", platformVersion(), maxPlatformVersion)
+	constant = append(constant, `,"log_id":"`...)
+	for t, logType := range logTypeNames {
+		for i, importance := range importanceNames {
+			f.tails[t][i] = fmt.Appendf(nil, `,"log_type":"%s","importance":"%s"%s`, logType, importance, constant)
+		}
+	}
+	return f
+}
+
+const platform = "go"
+
+// platformVersion is Go's version as a number, such as 1.26.8.
+func platformVersion() string {
+	return cutPlain(strings.TrimPrefix(runtime.Version(), "go"), maxPlatformVersion)
+}
+
+// cutPlain cuts without a mark, for short texts that a mark would fill.
+func cutPlain(s string, limit int) string { return s[:runeIndex(s, limit)] }
+
+func (*ledgerFormat) protocol() Protocol  { return ProtocolLedger }
+func (*ledgerFormat) path() string        { return "/api/v1/ingest/batch" }
+func (*ledgerFormat) contentType() string { return "application/json" }
+func (*ledgerFormat) form() form          { return ledgerForm }
+
+// cost is one request, whatever it holds: that is what the server counts.
+func (*ledgerFormat) cost(int) int { return 1 }
+
+func (*ledgerFormat) frame(int, int) (before, between, after []byte) {
+	return []byte(`{"logs":[`), []byte(`,`), []byte(`]}`)
+}
+
+var levelFields = func() (fields [len(classNames)][]byte) {
+	for i, name := range classNames {
+		fields[i] = []byte(`Z","level":"` + name + `","message":`)
+	}
+	return fields
+}()
+
+func (f *ledgerFormat) begin(b []byte, sec int64, nsec int, level slog.Level, message string) []byte {
+	return f.beginClass(b, sec, nsec, classOf(level), message)
+}
+
+func (f *ledgerFormat) beginClass(b []byte, sec int64, nsec int, c class, message string) []byte {
+	b = append(b, `{"timestamp":"`...)
+	b = appendDateTime(b, sec)
+	b = appendMicros(b, nsec/1000)
+	b = append(b, levelFields[c]...)
+	b = appendString(b, cutText(message, maxMessage))
+	return append(b, f.attrsHead...)
+}
+
+func (*ledgerFormat) appendAttr(b []byte, key string, v slog.Value, _ bool) []byte {
+	b = append(b, '"')
+	b = append(b, key...)
+	b = append(b, '"', ':')
+	b = appendScalar(b, v)
+	return append(b, ',')
+}
+
+func (*ledgerFormat) appendOddAttr(b []byte, key string, v slog.Value, _ bool) []byte {
+	b = appendString(b, key)
+	b = append(b, ':')
+	b = appendScalar(b, v)
+	return append(b, ',')
+}
+
+func (*ledgerFormat) appendJSONAttr(b []byte, key string, json []byte, _ bool) []byte {
+	b = appendString(b, key)
+	b = append(b, ':')
+	b = append(b, json...)
+	return append(b, ',')
+}
+
+// appendScalar appends v, which is no group and no LogValuer, as JSON.
+func appendScalar(b []byte, v slog.Value) []byte {
+	switch v.Kind() {
+	case slog.KindString:
+		return appendString(b, v.String())
+	case slog.KindInt64:
+		return strconv.AppendInt(b, v.Int64(), 10)
+	case slog.KindUint64:
+		return strconv.AppendUint(b, v.Uint64(), 10)
+	case slog.KindFloat64:
+		return appendFloat(b, v.Float64())
+	case slog.KindBool:
+		return strconv.AppendBool(b, v.Bool())
+	case slog.KindDuration:
+		return strconv.AppendInt(b, int64(v.Duration()), 10)
+	case slog.KindTime:
+		b = append(b, '"')
+		b = appendTime(b, v.Time())
+		return append(b, '"')
+	}
+	return append(b, "null"...)
+}
+
+func (*ledgerFormat) openGroup(b []byte, key string, _ bool) []byte {
+	b = appendString(b, key)
+	return append(b, ':', '{')
+}
+
+func (*ledgerFormat) closeGroup(b []byte, _ int) []byte {
+	return append(closeObject(b), ',')
+}
+
+// closeObject ends an object whose members each have a comma after them.
+func closeObject(b []byte) []byte {
+	if last := len(b) - 1; b[last] == ',' {
+		b[last] = '}'
+		return b
+	}
+	return append(b, '}')
+}
+
+func (f *ledgerFormat) endAttrs(b []byte, mark int) []byte {
+	if len(b) == mark && len(f.attrsHead) == len(attrsOpening) {
+		return b[:mark-len(attrsOpening)]
+	}
+	return closeObject(b)
+}
+
+func (*ledgerFormat) setsApart() bool { return false }
+
+// earliest is the year 1: the server parses the years 1 to 9999 (ledger-wire 2.3).
+func (*ledgerFormat) earliest() int64 { return -62_135_596_800 }
+
+func (*ledgerFormat) fixedSize() int { return 0 }
+
+// Trace ids and the endpoint are attributes here.
+func (*ledgerFormat) appendTrace(b []byte, _, _ string) []byte   { return b }
+func (*ledgerFormat) appendEndpoint(b []byte, _ endpoint) []byte { return b }
+
+func (*ledgerFormat) appendError(b []byte, errorType, message, stack string) []byte {
+	b = append(b, `,"error_type":`...)
+	b = appendString(b, errorType)
+	b = append(b, `,"error_message":`...)
+	b = appendString(b, message)
+	if stack != "" {
+		b = append(b, `,"stack_trace":`...)
+		b = appendString(b, stack)
+	}
+	return b
+}
+
+func (f *ledgerFormat) end(b []byte, _ int, k kinds, idPrefix string, seq uint64) []byte {
+	b = append(b, f.tails[k.logType][k.importance]...)
+	b = append(b, idPrefix...)
+	b = appendSeq(b, seq)
+	return append(b, '"', '}')
+}
+
+// seqDigits is the width of the number in a log_id: all of it, because numbers
+// of one width differ in their last digits only, and compress well.
+const seqDigits = 16
+
+func appendSeq(b []byte, seq uint64) []byte {
+	for shift := 60; shift >= 0; shift -= 4 {
+		b = append(b, hexDigits[seq>>shift&15])
+	}
+	return b
+}
+
+// ledgerEntry is an entry as it reads back.
+type ledgerEntry struct {
+	Timestamp    string          `json:"timestamp"`
+	Level        string          `json:"level"`
+	Message      string          `json:"message"`
+	Attributes   json.RawMessage `json:"attributes"`
+	ErrorType    string          `json:"error_type"`
+	ErrorMessage string          `json:"error_message"`
+	StackTrace   string          `json:"stack_trace"`
+	LogType      string          `json:"log_type"`
+	Importance   string          `json:"importance"`
+	LogID        string          `json:"log_id"`
+}
+
+func (f *ledgerFormat) parse(entry []byte) (*parsed, error) {
+	var e ledgerEntry
+	if err := json.Unmarshal(entry, &e); err != nil {
+		return nil, fmt.Errorf("ledger: read entry: %w", err)
+	}
+	t, err := time.Parse(time.RFC3339Nano, e.Timestamp)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: read entry: %w", err)
+	}
+	c := class(named(classNames[:], e.Level))
+	if e.Level != classNames[c] || e.LogID == "" {
+		return nil, errNotEntry
+	}
+	p := &parsed{
+		sec: t.Unix(), nsec: t.Nanosecond(),
+		severity: classSeverity[c], severityText: classText[c], message: e.Message,
+		errorType: e.ErrorType, errorMessage: e.ErrorMessage, stack: e.StackTrace,
+		kinds: kinds{logType(named(logTypeNames[:], e.LogType)), importance(named(importanceNames[:], e.Importance))},
+		logID: e.LogID,
+	}
+	if n := len(e.Attributes); n > 2 {
+		service := f.attrsHead[len(attrsOpening):]
+		members := append(e.Attributes[1:n-1:n-1], ',')
+		if len(service) > 0 && len(members) >= len(service) && string(members[:len(service)]) == string(service) {
+			members = members[len(service):]
+		}
+		p.members = members
+	}
+	return p, nil
+}
+
+func (f *ledgerFormat) emit(b []byte, p *parsed) []byte {
+	start := len(b)
+	b = f.beginClass(b, p.sec, p.nsec, severityClass(p.severity), p.message)
+	if rest := p.nsec % 1000; rest != 0 {
+		// The server cuts what follows the sixth digit (ledger-wire 2.3), but
+		// on the way back to OTLP the time is the same to the nanosecond.
+		micros := start + len(`{"timestamp":"2006-01-02T15:04:05.000000`)
+		b = slices.Insert(b, micros, byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
+	}
+	mark := len(b)
+	b = append(b, p.members...)
+	b = f.endAttrs(b, mark)
+	if p.errorType != "" {
+		b = f.appendError(b, p.errorType, p.errorMessage, p.stack)
+	}
+	b = append(b, f.tails[p.logType][p.importance]...)
+	b = append(b, appendString(nil, p.logID)[1:]...)
+	return append(b, '}')
+}
+
+func (*ledgerFormat) toJSON(b, members []byte, _ bool, _ *apart) ([]byte, error) {
+	return append(b, members...), nil
+}
+
+func (*ledgerFormat) fromJSON(b, members []byte, _, _ bool, _ *apart) []byte {
+	return append(b, members...)
+}
+
+func (*ledgerFormat) measure(p *parsed) int { return measureMembers(p.members) }

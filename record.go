@@ -1,0 +1,385 @@
+package ledger
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// maxAhead is how far in the future a record's time is believed. The server
+// refuses an entry more than five minutes ahead of its own clock (ledger-wire
+// 2.3); the minute between leaves room for clocks that differ.
+const maxAhead = 4 * 60 // seconds
+
+// An entryEncoder writes entries of one format. The calls for an entry are
+// begin, any number of members, endAttrs, what the entry has of appendTrace,
+// appendEndpoint and appendError, and end. It is immutable.
+type entryEncoder interface {
+	// form indexes what is kept once per format.
+	form() form
+	// begin appends all that stands before the attributes.
+	begin(b []byte, sec int64, nsec int, level slog.Level, message string) []byte
+	// appendAttr appends one member whose key isPlain and whose value is no
+	// group, no LogValuer, and of the kind Any only for nil.
+	appendAttr(b []byte, key string, v slog.Value, root bool) []byte
+	// appendOddAttr is appendAttr for any key that cleanText leaves as it is.
+	appendOddAttr(b []byte, key string, v slog.Value, root bool) []byte
+	// appendJSONAttr appends a member whose value is sanitized JSON.
+	appendJSONAttr(b []byte, key string, json []byte, root bool) []byte
+	// openGroup begins a group; closeGroup ends the innermost one, of which
+	// openGroup was called when b had the length mark.
+	openGroup(b []byte, key string, root bool) []byte
+	closeGroup(b []byte, mark int) []byte
+	// endAttrs ends the attributes, which began at the length mark.
+	endAttrs(b []byte, mark int) []byte
+	appendTrace(b []byte, traceID, spanID string) []byte
+	appendEndpoint(b []byte, e endpoint) []byte
+	appendError(b []byte, errorType, message, stack string) []byte
+	// end completes the entry that began at the length start.
+	end(b []byte, start int, k kinds, idPrefix string, seq uint64) []byte
+
+	// setsApart reports whether trace ids and endpoints have fields of their
+	// own in this format, outside the attributes.
+	setsApart() bool
+	// earliest is the first second that the format can express.
+	earliest() int64
+	// fixedSize is what the server counts toward the attributes' limit beside
+	// what is in an entry.
+	fixedSize() int
+
+	parsing
+}
+
+// A form numbers the formats.
+type form int
+
+const (
+	ledgerForm form = iota
+	otlpForm
+	formCount
+)
+
+// A recorder turns records into entries. It is safe for concurrent use.
+type recorder struct {
+	config   *config
+	idPrefix string
+	now      func() time.Time
+	replace  func([]string, slog.Attr) slog.Attr
+	secret   *redactor
+	encoders [formCount]entryEncoder
+	current  atomic.Int32 // the form of the last entry; With attrs are encoded in it
+	knownNow atomic.Int64 // Unix seconds; never ahead of the clock
+}
+
+// newRecorder makes a recorder whose entries' log_id is idPrefix and a number;
+// idPrefix is at most 48 characters, unique to this process.
+func newRecorder(c *config, idPrefix string, now func() time.Time) *recorder {
+	rec := &recorder{
+		config:   c,
+		idPrefix: idPrefix,
+		now:      now,
+		replace:  c.ReplaceAttr,
+		secret:   newRedactor(c),
+	}
+	rec.encoders[ledgerForm] = newLedgerFormat(c)
+	rec.encoders[otlpForm] = newOTLPFormat(c)
+	if c.Protocol == ProtocolOTLP {
+		rec.current.Store(int32(otlpForm))
+	}
+	return rec
+}
+
+// appendEntry appends one whole entry for r in format f to b. It never panics,
+// whatever the record holds, never waits and takes no lock. seq must be unique
+// within the process.
+func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.Context, r slog.Record, seq uint64) (entry []byte) {
+	start := len(b)
+	whole := b
+	defer func() {
+		if p := recover(); p != nil {
+			entry = rec.appendLastResort(whole, f, r, seq, p)
+		}
+	}()
+
+	form := f.form()
+	if rec.current.Load() != int32(form) {
+		rec.current.Store(int32(form))
+	}
+	bound := s.forms[form].Load()
+	if bound == nil {
+		bound = rec.boundIn(s, form)
+	}
+	sec, nsec := r.Time.Unix(), r.Time.Nanosecond()
+	timely := true
+	if sec < 0 || sec >= rec.knownNow.Load()+maxAhead {
+		sec, nsec, timely = rec.timeOf(r.Time, f.earliest())
+	}
+
+	w := walk{rec: rec, f: f, replace: rec.replace, budget: maxVisits, masked: s.masked}
+	w.b = f.begin(b, sec, nsec, r.Level, r.Message)
+	attrs := len(w.b)
+
+	// What the SDK adds comes first: where a key occurs twice the last one
+	// counts, and that shall be the program's own.
+	if !timely && !r.Time.IsZero() {
+		w.b = f.appendAttr(w.b, "time", slog.TimeValue(r.Time), true)
+	}
+	if rec.config.AddSource {
+		if src := r.Source(); src != nil {
+			w.source(src)
+		}
+	}
+	if rec.config.ContextAttrs != nil {
+		w.contextAttrs(ctx, s, r)
+	}
+	fromContext := w.facts
+	w.facts = s.facts
+	w.apart = bound.apart
+	w.err, w.errMessage = nil, ""
+
+	prefix := len(w.b)
+	w.b = append(w.b, bound.prefix...)
+	if n := r.NumAttrs(); n > 0 {
+		w.recordAttrs(s, r)
+	}
+	for i := len(bound.marks) - 1; i >= 0; i-- {
+		w.b = f.closeGroup(w.b, prefix+bound.marks[i])
+	}
+	if w.truncated {
+		w.b = f.appendAttr(w.b, "_truncated", slog.BoolValue(true), true)
+	}
+	w.b = f.endAttrs(w.b, attrs)
+
+	w.facts.complete(&s.facts, &fromContext)
+	b = rec.appendTail(w.b, f, start, &w.facts, r, seq)
+	if (len(b)-start)*maxGrowth > maxAttributes-f.fixedSize() {
+		b = fit(b, start, f)
+	}
+	return b
+}
+
+// recordAttrs walks the record's own attrs, in the groups that no With attr has
+// opened yet. Groups that stay empty leave nothing.
+func (w *walk) recordAttrs(s *scope, r slog.Record) {
+	var few [8]int
+	marks := few[:0]
+	before := len(w.b)
+	w.open(s)
+	if len(s.groups) == 1 && s.opened == 0 && s.groups[0] == endpointKey {
+		w.endpointRecord(r)
+		return
+	}
+	for i := s.opened; i < len(s.groups); i++ {
+		marks = append(marks, len(w.b))
+		w.b = w.f.openGroup(w.b, s.groups[i], i == 0)
+	}
+	some := false
+	r.Attrs(func(a slog.Attr) bool {
+		if w.attr(a) {
+			some = true
+		}
+		return true
+	})
+	if !some {
+		w.b = w.b[:before]
+		return
+	}
+	for i := len(marks) - 1; i >= 0; i-- {
+		w.b = w.f.closeGroup(w.b, marks[i])
+	}
+}
+
+// appendTail decides the entry's kinds and appends all that follows the
+// attributes.
+func (rec *recorder) appendTail(b []byte, f entryEncoder, start int, facts *facts, r slog.Record, seq uint64) []byte {
+	if f.setsApart() {
+		if facts.traceID != "" || facts.spanID != "" {
+			b = f.appendTrace(b, facts.traceID, facts.spanID)
+		}
+		if facts.endpoint != nil && facts.hasEndpoint {
+			b = f.appendEndpoint(b, *facts.endpoint)
+		}
+	}
+	class := classOf(r.Level)
+	if facts.err != nil {
+		errorType := errorTypeOf(facts.err)
+		message := facts.errMessage
+		if message == "" {
+			message = errorType
+		}
+		stack := ""
+		if class >= classError {
+			stack = stackText(facts.err, r.PC)
+		}
+		b = f.appendError(b, cutText(errorType, maxErrorType), cutText(message, maxErrorMessage), cutText(stack, maxStackTrace))
+	}
+	return f.end(b, start, facts.kinds(class), rec.idPrefix, seq)
+}
+
+// appendLastResort appends an entry for a record that could not be encoded,
+// which would be a fault of this package: the message still arrives.
+func (rec *recorder) appendLastResort(b []byte, f entryEncoder, r slog.Record, seq uint64, panicked any) []byte {
+	start := len(b)
+	now := rec.now()
+	b = f.begin(b, now.Unix(), now.Nanosecond(), r.Level, r.Message)
+	attrs := len(b)
+	b = f.appendAttr(b, "_error", slog.StringValue(panicText(nil, panicked)), true)
+	b = f.endAttrs(b, attrs)
+	var none facts
+	return f.end(b, start, none.kinds(classOf(r.Level)), rec.idPrefix, seq)
+}
+
+// timeOf returns the time to log for t: t itself, or the current time when t is
+// zero, too far ahead, or nothing that the format and the server can express.
+// It is asked only for times that are not evidently fine, which spares the
+// usual record a look at the clock.
+func (rec *recorder) timeOf(t time.Time, earliest int64) (sec int64, nsec int, timely bool) {
+	now := rec.now()
+	rec.knownNow.Store(now.Unix())
+	if t.IsZero() || t.Unix() < earliest || t.After(now.Add(maxAhead*time.Second)) {
+		return now.Unix(), now.Nanosecond(), false
+	}
+	return t.Unix(), t.Nanosecond(), true
+}
+
+// A class is one of the server's five levels.
+type class int
+
+const (
+	classDebug class = iota
+	classInfo
+	classWarning
+	classError
+	classCritical
+)
+
+var classNames = [...]string{"debug", "info", "warning", "error", "critical"}
+
+// classOf maps slog's scale, on which programs define levels of their own.
+func classOf(l slog.Level) class {
+	switch {
+	case l < slog.LevelInfo:
+		return classDebug
+	case l < slog.LevelWarn:
+		return classInfo
+	case l < slog.LevelError:
+		return classWarning
+	case l < LevelCritical:
+		return classError
+	}
+	return classCritical
+}
+
+// kinds are an entry's log_type and importance.
+type kinds struct {
+	logType    logType
+	importance importance
+}
+
+// A logType is one the server takes; 0 is none.
+type logType int
+
+const (
+	noLogType logType = iota
+	typeLogger
+	typeConsole
+	typeException
+	typeDatabase
+	typeEndpoint
+	typeCustom
+)
+
+var logTypeNames = [...]string{"", "logger", "console", "exception", "database", "endpoint", "custom"}
+
+// An importance is one the server takes; 0 is none.
+type importance int
+
+const (
+	noImportance importance = iota
+	importanceLow
+	importanceStandard
+	importanceHigh
+	importanceCritical
+)
+
+var importanceNames = [...]string{"", "low", "standard", "high", "critical"}
+
+// named returns the index of name in names, or 0.
+func named(names []string, name string) int {
+	for i, n := range names {
+		if n == name {
+			return i
+		}
+	}
+	return 0
+}
+
+// facts are what the attrs say about the entry beside being its attributes.
+type facts struct {
+	logType     logType
+	importance  importance
+	err         error
+	errMessage  string
+	hasEndpoint bool // the last root attr "endpoint" is what the server takes for one
+	apart
+}
+
+// apart is what some formats have outside the attributes; empty in the others.
+type apart struct {
+	traceID  string // 32 hex digits
+	spanID   string // 16 hex digits
+	endpoint *endpoint
+}
+
+// complete fills in what the record's attrs left open, from the With attrs
+// first. Steering attrs and ids of the With attrs are in f already.
+func (f *facts) complete(with, fromContext *facts) {
+	for _, other := range []*facts{with, fromContext} {
+		if f.err == nil {
+			f.err, f.errMessage = other.err, other.errMessage
+		}
+		if f.logType == noLogType {
+			f.logType = other.logType
+		}
+		if f.importance == noImportance {
+			f.importance = other.importance
+		}
+	}
+	if f.traceID == "" {
+		f.traceID = fromContext.traceID
+	}
+	if f.spanID == "" {
+		f.spanID = fromContext.spanID
+	}
+}
+
+// kinds decides log_type and importance. A log_type asked for wins, unless the
+// server would refuse the entry for it (ledger-wire 2.6).
+func (f *facts) kinds(c class) kinds {
+	k := kinds{f.logType, f.importance}
+	if k.logType == typeEndpoint && !f.hasEndpoint || k.logType == typeException && f.err == nil {
+		k.logType = noLogType
+	}
+	if k.logType == noLogType {
+		switch {
+		case f.hasEndpoint:
+			k.logType = typeEndpoint
+		case f.err != nil && c >= classError:
+			k.logType = typeException
+		default:
+			k.logType = typeLogger
+		}
+	}
+	if k.importance == noImportance {
+		switch c {
+		case classCritical:
+			k.importance = importanceCritical
+		case classError:
+			k.importance = importanceHigh
+		default:
+			k.importance = importanceStandard
+		}
+	}
+	return k
+}

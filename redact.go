@@ -1,0 +1,107 @@
+package ledger
+
+import (
+	"bytes"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// secretEndings are what the key of a secret ends in, once it is lower case and
+// without separators: "db_password", "X-Api-Key" and "clientSecret" all match,
+// "token_count", "max_tokens" and "secretary" do not. Digits at the end of a key
+// do not matter. A key that merely contains such a word is left alone, because
+// masking what an operator needs ("password_reset_at") is a fault as well.
+var secretEndings = []string{
+	"password", "passwords", "passwd", "passphrase", "pwd", "passwordhash",
+	"passwordconfirmation", "passwordconfirm",
+	"secret", "secrets", "token", "apikey", "apikeys", "apitoken",
+	"authorization", "cookie", "cookies", "privatekey", "secretkey", "accesskey",
+	"encryptionkey", "signingkey", "credential", "credentials", "jwt", "sessionid",
+	"xauth", "creditcard", "cardnumber", "cvv",
+}
+
+// A redactor tells which keys hold secrets. The zero redactor finds none.
+type redactor struct {
+	exact map[string]bool // from Options.RedactKeys
+	pairs [32 * 32]bool   // last two letters of anything looked for
+	on    bool
+}
+
+func newRedactor(c *config) *redactor {
+	r := &redactor{on: !c.DisableRedaction, exact: make(map[string]bool)}
+	note := func(key string) {
+		if n := len(key); n >= 2 {
+			r.pairs[pair(key[n-2], key[n-1])] = true
+		}
+	}
+	for _, ending := range secretEndings {
+		note(ending)
+	}
+	for _, key := range c.RedactKeys {
+		if key = normalizeKey(key); key != "" {
+			r.exact[key] = true
+			note(key)
+		}
+	}
+	return r
+}
+
+func pair(a, b byte) int { return int(a&31)<<5 | int(b&31) }
+
+func isLetter(c byte) bool { return (c|0x20)-'a' < 26 }
+
+// masks reports whether the value under key is a secret. Nearly every key is
+// settled by its length and last two letters; the rest is looked at in full.
+func (r *redactor) masks(key string) bool {
+	n := len(key)
+	if !r.on || n == 0 {
+		return false
+	}
+	if n >= 2 && isLetter(key[n-2]) && isLetter(key[n-1]) && !r.pairs[pair(key[n-2], key[n-1])] {
+		return false
+	}
+	return r.masksInFull(key)
+}
+
+func (r *redactor) masksInFull(key string) bool {
+	var short [64]byte
+	text := short[:0]
+	for i := 0; i < len(key) && len(text) < len(short); i++ {
+		switch c := key[i]; {
+		case c >= utf8.RuneSelf:
+			return r.masksNormal([]byte(normalizeKey(key)))
+		case isLetter(c):
+			text = append(text, c|0x20)
+		case '0' <= c && c <= '9':
+			text = append(text, c)
+		}
+	}
+	if len(text) == len(short) {
+		return r.masksNormal([]byte(normalizeKey(key)))
+	}
+	return r.masksNormal(text)
+}
+
+func (r *redactor) masksNormal(key []byte) bool {
+	if r.exact[string(key)] {
+		return true
+	}
+	key = bytes.TrimRight(key, "0123456789")
+	for _, ending := range secretEndings {
+		if len(key) >= len(ending) && string(key[len(key)-len(ending):]) == ending {
+			return true
+		}
+	}
+	return false
+}
+
+// normalizeKey returns key in lower case with letters and digits only.
+func normalizeKey(key string) string {
+	return strings.Map(func(c rune) rune {
+		if !unicode.IsLetter(c) && !unicode.IsDigit(c) {
+			return -1
+		}
+		return unicode.ToLower(c)
+	}, key)
+}

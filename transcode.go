@@ -1,0 +1,82 @@
+package ledger
+
+import (
+	"errors"
+	"log/slog"
+)
+
+var errNotEntry = errors.New("ledger: read entry: not what this format writes")
+
+// parsing is the half of an [entryEncoder] that reads what the other half
+// wrote. Entries are read when the protocol changes, and when their attributes
+// are over the server's limit; both are rare.
+type parsing interface {
+	parse(entry []byte) (*parsed, error)
+	emit(b []byte, p *parsed) []byte
+	// toJSON appends members of this format as JSON members, each with a comma
+	// after it. At the root it adds what the format sets apart.
+	toJSON(b, members []byte, root bool, a *apart) ([]byte, error)
+	// fromJSON appends such JSON members as members of this format. At the root
+	// it takes out of them what the format sets apart; hasEndpoint tells
+	// whether that includes the member "endpoint".
+	fromJSON(b, members []byte, root, hasEndpoint bool, a *apart) []byte
+	// measure returns how much of the attributes' limit p takes.
+	measure(p *parsed) int
+}
+
+// A parsed entry is one without a format. Its attributes are JSON members with
+// a comma after each, as Ledger's own format has them.
+type parsed struct {
+	sec          int64
+	nsec         int
+	severity     int // on OpenTelemetry's scale, 1 to 24
+	severityText string
+	message      string
+	errorType    string
+	errorMessage string
+	stack        string
+	kinds
+	logID   string
+	members []byte
+}
+
+// transcode appends entry, a whole entry in the format from, to b in the format
+// to: the same log_id, time, level and everything else, as far as both formats
+// have it. It fails when entry is not what from wrote.
+func transcode(b []byte, from, to wireFormat, entry []byte) ([]byte, error) {
+	p, err := from.parse(entry)
+	if err != nil {
+		return b, err
+	}
+	start := len(b)
+	b = to.emit(b, p)
+	if (len(b)-start)*maxGrowth > maxAttributes-to.fixedSize() {
+		b = fit(b, start, to)
+	}
+	return b, nil
+}
+
+// transcodeMembers returns With attrs in another format. They were written by
+// from, so that a failure would be a fault of this package.
+func transcodeMembers(to, from entryEncoder, members []byte, root, hasEndpoint bool, a *apart) []byte {
+	json, err := from.toJSON(nil, members, root, a)
+	if err != nil {
+		return nil
+	}
+	*a = apart{}
+	return to.fromJSON(nil, json, root, hasEndpoint, a)
+}
+
+// Severities and texts of the server's five levels on OpenTelemetry's scale.
+var (
+	classSeverity = [len(classNames)]int{5, 9, 13, 17, 21}
+	classText     = [len(classNames)]string{"DEBUG", "INFO", "WARN", "ERROR", criticalText}
+)
+
+const criticalText = "CRITICAL"
+
+// severityOf maps slog's levels to OpenTelemetry's: both have four steps
+// between neighbours, and slog's Info is 0 where OpenTelemetry's is 9.
+func severityOf(l slog.Level) int { return int(min(max(l, -8), 15)) + 9 }
+
+func severityClass(severity int) class { return classOf(slog.Level(severity - 9)) }
