@@ -519,3 +519,12 @@ func TestHoldingEntriesCostsNoWork(t *testing.T) {
 		})
 	}
 }
+
+// With a pool of one there is no second place that time alone would free.
+func TestPoolOfOneDoesNotSpin(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) { o.HTTPPoolSize, o.FlushSize = 1, 10 }, func(r *rig) {
+		r.server.Always(ledgertest.Hang())
+		r.burst(30)
+		r.wait(time.Hour) // in a spin, time never passes here
+	})
+}
