@@ -528,3 +528,21 @@ func TestPoolOfOneDoesNotSpin(t *testing.T) {
 		r.wait(time.Hour) // in a spin, time never passes here
 	})
 }
+
+// A queue whose bytes run out before a batch is full must not drop what the
+// server has time to take.
+func TestSmallByteBudgetIsSentBeforeItOverflows(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) { o.MaxBufferBytes = 256 << 10 }, func(r *rig) {
+		r.server.Always(ledgertest.Delay(2 * time.Second))
+		r.log.Info("first")
+		r.wait(8 * time.Second) // the server is proven
+		for range 600 {
+			r.log.Info(strings.Repeat("x", 700)) // 1 KiB as an entry
+			r.wait(2 * time.Millisecond)
+		}
+		r.mustFlush()
+		if m := r.handler.Metrics(); m.Buffer.TotalDropped != 0 {
+			r.Errorf("dropped %v of %d with %d requests", m.Buffer.Dropped, m.Flusher.TotalLogged, len(r.server.Requests()))
+		}
+	})
+}
