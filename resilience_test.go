@@ -546,3 +546,21 @@ func TestSmallByteBudgetIsSentBeforeItOverflows(t *testing.T) {
 		}
 	})
 }
+
+// What a transport's error quotes of a hostile answer stays short.
+func TestTransportErrorsAreBounded(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) {
+		o.HTTPTransport = roundTripper(func(*http.Request) (*http.Response, error) {
+			return nil, errors.New("malformed HTTP response \"" + strings.Repeat("x\n", 30_000))
+		})
+	}, func(r *rig) {
+		r.log.Info("hello")
+		r.wait(time.Minute)
+		if text := r.handler.Metrics().Flusher.LastError; len(text) > 1000 || strings.Contains(text, "\n") {
+			r.Errorf("an error of %d bytes: %.100q", len(text), text)
+		}
+		if text := r.notes.String(); len(text) > 2000 {
+			r.Errorf("diagnostics of %d bytes", len(text))
+		}
+	})
+}
