@@ -564,3 +564,21 @@ func TestTransportErrorsAreBounded(t *testing.T) {
 		}
 	})
 }
+
+func TestEntryWaitsForFlushIntervalAlsoWhileEveryConnectionIsBusy(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) { o.HTTPPoolSize = 1 }, func(r *rig) {
+		r.log.Info("first")
+		r.server.Always(ledgertest.Delay(4 * time.Second))
+		r.wait(6 * time.Second) // it is on the wire
+		logged := time.Now()
+		r.log.Info("second")
+		r.wait(15 * time.Second)
+		requests := r.server.Requests()
+		if len(requests) != 2 {
+			r.Fatalf("%d requests, want 2", len(requests))
+		}
+		if waited := requests[1].Time.Sub(logged); waited > 5*time.Second {
+			r.Errorf("an entry waited %v for its batch, want 5s at most", waited)
+		}
+	})
+}
