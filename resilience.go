@@ -160,9 +160,12 @@ func (s *sender) attempt(ctx context.Context, b *batch) (out outcome) {
 		return outcome{}
 	}
 	s.protocols.translate(entries, format)
-	began := s.now()
-	out = s.transport.send(ctx, format, entries, time.Duration(s.timeout.Load()))
+	began, timeout := s.now(), time.Duration(s.timeout.Load())
+	out = s.transport.send(ctx, format, entries, timeout)
 	out.took = s.now().Sub(began)
+	if out.timedOut { // of what this attempt had: others side by side add nothing
+		s.timeout.Store(int64(min(2*timeout, max(maxTimeout, s.config.HTTPTimeout))))
+	}
 	if !out.final() {
 		b.land()
 	}
@@ -236,9 +239,6 @@ func (s *sender) learn(b *batch, out *outcome) func(*gate) {
 		s.count.consecutive.Add(1)
 		b.failures++
 		out.delay = s.backoff(out.kind, b.failures)
-		if out.timedOut {
-			s.timeout.Store(int64(min(2*time.Duration(s.timeout.Load()), max(maxTimeout, s.config.HTTPTimeout))))
-		}
 		pause := time.Duration(0)
 		if out.retryAfter > 0 {
 			pause = jitter(min(out.retryAfter, s.config.MaxRetryAfter))

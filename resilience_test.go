@@ -582,3 +582,26 @@ func TestEntryWaitsForFlushIntervalAlsoWhileEveryConnectionIsBusy(t *testing.T) 
 		}
 	})
 }
+
+// Ten attempts that time out together are one reason to wait longer, not ten.
+func TestTimeoutDoublesOnceForAttemptsSideBySide(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) { o.FlushSize, o.HTTPPoolSize, o.BreakerThreshold = 10, 8, 1000 }, func(r *rig) {
+		r.burst(10)
+		synctest.Wait()
+		r.server.Always(ledgertest.Hang())
+		r.burst(80)
+		r.wait(5 * time.Second) // all eight have timed out
+		began := len(r.server.Requests())
+		for len(r.server.Requests()) == began {
+			r.wait(time.Second)
+		}
+		r.wait(50 * time.Second)
+		requests := r.server.Requests()[began:] // one by one
+		if len(requests) < 2 {
+			r.Fatalf("%d requests, want two", len(requests))
+		}
+		if took := requests[1].Time.Sub(requests[0].Time); took > 11*time.Second {
+			r.Errorf("the attempt after took %v, want 10s", took)
+		}
+	})
+}
