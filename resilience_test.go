@@ -605,3 +605,56 @@ func TestTimeoutDoublesOnceForAttemptsSideBySide(t *testing.T) {
 		}
 	})
 }
+
+// In an outage every batch has its turn: a probe that failed is followed by
+// another batch's, not by retries of the same.
+func TestProbesRotateAmongHeldBatches(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) { o.FlushSize = 10 }, func(r *rig) {
+		r.server.Always(ledgertest.Status(500, ""))
+		for i := range 40 {
+			r.log.Info(fmt.Sprint("batch ", i/10))
+		}
+		r.wait(2 * time.Hour)
+		requests := r.server.Requests()
+		if len(requests) < 100 {
+			r.Errorf("only %d requests", len(requests))
+		}
+		for i := 6; i < len(requests); i++ {
+			if before, now := requests[i-1].Entries[0], requests[i].Entries[0]; before.LogID == now.LogID {
+				r.Fatalf("request %d probes with %s of %s again", i, now.LogID, now.Message)
+			}
+		}
+	})
+}
+
+// An innocent lone entry must survive a server that comes and goes: that others
+// were taken once proves nothing about the time of its own failures.
+func TestServerThatComesAndGoesCostsNoEntry(t *testing.T) {
+	for _, down := range seconds(5, 15, 25, 40, 60, 100, 150, 300, 600, 1000) {
+		t.Run(down.String(), func(t *testing.T) {
+			inBubble(t, nil, func(r *rig) {
+				n := 0
+				r.server.Always(ledgertest.Status(500, ""))
+				for range 60 {
+					for range 4 {
+						n++
+						r.log.Info("innocent")
+						r.wait(down / 4)
+					}
+					r.server.Script(ledgertest.OK()) // just one gets through
+					for range 200 {
+						if r.server.Scripted() == 0 {
+							break
+						}
+						r.wait(time.Second)
+					}
+				}
+				r.server.Always(ledgertest.OK())
+				r.mustFlush()
+				if m := r.handler.Metrics(); m.Buffer.TotalDropped != 0 || r.stored() != n {
+					r.Errorf("%d logged, %d stored, dropped %v", n, r.stored(), m.Buffer.Dropped)
+				}
+			})
+		})
+	}
+}
