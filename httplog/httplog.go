@@ -304,7 +304,8 @@ func (m *middleware) log(x *exchange, r *http.Request, end time.Time, failure *p
 	if failure != nil {
 		record.AddAttrs(slog.String("ledger.log_type", "exception"), slog.Any("error", failure))
 	}
-	record.AddAttrs(x.correlation()...)
+	var ids [3]slog.Attr
+	record.AddAttrs(x.appendIDs(ids[:0])...)
 	record.AddAttrs(added.attrs...)
 	_ = handler.Handle(ctx, record) // as slog.Logger does
 }
