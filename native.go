@@ -197,8 +197,12 @@ func (f *ledgerFormat) end(b []byte, _ int, k kinds, idPrefix string, seq uint64
 const seqDigits = 16
 
 func appendSeq(b []byte, seq uint64) []byte {
-	for shift := 60; shift >= 0; shift -= 4 {
-		b = append(b, hexDigits[seq>>shift&15])
+	n := len(b)
+	b = append(b, "0000000000000000"...)
+	t := b[n : n+seqDigits : n+seqDigits]
+	for i := seqDigits - 1; seq != 0; i-- {
+		t[i] = hexDigits[seq&15]
+		seq >>= 4
 	}
 	return b
 }

@@ -53,7 +53,7 @@ func (w *walk) open(s *scope) {
 func (w *walk) attr(a slog.Attr) bool {
 	kind := a.Value.Kind()
 	if kind != slog.KindAny && kind < slog.KindGroup && w.replace == nil && !w.masked &&
-		isPlain(a.Key) && !w.rec.secret.masks(a.Key) && !(w.special(a.Key)) {
+		isPlain(a.Key) && !w.rec.secret.masks(a.Key) && !w.special(a.Key) {
 		w.b = w.f.appendAttr(w.b, a.Key, a.Value, w.level == 0)
 		return true
 	}
