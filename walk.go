@@ -133,14 +133,14 @@ func (w *walk) emit(a slog.Attr, failure error) bool {
 			return w.endpointGroup(a.Value.Group())
 		}
 	}
+	if w.level == 0 && w.f.setsApart() && w.setApart(&a) {
+		return true
+	}
 	if kind == slog.KindGroup {
 		if failure != nil && w.err == nil {
 			w.err, w.errMessage = failure, errorText(failure)
 		}
 		return w.group(a.Key, a.Value.Group())
-	}
-	if w.level == 0 && w.f.setsApart() && w.setApart(&a) {
-		return true
 	}
 	if kind == slog.KindAny && a.Value.Any() != nil {
 		w.any(a.Key, a.Value.Any(), failure)
