@@ -310,7 +310,7 @@ func replaceSome(groups []string, a slog.Attr) slog.Attr {
 }
 
 func FuzzEntryAgainstJSONHandler(f *testing.F) {
-	for seed := range uint64(500) {
+	for seed := range uint64(250) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
@@ -320,7 +320,7 @@ func FuzzEntryAgainstJSONHandler(f *testing.F) {
 }
 
 func FuzzHostileEntry(f *testing.F) {
-	for seed := range uint64(500) {
+	for seed := range uint64(250) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
