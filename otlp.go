@@ -187,10 +187,7 @@ func (*otlpFormat) beginRecord(b []byte, sec int64, nsec int) []byte {
 }
 
 func (*otlpFormat) appendBody(b []byte, message string) []byte {
-	message = cutText(message, maxMessage)
-	if !isStorable(message) {
-		message = cleanText(message)
-	}
+	message = cleanText(cutText(message, maxMessage))
 	n := uint64(len(message))
 	b = appendVarint(append(b, tagBody), 1+uint64(sizeVarint(n))+n)
 	b = appendVarint(append(b, tagString), n)
@@ -241,11 +238,7 @@ func (*otlpFormat) appendAttr(b []byte, key string, v slog.Value, root bool) []b
 	tag := attrTag(root)
 	switch v.Kind() {
 	case slog.KindString:
-		s := v.String()
-		if !isStorable(s) {
-			s = cleanText(s)
-		}
-		return appendStringAttr(b, tag, key, s)
+		return appendStringAttr(b, tag, key, cleanText(v.String()))
 	case slog.KindInt64:
 		return appendIntAttr(b, tag, key, v.Int64())
 	case slog.KindUint64:

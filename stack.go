@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"reflect"
 	"runtime"
 	"runtime/debug"
@@ -19,9 +20,17 @@ const (
 // they say nothing about what went wrong.
 var wrapperPackages = []string{"errors", "fmt", "github.com/pkg/errors"}
 
+var (
+	plainError     = reflect.TypeOf(errors.New(""))
+	plainErrorName = plainError.String()
+)
+
 // errorTypeOf names the outermost type in err's tree that is no mere wrapper,
 // as %T does. Where there is none it is the type of the innermost error.
 func errorTypeOf(err error) (name string) {
+	if reflect.TypeOf(err) == plainError {
+		return plainErrorName // the usual case, which has nothing inside
+	}
 	defer func() {
 		if recover() != nil { // in a foreign Unwrap
 			name = reflect.TypeOf(err).String()
