@@ -464,14 +464,11 @@ func (f *otlpFormat) measure(p *parsed) int {
 // maxAnswerText bounds what is kept of a server's words.
 const maxAnswerText = 300
 
-// maxAnswer bounds what is read of an answer whose caller has no bound.
-const maxAnswer = 1 << 20
-
 // readAnswer reads ExportLogsServiceResponse, in protobuf or JSON, and the
 // {"detail":…} of errors, which is JSON whatever the request was (ledger-wire
 // 6.1, 6.5, 6.6).
 func (*otlpFormat) readAnswer(status int, body io.Reader, n int) answer {
-	text, err := io.ReadAll(io.LimitReader(body, maxAnswer))
+	text, err := io.ReadAll(body)
 	var a answer
 	success := status >= 200 && status < 300
 	trimmed := bytes.TrimSpace(text)
@@ -487,7 +484,7 @@ func (*otlpFormat) readAnswer(status int, body io.Reader, n int) answer {
 		a.rejected = 0
 	}
 	a.rejected = min(max(a.rejected, 0), n)
-	a.quota = a.rejected > 0 && strings.HasPrefix(a.message, quotaMessage)
+	a.quota = n > 0 && a.rejected == n && strings.HasPrefix(a.message, quotaMessage)
 	if a.rejected > 0 && a.rejected < n && !a.quota {
 		a.positions = namedPositions(a.message, a.rejected, n)
 	}

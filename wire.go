@@ -15,6 +15,8 @@ type wireFormat interface {
 	// frame returns what stands before, between and after n entries that are
 	// size bytes together, so that a body can be written without a copy.
 	frame(n, size int) (before, between, after []byte)
+	// cost is what a request of n entries takes of the server's rate limit.
+	cost(n int) int
 	// readAnswer reads what a server said of n entries with the given status.
 	// body is already bounded; whatever it holds, readAnswer returns.
 	readAnswer(status int, body io.Reader, n int) answer

@@ -1,0 +1,615 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+)
+
+// A batcher is the one goroutine that turns queued entries into batches, hands
+// them to the sender, and settles what came of them. Everything here but the
+// channels belongs to that goroutine.
+type batcher struct {
+	config *config
+	queue  *queue
+	count  *counters
+	sender *sender
+	report *diagnostics
+	notice func(dropped int64, since, until time.Time) *entry // encodes the notice of drops
+	now    func() time.Time
+
+	results chan roundResult
+	waits   chan *waiter
+	quit    chan struct{} // closed to end: what is left is dropped
+	stopped chan struct{} // closed when it has ended
+	left    int           // entries dropped at the end; read after stopped
+
+	ctx    context.Context // of every round
+	cancel context.CancelFunc
+
+	held    []*batch            // waiting for a round, oldest first
+	active  map[*batch]struct{} // in a round
+	forming []*entry            // an entry that did not fit the last batch: the next one's first
+	since   time.Time           // when the oldest queued entry may have come; zero when there is none
+	owed    int64               // queued entries that are to go now
+	rounds  int64
+	search  *halving
+	waiters []*waiter
+
+	spool   *spool      // nil without one
+	claim   *spoolClaim // of the one batch that was read back
+	claimed int         // entries of it not settled yet
+	resting time.Time   // no entry is written to the spool before
+}
+
+// A waiter waits until every entry up to a mark is settled.
+type waiter struct {
+	ctx    context.Context
+	mark   uint64
+	notice bool // a notice of drops is still to be queued, and waited for
+	done   chan struct{}
+}
+
+// retryHeld is when a batch is tried again whose round made no attempt.
+const retryHeld = 10 * time.Millisecond
+
+// grace is how long a round may take to return once it was told to.
+const grace = 50 * time.Millisecond
+
+func newBatcher(c *config, q *queue, count *counters, s *sender, report *diagnostics, now func() time.Time) *batcher {
+	b := &batcher{
+		config:  c,
+		queue:   q,
+		count:   count,
+		sender:  s,
+		report:  report,
+		now:     now,
+		results: make(chan roundResult),
+		waits:   make(chan *waiter),
+		quit:    make(chan struct{}),
+		stopped: make(chan struct{}),
+		active:  make(map[*batch]struct{}),
+	}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	return b
+}
+
+// run is the goroutine. Each turn does all that can be done now, and then waits
+// for the next thing to happen.
+func (b *batcher) run() {
+	defer close(b.stopped)
+	b.openSpool()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		b.evict()
+		b.announce()
+		b.dispatch()
+		b.answer()
+		if d, ok := b.nextTurn(); ok {
+			timer.Reset(d)
+		} else {
+			timer.Stop()
+		}
+		select {
+		case <-b.queue.wake:
+		case <-timer.C:
+		case r := <-b.results:
+			b.settle(r)
+		case w := <-b.waits:
+			w.notice = b.count.lost.Load() > 0
+			b.waiters = append(b.waiters, w)
+			b.announce()
+			b.drain()
+		case <-b.quit:
+			b.finish()
+			return
+		}
+	}
+}
+
+// evict makes room: the oldest entries that are not on the wire go, those below
+// Error first. With a spool they go to disk while there is still some room, and
+// are dropped only over the budget.
+func (b *batcher) evict() {
+	b.spill()
+	for b.queue.over() {
+		e := b.takeOldest()
+		if e == nil {
+			return // all is on the wire
+		}
+		b.drop(e, dropOverflow)
+	}
+}
+
+// takeOldest takes out the entry that is to go first; nil when none can.
+func (b *batcher) takeOldest() *entry {
+	for _, urgent := range []bool{false, true} {
+		if e := b.takeHeld(urgent); e != nil {
+			return e
+		}
+		channel := b.queue.ordinary
+		if urgent {
+			channel = b.queue.urgent
+		}
+		if e := b.queue.pop(channel); e != nil {
+			b.count.taken.Add(1)
+			return e
+		}
+	}
+	return nil
+}
+
+// takeHeld takes out the oldest entry of a class that had left the queue.
+func (b *batcher) takeHeld(urgent bool) *entry {
+	for {
+		var oldest *entry
+		var from *batch
+		consider := func(candidate *batch) {
+			if e := candidate.oldest(urgent); e != nil && (oldest == nil || e.seq < oldest.seq) {
+				oldest, from = e, candidate
+			}
+		}
+		for _, candidate := range b.held {
+			consider(candidate)
+		}
+		for candidate := range b.active {
+			consider(candidate)
+		}
+		switch {
+		case oldest == nil:
+			return b.takeForming(urgent)
+		case from.remove(oldest):
+			if i := slices.Index(b.held, from); i >= 0 && from.size() == 0 {
+				b.held = slices.Delete(b.held, i, i+1)
+				b.done(from)
+			}
+			return oldest
+		} // else it went on the wire just now
+	}
+}
+
+func (b *batcher) takeForming(urgent bool) *entry {
+	for i, e := range b.forming {
+		if e.urgent == urgent {
+			b.forming = slices.Delete(b.forming, i, i+1)
+			b.holdEntry(e, -1)
+			return e
+		}
+	}
+	return nil
+}
+
+// drop settles an entry that was taken out of the queue as dropped.
+func (b *batcher) drop(e *entry, why dropReason) {
+	b.count.dropInFlight(why, e, b.now())
+	b.release(e)
+}
+
+// release lets go of a settled entry: of its record on disk, and its memory.
+func (b *batcher) release(e *entry) {
+	b.releaseSpooled(e)
+	e.free()
+}
+
+// holdEntry counts an entry outside any batch into the budget, or out of it.
+func (b *batcher) holdEntry(e *entry, sign int64) {
+	b.queue.heldEntries.Add(sign)
+	b.queue.heldBytes.Add(sign * int64(len(e.data)))
+}
+
+// announce queues the notice of what overflow has dropped, when the episode is
+// over: nothing was dropped for FlushInterval, or somebody is flushing. It waits
+// for room, so that the notice itself makes nothing go.
+func (b *batcher) announce() {
+	lost := b.count.lost.Load()
+	if lost == 0 || b.queue.entries.Load()+b.queue.heldEntries.Load() >= b.queue.maxEntries {
+		return
+	}
+	wanted := slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })
+	last := time.Unix(0, b.count.lastDrop.Load())
+	if !wanted && b.now().Sub(last) < b.config.FlushInterval {
+		return
+	}
+	e := b.notice(b.count.lost.Swap(0), time.Unix(0, b.count.lostFrom.Load()), last)
+	seq := e.seq // e belongs to the queue once pushed
+	b.queue.push(e)
+	for _, w := range b.waiters {
+		if w.notice {
+			w.notice = false
+			w.mark = max(w.mark, seq)
+		}
+	}
+	if wanted {
+		b.drain()
+	}
+}
+
+// drain takes the whole queue into batches, for somebody who waits for it.
+func (b *batcher) drain() {
+	for batch := b.fill(); batch != nil; batch = b.fill() {
+		b.held = append(b.held, batch)
+	}
+}
+
+// fill makes a batch of the oldest queued entries, at most FlushSize and maxBody;
+// nil when the queue is empty. Entries at Error and above come first when there
+// are more than fit; within the batch the order is that of logging.
+func (b *batcher) fill() *batch {
+	const frame = 64 // more than either protocol puts around a body
+	most := min(b.config.FlushSize, b.sender.largest())
+	queued := b.queue.entries.Load()
+	entries := b.forming
+	b.forming = nil
+	size := frame
+	for _, e := range entries {
+		size += len(e.data) + 1
+		b.holdEntry(e, -1) // newBatch counts it again
+	}
+	for _, channel := range []chan *entry{b.queue.urgent, b.queue.ordinary} {
+		for len(entries) < most && b.forming == nil {
+			e := b.queue.pop(channel)
+			if e == nil {
+				break
+			}
+			b.count.taken.Add(1)
+			if size += len(e.data) + 1; size > maxBody && len(entries) > 0 {
+				b.forming = []*entry{e}
+				b.holdEntry(e, 1)
+				break
+			}
+			entries = append(entries, e)
+		}
+	}
+	b.owed = max(b.owed-int64(len(entries)), 0)
+	switch {
+	case b.empty():
+		b.since, b.owed = time.Time{}, 0
+	case int64(len(entries)) >= queued:
+		b.since = b.now() // what is queued now came after we looked
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
+	return newBatch(b.queue, entries)
+}
+
+// empty reports whether nothing waits to be made into a batch.
+func (b *batcher) empty() bool { return len(b.forming) == 0 && b.queue.entries.Load() <= 0 }
+
+// due reports whether what is queued makes a batch now: it is enough, or old
+// enough.
+func (b *batcher) due() bool {
+	if b.empty() {
+		return false
+	}
+	now := b.now()
+	if b.since.IsZero() {
+		b.since = now
+	}
+	queued := b.queue.entries.Load() + int64(len(b.forming))
+	if now.Sub(b.since) >= b.config.FlushInterval {
+		b.owed = queued
+	}
+	return b.owed > 0 || queued >= int64(b.config.FlushSize) || b.queue.bytes.Load() >= b.queue.wakeBytes
+}
+
+// dispatch starts as many rounds as may run now.
+func (b *batcher) dispatch() {
+	for {
+		width, _ := b.sender.room()
+		if len(b.active) >= width {
+			return
+		}
+		next := b.unspool(width)
+		if next == nil {
+			next = b.pick()
+		}
+		if next == nil {
+			return
+		}
+		b.rounds++
+		next.tried = b.rounds
+		b.active[next] = struct{}{}
+		go func() {
+			result := b.sender.round(b.ctx, next)
+			select {
+			case b.results <- result:
+			case <-b.stopped:
+			}
+		}()
+	}
+}
+
+// pick takes the batch that the next round is for: of those held the one tried
+// longest ago, or a new one, so that batches which the server fails on cannot
+// hold up the rest, or keep the breaker open.
+func (b *batcher) pick() *batch {
+	best := -1
+	now := b.now()
+	for i, candidate := range b.held {
+		if !now.Before(candidate.notBefore) && (best < 0 || candidate.tried < b.held[best].tried) {
+			best = i
+		}
+	}
+	// In an outage few batches are cut, whatever trickles in; they take turns.
+	failing := best >= 0 && b.held[best].failedRounds > 0 && len(b.held) < b.config.HTTPPoolSize
+	repeated := best >= 0 && b.held[best].tried != 0 && b.held[best].tried == b.rounds
+	if (best < 0 || failing) && b.due() || repeated && !b.empty() {
+		if fresh := b.fill(); fresh != nil {
+			return fresh
+		}
+	}
+	if best < 0 {
+		return nil
+	}
+	picked := b.held[best]
+	b.held = slices.Delete(b.held, best, best+1)
+	if most := b.sender.largest(); picked.size() > most {
+		rest := b.split(picked, most)
+		b.held = slices.Insert(b.held, best, rest)
+	}
+	return picked
+}
+
+// nextTurn is how long until there is something to do that nobody will tell of.
+func (b *batcher) nextTurn() (time.Duration, bool) {
+	var at time.Time
+	soonest := func(t time.Time) {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	if b.count.lost.Load() > 0 {
+		if over := time.Unix(0, b.count.lastDrop.Load()).Add(b.config.FlushInterval); over.After(b.now()) {
+			soonest(over)
+		} // else it waits for room, which comes with an outcome
+	}
+	width, next := b.sender.room()
+	if len(b.held) > 0 || !b.empty() || b.spooled() > 0 {
+		soonest(next)
+	}
+	if len(b.active) < width {
+		for _, waiting := range b.held {
+			soonest(waiting.notBefore)
+		}
+		if !b.empty() && !b.since.IsZero() {
+			soonest(b.since.Add(b.config.FlushInterval))
+		}
+	}
+	return max(at.Sub(b.now()), 0), !at.IsZero()
+}
+
+// settle decides what becomes of a batch after its round.
+func (b *batcher) settle(r roundResult) {
+	delete(b.active, r.batch)
+	switch last := r.last; last.kind {
+	case outcomeTaken:
+		b.taken(r.batch, last.answer.rejected)
+	case outcomeRefused, outcomeTooLarge:
+		b.refused(r.batch, last)
+	case outcomeServerError:
+		r.batch.failedRounds++
+		r.batch.notBefore = b.now().Add(r.delay)
+		b.failed(r)
+	case outcomeNone: // something held it up; ask again soon, but not in a spin
+		r.batch.notBefore = b.now().Add(retryHeld)
+		b.hold(r.batch)
+	default:
+		r.batch.notBefore = b.now().Add(r.delay)
+		b.hold(r.batch)
+	}
+}
+
+// hold keeps batches for a later round, before those that came after them.
+func (b *batcher) hold(batches ...*batch) {
+	for _, kept := range batches {
+		kept.land()
+		if first, ok := kept.first(); ok {
+			i, _ := slices.BinarySearchFunc(b.held, first, func(other *batch, seq uint64) int {
+				its, _ := other.first()
+				return cmp.Compare(its, seq)
+			})
+			b.held = slices.Insert(b.held, i, kept)
+		} else {
+			b.done(kept)
+		}
+	}
+}
+
+// taken settles a batch that the server has, but for some that it rejected. It
+// does not say reliably which.
+func (b *batcher) taken(batch *batch, rejected int) {
+	entries := batch.empty()
+	rejected = min(rejected, len(entries))
+	b.count.sent.Add(int64(len(entries) - rejected))
+	for i, e := range entries {
+		if i < rejected {
+			b.drop(e, dropRejected)
+		} else {
+			b.release(e)
+		}
+	}
+	b.done(batch)
+}
+
+// refused drops the entries that the server names, or halves the batch to find
+// them. What is left goes again at once: nothing of it was taken.
+func (b *batcher) refused(batch *batch, out outcome) {
+	why := dropRejected
+	if out.kind == outcomeTooLarge {
+		why = dropTooLarge
+	}
+	switch {
+	case out.again:
+		b.hold(batch)
+	case out.kind == outcomeRefused && len(out.answer.positions) > 0:
+		b.dropAt(batch, out.answer.positions)
+		b.hold(batch)
+	case batch.size() > 1:
+		b.hold(batch, b.split(batch, batch.size()/2))
+	default:
+		b.dropBatch(batch, why)
+	}
+}
+
+// failed halves a batch that keeps failing, to find the entry that the server
+// fails on, or drops that entry; but only as far as other requests show that it
+// is the batch and not the server.
+func (b *batcher) failed(r roundResult) {
+	batch := r.batch
+	if batch.halving == nil && b.search == nil && batch.failedRounds >= 2 {
+		b.search = &halving{began: b.count.successes.Load(), pieces: 1}
+		batch.halving = b.search
+		batch.born = -1 // the first cut needs no success
+	}
+	if batch.halving == nil {
+		b.hold(batch)
+		return
+	}
+	successes := b.count.successes.Load()
+	switch {
+	case batch.size() > 1 && successes > batch.born:
+		b.hold(batch, b.split(batch, batch.size()/2))
+	case batch.size() == 1 && r.full && successes > batch.halving.began:
+		b.dropBatch(batch, dropRejected)
+	default:
+		b.hold(batch)
+	}
+}
+
+// split leaves n entries in batch and returns the rest as another.
+func (b *batcher) split(old *batch, n int) *batch {
+	entries := old.empty()
+	rest := newBatch(b.queue, slices.Clone(entries[n:]))
+	kept := newBatch(b.queue, entries[:n:n])
+	old.mu.Lock()
+	old.entries, old.bytes = kept.entries, kept.bytes
+	old.mu.Unlock()
+	rest.halving, rest.failures, rest.notBefore, rest.failedRounds = old.halving, old.failures, old.notBefore, old.failedRounds
+	if old.halving != nil {
+		old.halving.pieces++
+		old.born = b.count.successes.Load()
+		rest.born = old.born
+	}
+	return rest
+}
+
+// dropAt drops the entries at positions as rejected.
+func (b *batcher) dropAt(batch *batch, positions []int) {
+	batch.land()
+	batch.mu.Lock()
+	guilty := make([]*entry, 0, len(positions))
+	for _, i := range positions {
+		guilty = append(guilty, batch.entries[i])
+	}
+	batch.mu.Unlock()
+	for _, e := range guilty {
+		if batch.remove(e) {
+			b.drop(e, dropRejected)
+		}
+	}
+}
+
+// dropBatch settles a whole batch as dropped.
+func (b *batcher) dropBatch(batch *batch, why dropReason) {
+	for _, e := range batch.empty() {
+		b.drop(e, why)
+	}
+	b.done(batch)
+}
+
+// done notes that a batch is settled.
+func (b *batcher) done(batch *batch) {
+	if batch.halving == nil {
+		return
+	}
+	batch.halving.pieces--
+	if batch.halving.pieces == 0 && b.search == batch.halving {
+		b.search = nil
+	}
+	batch.halving = nil
+}
+
+// answer tells the waiters whose entries are all settled.
+func (b *batcher) answer() {
+	if len(b.waiters) == 0 {
+		return
+	}
+	oldest, any := b.oldestInFlight()
+	b.waiters = slices.DeleteFunc(b.waiters, func(w *waiter) bool {
+		if w.ctx.Err() != nil {
+			return true
+		}
+		if w.notice || any && oldest <= w.mark {
+			return false
+		}
+		close(w.done)
+		return true
+	})
+}
+
+func (b *batcher) oldestInFlight() (oldest uint64, any bool) {
+	consider := func(seq uint64, ok bool) {
+		if ok && (!any || seq < oldest) {
+			oldest, any = seq, true
+		}
+	}
+	for _, waiting := range b.held {
+		consider(waiting.first())
+	}
+	for sending := range b.active {
+		consider(sending.first())
+	}
+	for _, e := range b.forming {
+		consider(e.seq, true)
+	}
+	return oldest, any
+}
+
+// finish ends all rounds, and drops what is left or leaves it to the spool. A
+// round that does not return within grace is abandoned.
+func (b *batcher) finish() {
+	b.cancel()
+	timeout := time.NewTimer(grace)
+	defer timeout.Stop()
+	for waiting := true; waiting && len(b.active) > 0; {
+		select {
+		case r := <-b.results:
+			b.settle(r)
+		case <-timeout.C:
+			waiting = false
+		}
+	}
+	b.queue.sealed.Store(true)
+	left := b.forming
+	for _, e := range left {
+		b.holdEntry(e, -1)
+	}
+	for _, batch := range b.held {
+		left = append(left, batch.empty()...)
+	}
+	for _, channel := range []chan *entry{b.queue.urgent, b.queue.ordinary} {
+		for e := b.queue.pop(channel); e != nil; e = b.queue.pop(channel) {
+			b.count.taken.Add(1)
+			left = append(left, e)
+		}
+	}
+	for abandoned := range b.active {
+		for _, e := range abandoned.empty() {
+			// The round may still read e: what is freed is another.
+			copied := *e
+			copied.data = slices.Clone(e.data)
+			left = append(left, &copied)
+		}
+	}
+	b.held, b.active, b.forming = nil, nil, nil
+	slices.SortFunc(left, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
+	for _, e := range b.closeSpool(left) {
+		b.drop(e, dropClosed)
+		b.left++
+	}
+	b.answer()
+}

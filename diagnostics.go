@@ -1,0 +1,166 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// diagnostics tells of the SDK's own trouble, elsewhere than through the logger
+// being served. A condition is told once when it begins, and its end once; a
+// condition that keeps coming back is told once a minute at most.
+//
+// Messages are written by a goroutine of their own, so that a stderr that nobody
+// reads holds up nothing; when it falls behind, messages are lost.
+type diagnostics struct {
+	handler  slog.Handler
+	key      secret
+	messages chan slog.Record
+	done     chan struct{}
+
+	mu       sync.Mutex
+	throttle map[string]*rate.Sometimes
+	trouble  outcomeKind // the condition told last; outcomeNone when all is well
+	closed   bool
+}
+
+func newDiagnostics(c *config) *diagnostics {
+	d := &diagnostics{
+		handler:  c.Diagnostics,
+		key:      c.apiKey,
+		messages: make(chan slog.Record, 64),
+		done:     make(chan struct{}),
+		throttle: make(map[string]*rate.Sometimes),
+	}
+	if d.handler == nil {
+		d.handler = slog.NewTextHandler(os.Stderr, nil)
+	}
+	d.handler = d.handler.WithAttrs([]slog.Attr{slog.String("sdk", "ledger-sdk-go/"+Version)})
+	go d.write()
+	return d
+}
+
+func (d *diagnostics) write() {
+	defer close(d.done)
+	for r := range d.messages {
+		d.handle(r)
+	}
+}
+
+func (d *diagnostics) handle(r slog.Record) {
+	defer func() { _ = recover() }() // a handler of the caller's
+	ctx := context.Background()
+	if d.handler.Enabled(ctx, r.Level) {
+		_ = d.handler.Handle(ctx, r)
+	}
+}
+
+// close lets what was told be written, until ctx ends.
+func (d *diagnostics) close(ctx context.Context) {
+	d.mu.Lock()
+	if !d.closed {
+		d.closed = true
+		close(d.messages)
+	}
+	d.mu.Unlock()
+	select {
+	case <-d.done:
+	case <-ctx.Done():
+	}
+}
+
+// tell writes one message, unless the same topic was told within a minute.
+func (d *diagnostics) tell(topic string, level slog.Level, message string, attrs ...slog.Attr) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tellLocked(topic, level, message, attrs...)
+}
+
+func (d *diagnostics) tellLocked(topic string, level slog.Level, message string, attrs ...slog.Attr) {
+	sometimes := d.throttle[topic]
+	if sometimes == nil {
+		sometimes = &rate.Sometimes{First: 1, Interval: time.Minute}
+		d.throttle[topic] = sometimes
+	}
+	sometimes.Do(func() {
+		if d.closed {
+			return
+		}
+		r := slog.NewRecord(time.Now(), level, "ledger: "+message, 0)
+		r.AddAttrs(attrs...)
+		select {
+		case d.messages <- r:
+		default:
+		}
+	})
+}
+
+// outcome tells of a change for the worse, or for the better.
+func (d *diagnostics) outcome(out outcome) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	detail := func() slog.Attr {
+		text := ""
+		if out.err != nil {
+			text = d.key.maskIn(out.err.Error())
+		}
+		return slog.String("error", text)
+	}
+	switch out.kind {
+	case outcomeTaken:
+		if d.trouble != outcomeNone {
+			d.trouble = outcomeNone
+			d.tellLocked("recovered", slog.LevelInfo, "delivering again")
+		}
+		if n := out.answer.rejected; n > 0 {
+			d.tellLocked("rejected", slog.LevelWarn, "the server rejected entries, they are dropped",
+				slog.Int("rejected", n), slog.String("reason", d.key.maskIn(out.answer.message)))
+		}
+		return
+	case outcomeRefused, outcomeTooLarge: // of some entries, not of sending
+		d.tellLocked("refused", slog.LevelWarn, "the server refuses a batch: looking for the entries at fault", detail())
+		return
+	}
+	if d.trouble == out.kind {
+		return
+	}
+	d.trouble = out.kind
+	topic := fmt.Sprint("trouble ", int(out.kind))
+	switch out.kind {
+	case outcomeServerError, outcomeNetworkError:
+		d.tellLocked(topic, slog.LevelWarn, "delivery fails, trying again; entries are kept", detail())
+	case outcomeThrottled:
+		d.tellLocked(topic, slog.LevelWarn, "the server's rate limit is reached: pausing", detail())
+	case outcomeQuota:
+		d.tellLocked(topic, slog.LevelWarn, "the daily quota is used up: entries are held", detail())
+	case outcomeUnauthorized:
+		d.tellLocked(topic, slog.LevelError, "the server refuses the API key: entries are held; check APIKey (LEDGER_API_KEY)", detail())
+	case outcomeMisdirected:
+		d.tellLocked(topic, slog.LevelError, "not an ingest endpoint: entries are held; check BaseURL (LEDGER_BASE_URL) and Protocol (LEDGER_PROTOCOL)",
+			slog.String("protocol", string(out.format.protocol())), hint(out), detail())
+	}
+}
+
+// hint says what a 404 on one protocol's path suggests.
+func hint(out outcome) slog.Attr {
+	text := "is the path prefix of BaseURL right?"
+	switch {
+	case out.status != http.StatusNotFound:
+	case out.format.protocol() == ProtocolLedger:
+		text = "servers from 2.0 on take OTLP only: Protocol otlp, or auto"
+	default:
+		text = "servers before 2.0 take Ledger's own protocol only: Protocol ledger, or auto"
+	}
+	return slog.String("hint", text)
+}
+
+// switched tells that another protocol is in use from now on.
+func (d *diagnostics) switched(to Protocol) {
+	d.tell("protocol", slog.LevelInfo, "the server speaks another protocol: using it from now on", slog.String("protocol", string(to)))
+}

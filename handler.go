@@ -1,0 +1,256 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// LevelCritical and above become critical entries; below it, from
+// [slog.LevelError] on, they are errors.
+const LevelCritical = slog.Level(12)
+
+// Version is the SDK's semantic version, at most 20 characters (the server's
+// column).
+const Version = "0.1.0"
+
+// ErrClosed is returned by [Handler.Handle] after [Handler.Shutdown].
+var ErrClosed = errors.New("ledger: handler is shut down")
+
+// A Handler is a [slog.Handler] that delivers records to a Ledger server in the
+// background. All its methods are safe for concurrent use; handlers made by
+// WithAttrs and WithGroup share its queue and its goroutine.
+type Handler struct {
+	*core
+	scope *scope
+}
+
+// A core is what a handler shares with those derived from it.
+type core struct {
+	config    *config
+	recorder  *recorder
+	protocols *protocols
+	queue     *queue
+	count     *counters
+	sender    *sender
+	batcher   *batcher
+	report    *diagnostics
+	now       func() time.Time
+	started   time.Time
+
+	closed   atomic.Bool
+	shutdown sync.Once
+	down     chan struct{} // closed when Shutdown is through
+	downErr  error         // its result; read after down
+}
+
+var _ slog.Handler = (*Handler)(nil)
+
+// NewHandler returns a handler that is ready to log, and starts its goroutine;
+// end it with [Handler.Shutdown]. It does no I/O: whether the server can be
+// reached is seen in [Handler.Status]. nil means the environment and the
+// defaults. The error joins every fault of the options, each with its field and
+// its variable.
+func NewHandler(opts *Options) (*Handler, error) {
+	config, err := newConfig(opts, os.Environ())
+	if err != nil {
+		return nil, err
+	}
+	return newHandler(config), nil
+}
+
+func newHandler(config *config) *Handler {
+	now := time.Now
+	count := &counters{}
+	c := &core{
+		config:    config,
+		recorder:  newRecorder(config, idPrefix(), now),
+		protocols: newProtocols(config),
+		queue:     newQueue(config, count, now),
+		count:     count,
+		report:    newDiagnostics(config),
+		now:       now,
+		started:   now(),
+		down:      make(chan struct{}),
+	}
+	c.sender = newSender(config, c.protocols, count, c.report, now)
+	c.batcher = newBatcher(config, c.queue, count, c.sender, c.report, now)
+	c.batcher.notice = c.dropNotice
+	for _, text := range config.warnings {
+		c.report.tell(text, slog.LevelWarn, text)
+	}
+	go c.batcher.run()
+	return &Handler{core: c, scope: c.recorder.root()}
+}
+
+// idPrefix begins every log_id of this handler: 80 random bits, so that ids are
+// unique across processes without a random number a record.
+func idPrefix() string {
+	var random [10]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return strings.ToLower(base32.StdEncoding.EncodeToString(random[:])) + "-"
+}
+
+// Enabled reports whether level is at least Options.Level.
+func (h *Handler) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= h.config.Level.Level()
+}
+
+// Handle encodes r and queues the entry. It never waits for the network or for
+// the queue, does not heed ctx's end, and never panics, whatever the values in
+// r do. After Shutdown it counts r as dropped and returns [ErrClosed]; else nil.
+func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
+	if h.closed.Load() {
+		return h.refuse()
+	}
+	buffer := getBuffer()
+	seq := uint64(h.count.logged.Add(1))
+	format := h.protocols.forEncoding()
+	*buffer = h.recorder.appendEntry((*buffer)[:0], format, h.scope, ctx, r, seq)
+	e := newEntry(*buffer)
+	e.seq, e.format, e.urgent = seq, format, r.Level >= slog.LevelError
+	putBuffer(buffer)
+	if !h.queue.push(e) {
+		return ErrClosed
+	}
+	return nil
+}
+
+// refuse counts a record that comes after Shutdown.
+func (c *core) refuse() error {
+	c.count.logged.Add(1)
+	c.count.queueDropped[dropClosed].Add(1)
+	c.count.lastDrop.Store(c.now().UnixNano())
+	return ErrClosed
+}
+
+// WithAttrs returns a handler whose records carry attrs, encoded now and once.
+func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	if len(attrs) == 0 {
+		return h
+	}
+	return &Handler{core: h.core, scope: h.recorder.withAttrs(h.scope, attrs)}
+}
+
+// WithGroup returns a handler whose records' attrs are members of a group.
+func (h *Handler) WithGroup(name string) slog.Handler {
+	if name == "" {
+		return h
+	}
+	return &Handler{core: h.core, scope: h.recorder.withGroup(h.scope, name)}
+}
+
+// dropNotice encodes the entry that tells of drops by overflow.
+func (c *core) dropNotice(dropped int64, since, until time.Time) *entry {
+	r := slog.NewRecord(c.now(), slog.LevelWarn, fmt.Sprintf("ledger: dropped %d entries", dropped), 0)
+	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", dropNames[dropOverflow]),
+		slog.Time("since", since.UTC()), slog.Time("until", until.UTC()))
+	format := c.protocols.forEncoding()
+	seq := uint64(c.count.logged.Add(1))
+	e := newEntry(c.recorder.appendEntry(nil, format, c.recorder.root(), context.Background(), r, seq))
+	e.seq, e.format, e.notice = seq, format, true
+	return e
+}
+
+// Flush returns when everything logged before the call is settled: taken by the
+// server, or dropped for a reason that is counted. It returns by ctx's end, in
+// every state; the error then says how many entries are left and why, and wraps
+// ctx's. A ctx without an end waits as long as the server refuses.
+func (h *Handler) Flush(ctx context.Context) error {
+	if err := h.wait(ctx); err != nil {
+		return h.leftError("flush", h.count.tally().unsettled(), err)
+	}
+	return nil
+}
+
+// wait waits until what was logged so far is settled; its error is ctx's.
+func (c *core) wait(ctx context.Context) error {
+	w := &waiter{ctx: ctx, mark: uint64(c.count.logged.Load()), done: make(chan struct{})}
+	select {
+	case c.batcher.waits <- w:
+	case <-c.batcher.stopped:
+		return nil
+	case <-ctx.Done():
+		if c.count.tally().unsettled() == 0 {
+			return nil
+		}
+		return ctx.Err()
+	}
+	select {
+	case <-w.done:
+		return nil
+	case <-c.batcher.stopped:
+		return nil
+	case <-ctx.Done():
+		select {
+		case <-w.done:
+			return nil
+		default:
+			return ctx.Err()
+		}
+	}
+}
+
+// Shutdown stops taking records, flushes, and releases all that the handler
+// holds. It returns by ctx's end, in every state: what is left then is dropped
+// and counted, and the error says how many entries and why. It may be called
+// again and at once from several goroutines: the first call's ctx counts, and
+// the others return its error, or their own ctx's.
+func (h *Handler) Shutdown(ctx context.Context) error {
+	h.shutdown.Do(func() {
+		h.closed.Store(true)
+		go h.end(ctx)
+	})
+	select {
+	case <-h.down:
+		return h.downErr
+	case <-ctx.Done():
+	}
+	// Of two calls only the first decides when it is over.
+	select {
+	case <-h.down:
+		return h.downErr
+	case <-time.After(2 * grace):
+		return h.leftError("shutdown", h.count.tally().unsettled(), ctx.Err())
+	}
+}
+
+// end carries Shutdown out, within ctx and what it takes to count.
+func (h *Handler) end(ctx context.Context) {
+	defer close(h.down)
+	err := h.wait(ctx)
+	why := h.sender.trouble()
+	close(h.batcher.quit)
+	<-h.batcher.stopped
+	h.sender.transport.close()
+	if h.batcher.left > 0 {
+		if err == nil {
+			err = errors.New("logged while shutting down")
+		}
+		h.downErr = fmt.Errorf("ledger: shutdown: %d entries dropped, %s: %w", h.batcher.left, why, err)
+	}
+	h.report.close(ctx)
+}
+
+func (h *Handler) leftError(what string, left int64, err error) error {
+	return fmt.Errorf("ledger: %s: %d entries left, %s: %w", what, left, h.sender.trouble(), err)
+}
+
+// Buffers for encoding; like entries, none that grew large goes back.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
+
+func getBuffer() *[]byte { return buffers.Get().(*[]byte) }
+
+func putBuffer(b *[]byte) {
+	if cap(*b) <= maxPooled {
+		buffers.Put(b)
+	}
+}

@@ -1,0 +1,78 @@
+package httplog
+
+import (
+	"path"
+	"strings"
+)
+
+// What scanners and bots ask every server for.
+var (
+	noisePaths      = []string{"/robots.txt", "/favicon.ico"}
+	noisePrefixes   = []string{"/.git/", "/.env", "/.aws/", "/.ssh/", "/.well-known/", "/wp-admin/", "/wp-content/", "/wp-includes/"}
+	noiseExtensions = []string{".php", ".asp", ".aspx", ".jsp", ".cgi"}
+)
+
+// A noise says which paths are not worth a record unless a route was matched.
+// A nil noise matches nothing.
+type noise struct {
+	paths      map[string]struct{}
+	prefixes   []string
+	extensions []string // with the dot
+}
+
+func newNoise(opts *Options) *noise {
+	n := &noise{
+		paths:      newSet(noisePaths),
+		prefixes:   append(noisePrefixes[:len(noisePrefixes):len(noisePrefixes)], opts.IgnoredPrefixes...),
+		extensions: noiseExtensions[:len(noiseExtensions):len(noiseExtensions)],
+	}
+	for _, p := range opts.IgnoredPaths {
+		n.paths[p] = struct{}{}
+	}
+	for _, e := range opts.IgnoredExtensions {
+		if e = strings.TrimLeft(e, "*."); e != "" {
+			n.extensions = append(n.extensions, "."+e)
+		}
+	}
+	return n
+}
+
+// match reports whether the path, decoded, is noise as it is, or when it is
+// cleaned of repeated slashes and dot segments.
+func (n *noise) match(p string) bool {
+	if n == nil {
+		return false
+	}
+	if n.matchClean(p) {
+		return true
+	}
+	if !strings.Contains(p, "//") && !strings.Contains(p, "/.") {
+		return false
+	}
+	return n.matchClean(path.Clean("/" + p))
+}
+
+func (n *noise) matchClean(p string) bool {
+	if _, ok := n.paths[p]; ok {
+		return true
+	}
+	for _, prefix := range n.prefixes {
+		if hasPrefixFold(p, prefix) {
+			return true
+		}
+		// "/wp-admin" asks for the same as "/wp-admin/".
+		if directory, ok := strings.CutSuffix(prefix, "/"); ok && directory != "" && strings.EqualFold(p, directory) {
+			return true
+		}
+	}
+	for _, extension := range n.extensions {
+		if i := len(p) - len(extension); i >= 0 && strings.EqualFold(p[i:], extension) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return prefix != "" && len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}

@@ -1,0 +1,97 @@
+package httplog
+
+import (
+	"fmt"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// A panicError is a panic as an error.
+type panicError struct {
+	value   any
+	text    string
+	callers []uintptr
+}
+
+// maxPanicText is the longest text of a panic that is logged, in bytes; it is
+// what the Ledger server takes as a message.
+const maxPanicText = 10000
+
+func newPanicError(value any, callers []uintptr) *panicError {
+	text := strings.ToValidUTF8(panicText(value), "\uFFFD")
+	if len(text) > maxPanicText {
+		text = cutText(text, maxPanicText-len(truncated)) + truncated
+	}
+	return &panicError{value: value, text: "panic: " + text, callers: callers}
+}
+
+// Error returns the text of the panic.
+func (e *panicError) Error() string { return e.text }
+
+// Unwrap returns the value of the panic when it is an error, else nil.
+func (e *panicError) Unwrap() error {
+	err, _ := e.value.(error)
+	return err
+}
+
+// Callers returns the stack at the panic as [runtime.Callers] does, innermost
+// first, without frames of the runtime and of this package.
+func (e *panicError) Callers() []uintptr { return slices.Clone(e.callers) }
+
+// panicText returns the value of a panic as text. Like the runtime it shows no
+// more than the type of a value that is composed of others: it may be huge,
+// secret, or contain itself.
+func panicText(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return "nil"
+	case error:
+		return guard(typeText(value), v.Error)
+	case fmt.Stringer:
+		return guard(typeText(value), v.String)
+	}
+	switch kind := reflect.TypeOf(value).Kind(); {
+	case kind == reflect.String, kind >= reflect.Bool && kind <= reflect.Complex128:
+		return guard(typeText(value), func() string { return fmt.Sprint(value) })
+	}
+	return typeText(value)
+}
+
+func typeText(value any) string { return fmt.Sprintf("(%T)", value) }
+
+// maxFrames is how many frames of a stack are kept. The innermost ones tell
+// what happened, the outermost ones how the server was started.
+const maxFrames = 64
+
+// panicCallers returns the stack of the panic or [runtime.Goexit] that runs the
+// deferred function it is called from, and reports whether it is a panic. The
+// value that recover returned cannot tell: it is nil for a nil panic too when
+// GODEBUG has panicnil=1.
+func panicCallers() (callers []uintptr, panicked bool) {
+	var pcs [maxFrames + 16]uintptr
+	n := runtime.Callers(2, pcs[:])
+	for _, pc := range pcs[:n] {
+		frame, _ := runtime.CallersFrames([]uintptr{pc}).Next()
+		switch {
+		case strings.HasPrefix(frame.Function, "runtime."):
+			if len(callers) == 0 && frame.Function == "runtime.gopanic" {
+				panicked = true
+			}
+		case isOwnFrame(frame):
+		case len(callers) < maxFrames:
+			callers = append(callers, pc)
+		}
+	}
+	return callers, panicked
+}
+
+// ownPrefix begins the names of the functions of this package.
+var ownPrefix = reflect.TypeFor[panicError]().PkgPath() + "."
+
+// isOwnFrame reports whether the frame is of the middleware. Tests inside of
+// the package play handlers.
+func isOwnFrame(frame runtime.Frame) bool {
+	return strings.HasPrefix(frame.Function, ownPrefix) && !strings.HasSuffix(frame.File, "_test.go")
+}

@@ -1,0 +1,231 @@
+package ledgertest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// An Entry is one log entry as the server stores it, whichever protocol brought it.
+// Entries share maps and slices with the server: read them, do not change them.
+type Entry struct {
+	Timestamp       time.Time // UTC, microseconds
+	Level           string    // debug, info, warning, error or critical
+	LogType         string    // console, logger, exception, database, endpoint or custom
+	Importance      string    // critical, high, standard or low
+	Message         string
+	ErrorType       string
+	ErrorMessage    string
+	StackTrace      string
+	Environment     string
+	Release         string
+	SDKVersion      string
+	Platform        string
+	PlatformVersion string
+	LogID           string         // the client's id, "" when it sent none
+	Attributes      map[string]any // decoded JSON; numbers are json.Number, written as Python prints them
+	Raw             []byte         // the entry as it stood in the request: a JSON object, or a protobuf LogRecord
+}
+
+// stored is what became of the entries the server has taken. It is guarded by Server.mu.
+type stored struct {
+	received []Entry        // every one written, duplicates included
+	unique   []Entry        // the first of each identity
+	lost     []Entry        // acknowledged, then refused by the database
+	seen     map[string]int // identity → how often
+}
+
+// add writes e. By log id alone two entries are the same under the native protocol; under OTLP the timestamp
+// belongs to the identity too, and fallback identifies records without an id ("" for none).
+func (st *stored) add(e Entry, byTime bool, fallback string) {
+	st.received = append(st.received, e)
+	if st.seen == nil {
+		st.seen = make(map[string]int)
+	}
+	plain, timed := "", ""
+	switch {
+	case e.LogID != "":
+		plain = "id:" + e.LogID
+		timed = "at:" + strconv.FormatInt(e.Timestamp.UnixMicro(), 10) + ":" + e.LogID
+	case fallback != "":
+		timed = "fallback:" + fallback
+	}
+	key := plain
+	if byTime {
+		key = timed
+	}
+	duplicate := key != "" && st.seen[key] > 0
+	if !duplicate {
+		st.unique = append(st.unique, e)
+	}
+	if plain != "" {
+		st.seen[plain]++
+	}
+	if timed != "" {
+		st.seen[timed]++
+	}
+}
+
+// Entries returns what the server stores, oldest first by arrival. Entries that arrived again under the same log id
+// are left out, as an idempotent store would; [Server.Received] has them all.
+func (s *Server) Entries() []Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.stored.unique)
+}
+
+// Received returns every entry written, in order of arrival, entries that came twice included. A real server of the
+// first generation ignores log ids and stores all of these.
+func (s *Server) Received() []Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.stored.received)
+}
+
+// Duplicates returns how many entries arrived again: the length of Received less that of Entries.
+func (s *Server) Duplicates() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.stored.received) - len(s.stored.unique)
+}
+
+// Lost returns the entries that were acknowledged and then lost, because the server's database refuses them: NUL
+// characters, NaN, endpoint fields out of range. No answer tells a client of these; a test should find none.
+func (s *Server) Lost() []Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.stored.lost)
+}
+
+// Wait returns once n entries are stored, duplicates not counted, or with an error when ctx ends.
+func (s *Server) Wait(ctx context.Context, n int) error {
+	have := 0
+	err := s.await(ctx, func() bool {
+		have = len(s.stored.unique)
+		return have >= n
+	})
+	if err != nil {
+		return fmt.Errorf("ledgertest: %d of %d entries arrived: %w", have, n, err)
+	}
+	return nil
+}
+
+// WaitFor returns once done reports true of what [Server.Entries] returns, or with an error when ctx ends.
+// It asks at once and after every change. Done runs without locks held.
+func (s *Server) WaitFor(ctx context.Context, done func([]Entry) bool) error {
+	for {
+		s.mu.Lock()
+		entries, changed := slices.Clone(s.stored.unique), s.changed
+		s.mu.Unlock()
+		if done(entries) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("ledgertest: still waiting with %d entries: %w", len(entries), ctx.Err())
+		}
+	}
+}
+
+// WaitRequests returns once n requests have come in, answered or not, or with an error when ctx ends.
+func (s *Server) WaitRequests(ctx context.Context, n int) error {
+	have := 0
+	err := s.await(ctx, func() bool {
+		have = len(s.requests)
+		return have >= n
+	})
+	if err != nil {
+		return fmt.Errorf("ledgertest: %d of %d requests came in: %w", have, n, err)
+	}
+	return nil
+}
+
+// await waits until done, which runs with s.mu held, reports true.
+func (s *Server) await(ctx context.Context, done func() bool) error {
+	for {
+		s.mu.Lock()
+		ok, changed := done(), s.changed
+		s.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// wake lets every waiter look again. s.mu is held.
+func (s *Server) wake() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// A Request is one request the server has seen.
+type Request struct {
+	Time     time.Time
+	Method   string
+	Path     string
+	Header   http.Header
+	Encoding string  // the Content-Encoding header
+	WireSize int     // bytes of the body as sent
+	Size     int     // bytes of the body after gzip
+	Entries  []Entry // what the body holds, valid or not; nil when it could not be read
+	Body     []byte  // the body after gzip; nil unless [WithBodies] was given
+	Status   int     // the status answered; 0 while there is none, or when the connection was cut first
+}
+
+func (r *Request) clone() Request {
+	c := *r
+	c.Header = maps.Clone(r.Header)
+	return c
+}
+
+// Requests returns the requests seen so far, in the order their bodies were read.
+func (s *Server) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]Request, len(s.requests))
+	for i, r := range s.requests {
+		list[i] = r.clone()
+	}
+	return list
+}
+
+// plain turns v into what a user would decode it to, with numbers kept exact.
+func (v value) plain() any {
+	switch v.kind {
+	case kindBool:
+		return v.truth
+	case kindInt, kindFloat:
+		return json.Number(v.text)
+	case kindText:
+		return v.text
+	case kindList:
+		list := make([]any, len(v.items))
+		for i := range v.items {
+			list[i] = v.items[i].plain()
+		}
+		return list
+	case kindObject:
+		return v.plainMap()
+	default:
+		return nil
+	}
+}
+
+func (v value) plainMap() map[string]any {
+	m := make(map[string]any, len(v.members))
+	for i := range v.members {
+		m[v.members[i].name] = v.members[i].value.plain()
+	}
+	return m
+}

@@ -1,0 +1,257 @@
+package ledgertest
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// APIKey is the key a server accepts unless [WithAPIKeys] says otherwise. It has the form of a real one.
+const APIKey = "ledger_TestKey-0123456789_abcdefghijklmnopqrstuvwx"
+
+// Limits a server starts with, those of a real server's defaults.
+const (
+	DefaultPerMinute  = 1000
+	DefaultPerHour    = 50000
+	DefaultDailyQuota = 100000
+)
+
+// DefaultIdleTimeout is when a server closes an idle connection, as the real one does.
+const DefaultIdleTimeout = 5 * time.Second
+
+// A Protocol says which generation of the API a server speaks.
+type Protocol int
+
+const (
+	Native Protocol        = 1 << iota // POST /api/v1/ingest/batch and /single; servers before 2.0
+	OTLP                               // POST /v1/logs; servers from 2.0 on
+	Both   = Native | OTLP             // no real server does, a deployment in progress looks like it
+)
+
+// A Server is a Ledger server for tests. Make one with [NewServer] or [NewInMemory]. Its methods are safe for
+// concurrent use.
+type Server struct {
+	// URL is the base URL, without a trailing slash. It stays the same over [Server.Stop] and [Server.Start].
+	URL string
+
+	addr       string // to listen on; once listening, the address with its port
+	inMemory   bool
+	maxBody    int64 // 0 means no proxy in front
+	maxMessage int64 // maxMessage, less in a test of ours
+	keepBodies bool
+	idle       time.Duration
+	clock      func() time.Time
+
+	life     sync.Mutex // held by Start, Stop and Close
+	handlers sync.WaitGroup
+	http     *http.Server
+	served   chan struct{} // closed when http.Serve has returned
+
+	mu       sync.Mutex
+	protocol Protocol
+	keys     []string
+	limits   limits
+	stored   stored
+	requests []*Request
+	script   []Fault
+	always   Fault
+	choose   func(*Request) Fault
+	changed  chan struct{} // closed and replaced whenever stored or requests change
+	gone     chan struct{} // closed while the server is down
+	up       bool
+}
+
+// An Option changes how a server starts.
+type Option func(*Server)
+
+// WithAPIKeys replaces the accepted keys. With none, every request is refused.
+func WithAPIKeys(keys ...string) Option { return func(s *Server) { s.keys = slices.Clone(keys) } }
+
+// WithProtocol sets the protocol spoken at first, [Native] by default.
+func WithProtocol(p Protocol) Option { return func(s *Server) { s.protocol = p } }
+
+// WithRateLimits sets how many requests, and under OTLP records, a minute and an hour may have; zero or less means
+// no limit. The defaults are [DefaultPerMinute] and [DefaultPerHour].
+func WithRateLimits(perMinute, perHour int) Option {
+	return func(s *Server) { s.limits.perMinute, s.limits.perHour = perMinute, perHour }
+}
+
+// WithDailyQuota sets how many entries a UTC day may have; zero or less means no limit. The default is
+// [DefaultDailyQuota].
+func WithDailyQuota(entries int) Option { return func(s *Server) { s.limits.quota = entries } }
+
+// WithClock sets the time by which limits, quotas and timestamps are judged and which the Date header tells. The
+// default is time.Now. It is called from many goroutines.
+func WithClock(now func() time.Time) Option { return func(s *Server) { s.clock = now } }
+
+// WithMaxBodyBytes makes the server answer 413, as a proxy before it would, to a body of more than n bytes as sent.
+// Zero or less means that no proxy is there.
+func WithMaxBodyBytes(n int64) Option { return func(s *Server) { s.maxBody = max(0, n) } }
+
+// WithAddr sets the address to listen on. The default is a free port of 127.0.0.1.
+func WithAddr(addr string) Option { return func(s *Server) { s.addr = addr } }
+
+// WithIdleTimeout sets after what time an idle connection is closed. Zero or less means [DefaultIdleTimeout].
+// It is measured by the real clock.
+func WithIdleTimeout(d time.Duration) Option {
+	return func(s *Server) {
+		if s.idle = d; d <= 0 {
+			s.idle = DefaultIdleTimeout
+		}
+	}
+}
+
+// WithBodies keeps the body of every request for [Server.Requests].
+func WithBodies() Option { return func(s *Server) { s.keepBodies = true } }
+
+// NewServer starts a server on loopback. Like httptest.NewServer it panics when it cannot listen.
+// The caller must Close it.
+func NewServer(opts ...Option) *Server {
+	s := newServer(opts)
+	s.Start()
+	return s
+}
+
+// NewInMemory returns a running server without a listener, to be reached by [Server.Transport] or
+// [Server.Handler]. It starts no goroutine of its own and so can be used in a testing/synctest bubble, where it must
+// be made inside the bubble. Its URL is fit for requests through Transport; nothing listens there.
+func NewInMemory(opts ...Option) *Server {
+	s := newServer(opts)
+	s.inMemory = true
+	s.URL = "http://127.0.0.1:1"
+	s.Start()
+	return s
+}
+
+func newServer(opts []Option) *Server {
+	s := &Server{
+		addr:       "127.0.0.1:0",
+		maxMessage: maxMessage,
+		clock:      time.Now,
+		idle:       DefaultIdleTimeout,
+		protocol:   Native,
+		keys:       []string{APIKey},
+		limits:     limits{perMinute: DefaultPerMinute, perHour: DefaultPerHour, quota: DefaultDailyQuota},
+		changed:    make(chan struct{}),
+	}
+	for _, o := range opts {
+		if o != nil {
+			o(s)
+		}
+	}
+	return s
+}
+
+// Start brings the server up again after [Server.Stop], on the same port and with everything it had stored. It does
+// nothing to a server that is up, and panics when the port is taken.
+func (s *Server) Start() {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.isUp() {
+		return
+	}
+	var listener net.Listener
+	if !s.inMemory {
+		var err error
+		if listener, err = net.Listen("tcp", s.addr); err != nil {
+			panic(fmt.Sprintf("ledgertest: listen: %v", err))
+		}
+		s.addr = listener.Addr().String()
+		if s.URL == "" {
+			s.URL = "http://" + s.addr
+		}
+	}
+	s.mu.Lock()
+	s.up, s.gone = true, make(chan struct{})
+	s.mu.Unlock()
+	if listener != nil {
+		srv, served := &http.Server{Handler: s.Handler(), IdleTimeout: s.idle}, make(chan struct{})
+		s.http, s.served = srv, served
+		go func() {
+			defer close(served)
+			_ = srv.Serve(listener) // always an error: the server was closed
+		}()
+	}
+}
+
+// Stop takes the server down: open connections are cut, new ones refused, until [Server.Start]. What was stored is
+// kept. It returns when no request is being handled any more, so it must not be called by a fault.
+func (s *Server) Stop() {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if !s.isUp() {
+		return
+	}
+	s.mu.Lock()
+	s.up = false
+	close(s.gone)
+	s.mu.Unlock()
+	if s.http != nil {
+		_ = s.http.Close() // the listener's error would not help anyone
+		<-s.served
+		s.http = nil
+	}
+	s.handlers.Wait()
+}
+
+// Close is [Server.Stop] for good. What was stored can still be read. Closing twice does nothing.
+func (s *Server) Close() { s.Stop() }
+
+func (s *Server) isUp() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.up
+}
+
+// Reset forgets entries, requests, faults and all that was counted towards limits and quota. Settings stay.
+func (s *Server) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stored, s.requests = stored{}, nil
+	s.script, s.always, s.choose = nil, Fault{}, nil
+	s.limits = limits{perMinute: s.limits.perMinute, perHour: s.limits.perHour, quota: s.limits.quota}
+	s.wake()
+}
+
+// SetProtocol changes the protocol spoken from the next request on.
+func (s *Server) SetProtocol(p Protocol) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.protocol = p
+}
+
+// SetAPIKeys replaces the accepted keys from the next request on. Unlike a real server it remembers neither good
+// nor bad keys for a while.
+func (s *Server) SetAPIKeys(keys ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys = slices.Clone(keys)
+}
+
+// SetRateLimits changes the limits of [WithRateLimits]; what was counted stays counted.
+func (s *Server) SetRateLimits(perMinute, perHour int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits.perMinute, s.limits.perHour = perMinute, perHour
+}
+
+// SetDailyQuota changes the limit of [WithDailyQuota] and sets how much of it is used today.
+func (s *Server) SetDailyQuota(entries, used int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits.quota = entries
+	*s.limits.usage(s.clock()) = used
+}
+
+// begin admits one request to a server that is up.
+func (s *Server) begin() (gone <-chan struct{}, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.up {
+		s.handlers.Add(1)
+	}
+	return s.gone, s.up
+}

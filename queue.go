@@ -1,0 +1,212 @@
+package ledger
+
+import (
+	"math/bits"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// An entry is one encoded record on its way. Its bytes are the same at every
+// attempt; whoever takes it out of the queue owns it, and frees it.
+type entry struct {
+	data   []byte
+	seq    uint64     // the order of logging, also within log_id
+	format wireFormat // what data is encoded in
+	urgent bool       // Error and above: dropped last
+	notice bool       // tells of drops, so its own drop is not told
+}
+
+// Entries come from pools by size, so that a full queue holds little more than
+// the bytes it counts: sizes are rounded up to an eighth of their power of two.
+// Nothing above maxPooled goes back, or one huge record would stay for ever.
+const (
+	minPooledBits = 7 // 128 bytes
+	maxPooledBits = 16
+	maxPooled     = 1 << maxPooledBits
+	stepBits      = 3
+)
+
+var entryPools [(maxPooledBits - minPooledBits + 1) << stepBits]sync.Pool
+
+// sizeClass returns the pool for n bytes and the capacity of its entries.
+func sizeClass(n int) (class, capacity int) {
+	if n <= 1<<minPooledBits {
+		return 0, 1 << minPooledBits
+	}
+	exponent := bits.Len(uint(n-1)) - 1 // 2^exponent < n <= 2^(exponent+1)
+	step := (n - 1 - 1<<exponent) >> (exponent - stepBits)
+	class = 1 + (exponent-minPooledBits)<<stepBits + step
+	return class, 1<<exponent + (step+1)<<(exponent-stepBits)
+}
+
+// newEntry returns an entry with a copy of data.
+func newEntry(data []byte) *entry {
+	class, capacity := sizeClass(len(data))
+	if len(data) > maxPooled {
+		return &entry{data: append([]byte(nil), data...)}
+	}
+	e, _ := entryPools[class].Get().(*entry)
+	if e == nil {
+		e = &entry{data: make([]byte, 0, capacity)}
+	}
+	e.data = append(e.data[:0], data...)
+	return e
+}
+
+// free gives the entry back; nobody may hold it any more.
+func (e *entry) free() {
+	capacity := cap(e.data)
+	if capacity > maxPooled {
+		return
+	}
+	class, want := sizeClass(capacity)
+	if capacity != want {
+		return // grown elsewhere, as a transcoded entry is
+	}
+	*e = entry{data: e.data[:0]}
+	entryPools[class].Put(e)
+}
+
+// The queue is where the caller's goroutine leaves entries and the batcher finds
+// them: two buffered channels used without waiting, one for entries at Error and
+// above. Both share one budget with what the batcher holds. Nothing here locks.
+//
+// Only what is not on the wire counts against the budget, because only that can
+// be dropped; but bytes on the wire take up to half of the byte budget, so that
+// memory stays near MaxBufferBytes even while a slow server keeps every
+// connection busy.
+type queue struct {
+	ordinary, urgent chan *entry
+
+	maxEntries, maxBytes int64
+	wakeEntries          int64 // queued entries that make a batch
+	wakeBytes            int64
+
+	entries, bytes         atomic.Int64 // in the channels
+	heldEntries, heldBytes atomic.Int64 // taken out, not on the wire
+	wireEntries, wireBytes atomic.Int64 // in attempts under way
+
+	spooling bool // the batcher takes entries to disk under pressure
+
+	sealed atomic.Bool   // nobody takes entries out any more
+	wake   chan struct{} // to the batcher: a threshold was crossed
+	count  *counters
+	now    func() time.Time
+}
+
+func newQueue(c *config, count *counters, now func() time.Time) *queue {
+	return &queue{
+		ordinary:    make(chan *entry, c.MaxBufferSize),
+		urgent:      make(chan *entry, c.MaxBufferSize),
+		maxEntries:  int64(c.MaxBufferSize),
+		maxBytes:    int64(c.MaxBufferBytes),
+		wakeEntries: int64(c.FlushSize),
+		wakeBytes:   int64(min(maxBody, c.MaxBufferBytes)),
+		spooling:    c.SpoolDir != "",
+		wake:        make(chan struct{}, 1),
+		count:       count,
+		now:         now,
+	}
+}
+
+// push leaves e for the batcher. It never waits: where there is no room, the
+// oldest entry goes, those below Error first. It reports false when the queue
+// is sealed, and then e is counted as dropped.
+func (q *queue) push(e *entry) bool {
+	size := int64(len(e.data))
+	n, b := q.entries.Add(1), q.bytes.Add(size)
+	channel := q.ordinary
+	if e.urgent {
+		channel = q.urgent
+	}
+	for sent := false; !sent; {
+		select {
+		case channel <- e:
+			sent = true
+		default:
+			q.dropFrom(channel)
+		}
+	}
+
+	// e belongs to others from here on.
+	if n > q.maxEntries || b > q.byteLimit() {
+		for q.overAlone() && (q.dropFrom(q.ordinary) || q.dropFrom(q.urgent)) {
+		}
+	}
+	held := q.heldEntries.Load()
+	if n == 1 || n == q.wakeEntries || q.spooling && q.pressed(spillAbove) || b >= q.wakeBytes && b-size < q.wakeBytes ||
+		held > 0 && (n+held > q.maxEntries || b+q.heldBytes.Load() > q.byteLimit()) {
+		q.poke()
+	}
+	if q.sealed.Load() {
+		q.dropAll()
+		return false
+	}
+	return true
+}
+
+// poke wakes the batcher, if it is not awake already.
+func (q *queue) poke() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (q *queue) byteLimit() int64 {
+	return q.maxBytes - min(q.wireBytes.Load(), q.maxBytes/2)
+}
+
+// overAlone reports whether the channels alone hold more than the budget, so
+// that what is dropped from them would have to go in any case.
+func (q *queue) overAlone() bool {
+	return q.entries.Load() > q.maxEntries || q.bytes.Load() > q.byteLimit()
+}
+
+// over reports whether the channels and the batcher's entries off the wire are
+// more than the budget.
+func (q *queue) over() bool {
+	return q.entries.Load()+q.heldEntries.Load() > q.maxEntries ||
+		q.bytes.Load()+q.heldBytes.Load() > q.byteLimit()
+}
+
+// pressed reports whether more than share of the budget is in use: where a spool
+// begins to take entries, before the budget makes them go.
+func (q *queue) pressed(share float64) bool {
+	return float64(q.entries.Load()+q.heldEntries.Load()) > share*float64(q.maxEntries) ||
+		float64(q.bytes.Load()+q.heldBytes.Load()) > share*float64(q.byteLimit())
+}
+
+// pop takes the oldest entry out of a channel; nil when there is none.
+func (q *queue) pop(channel chan *entry) *entry {
+	select {
+	case e := <-channel:
+		q.entries.Add(-1)
+		q.bytes.Add(-int64(len(e.data)))
+		return e
+	default:
+		return nil
+	}
+}
+
+// dropFrom drops a channel's oldest entry to make room.
+func (q *queue) dropFrom(channel chan *entry) bool {
+	e := q.pop(channel)
+	if e == nil {
+		return false
+	}
+	q.count.dropQueued(dropOverflow, e, q.now())
+	e.free()
+	return true
+}
+
+// dropAll drops what is queued, as closed.
+func (q *queue) dropAll() {
+	for _, channel := range []chan *entry{q.ordinary, q.urgent} {
+		for e := q.pop(channel); e != nil; e = q.pop(channel) {
+			q.count.dropQueued(dropClosed, e, q.now())
+			e.free()
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package ledger
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// parseRetryAfter reads how long a server asks to wait: seconds, fractions too,
+// or a date, which is held against the answer's own Date so that a wrong clock on
+// either side does not matter. 0 means that it asked for nothing usable.
+func parseRetryAfter(h http.Header, now time.Time) time.Duration {
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	if seconds, err := strconv.ParseFloat(value, 64); err == nil {
+		switch nanos := seconds * float64(time.Second); {
+		case math.IsNaN(nanos) || nanos <= 0:
+			return 0
+		case nanos >= math.MaxInt64:
+			return math.MaxInt64
+		default:
+			return time.Duration(nanos)
+		}
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return max(at.Sub(now), 0)
+}
+
+// parseLimits reads the server's limits off any of its answers (ledger-wire 3.4).
+func parseLimits(h http.Header) serverLimits {
+	read := func(name string) int {
+		n, err := strconv.Atoi(strings.TrimSpace(h.Get(name)))
+		if err != nil || n < 0 {
+			return 0
+		}
+		return n
+	}
+	return serverLimits{perMinute: read("X-RateLimit-Limit-Minute"), perHour: read("X-RateLimit-Limit-Hour")}
+}

@@ -1,0 +1,273 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// What an attempt may cost, whatever the server does.
+const (
+	// maxBody is where a batch is full, in bytes before compression. The
+	// server's oldest generation refuses 4 MiB for good (ledger-wire 2.2).
+	maxBody = 1 << 20
+	// maxAnswer bounds what is read of an answer. A 422 quotes each refused
+	// entry, so it may be larger than the request.
+	maxAnswer  = 64 << 10
+	maxRefusal = 4 << 20
+	// maxQuoted bounds the server's words in errors and diagnostics, in bytes.
+	maxQuoted = 200
+	// maxTimeout is where an attempt's timeout stops doubling: the server may
+	// take 30s to say what became of a batch (ledger-wire 6.4).
+	maxTimeout = 35 * time.Second
+	// idleTimeout closes idle connections before the server does, after 5s.
+	idleTimeout = 4 * time.Second
+)
+
+// An outcomeKind is what an attempt came to, from the sender's point of view.
+type outcomeKind int
+
+const (
+	outcomeNone         outcomeKind = iota // no attempt was made: held, cancelled or nothing left to send
+	outcomeTaken                           // 2xx: the server has the entries, but for those it rejected
+	outcomeRefused                         // 400, 422: something in the body is wrong
+	outcomeTooLarge                        // 413
+	outcomeServerError                     // 5xx, 408, 425
+	outcomeNetworkError                    // no answer: refused, reset, timeout
+	outcomeThrottled                       // 429
+	outcomeQuota                           // 402, and OTLP's partial success that says so
+	outcomeUnauthorized                    // 401, 403
+	outcomeMisdirected                     // 404, 405, redirects, answers that no ingest endpoint gives
+)
+
+// An outcome is what came of one attempt: a plain value, so that policies can
+// pass it around after the response is closed.
+type outcome struct {
+	kind       outcomeKind
+	format     wireFormat    // what was sent
+	status     int           // 0 without an answer
+	retryAfter time.Duration // what the server asked for; 0 when nothing usable
+	queueFull  bool          // 503 that told why
+	timedOut   bool
+	plain      bool // the body was not compressed
+	again      bool // refused for its form: the same entries go again
+	answer     answer
+	limits     serverLimits
+	took       time.Duration
+	delay      time.Duration // before the next attempt; set by the sender
+	err        error         // set unless taken
+}
+
+// serverLimits are the limits that an answer told of; 0 when it did not.
+type serverLimits struct{ perMinute, perHour int }
+
+// A transport makes single attempts: body, gzip, headers, and the answer read
+// into an outcome. It never sleeps and never tries again.
+type transport struct {
+	client  http.RoundTripper
+	owned   *http.Transport // client, when it is ours to close
+	base    *url.URL
+	key     secret
+	plain   atomic.Bool // send without compression
+	writers sync.Pool   // of *gzip.Writer
+	now     func() time.Time
+}
+
+func newTransport(c *config, now func() time.Time) *transport {
+	t := &transport{client: c.HTTPTransport, base: c.baseURL, key: c.apiKey, now: now}
+	t.plain.Store(c.DisableCompression)
+	if t.client == nil {
+		t.owned = &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            (&net.Dialer{Timeout: maxTimeout, KeepAlive: 30 * time.Second}).DialContext,
+			TLSHandshakeTimeout:    maxTimeout,
+			MaxIdleConns:           c.HTTPPoolSize,
+			MaxIdleConnsPerHost:    c.HTTPPoolSize,
+			IdleConnTimeout:        idleTimeout,
+			MaxResponseHeaderBytes: maxAnswer,
+			DisableCompression:     true, // no answer is worth a bomb
+			ForceAttemptHTTP2:      true,
+		}
+		t.client = t.owned
+	}
+	return t
+}
+
+// close lets idle connections go; those of a caller's RoundTripper are theirs.
+func (t *transport) close() {
+	if t.owned != nil {
+		t.owned.CloseIdleConnections()
+	}
+}
+
+// send makes one attempt to deliver entries, all encoded in format. It returns
+// by the timeout and when ctx ends, if the RoundTripper heeds its context.
+func (t *transport) send(ctx context.Context, format wireFormat, entries []*entry, timeout time.Duration) (out outcome) {
+	defer func() {
+		if p := recover(); p != nil { // a RoundTripper of the caller's
+			out = outcome{kind: outcomeNetworkError, err: t.clean(fmt.Errorf("HTTP transport panicked: %v", p))}
+		}
+		out.format = format
+		if out.err != nil {
+			out.err = fmt.Errorf("ledger: send batch of %d entries: %w", len(entries), out.err)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	plain := t.plain.Load()
+	body := t.body(format, entries, plain)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.base.String()+format.path(), bytes.NewReader(body))
+	if err != nil {
+		return outcome{kind: outcomeMisdirected, err: errors.New("the URL makes no request")}
+	}
+	req.Header.Set("Content-Type", format.contentType())
+	req.Header.Set("User-Agent", "ledger-sdk-go/"+Version)
+	// Servers before 2025-11-17 know only the first, later ones prefer the second.
+	req.Header.Set("Authorization", "Bearer "+t.key.reveal())
+	req.Header.Set("X-API-Key", t.key.reveal())
+	if !plain {
+		req.Header.Set("Content-Encoding", "gzip")
+	}
+	resp, err := t.client.RoundTrip(req)
+	if err == nil && resp == nil {
+		err = errors.New("HTTP transport returned no response")
+	}
+	if err != nil {
+		return outcome{
+			kind:     outcomeNetworkError,
+			timedOut: errors.Is(ctx.Err(), context.DeadlineExceeded),
+			err:      t.clean(err),
+		}
+	}
+	defer resp.Body.Close()
+	out = t.classify(resp, format, len(entries))
+	out.plain = plain
+	// What little is left is read so that the connection can be used again; an
+	// endless body costs the connection.
+	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
+	return out
+}
+
+// clean words a transport's error without what must not be told.
+func (t *transport) clean(err error) error {
+	if t.key.in(err.Error()) {
+		return errors.New(t.key.maskIn(err.Error()))
+	}
+	return err
+}
+
+// body frames the entries and compresses them. The slice is fresh: a transport
+// may read a request's body even after it has returned.
+func (t *transport) body(format wireFormat, entries []*entry, plain bool) []byte {
+	size := 0
+	for _, e := range entries {
+		size += len(e.data)
+	}
+	before, between, after := format.frame(len(entries), size)
+	var out bytes.Buffer
+	var w io.Writer = &out
+	if plain {
+		out.Grow(size + len(before) + len(after) + len(between)*len(entries))
+	} else {
+		out.Grow(size/8 + 512) // logs compress to a tenth or so
+		zw, _ := t.writers.Get().(*gzip.Writer)
+		if zw == nil {
+			zw, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed)
+		}
+		zw.Reset(&out)
+		defer func() {
+			_ = zw.Close() // a bytes.Buffer does not fail
+			zw.Reset(nil)
+			t.writers.Put(zw)
+		}()
+		w = zw
+	}
+	_, _ = w.Write(before)
+	for i, e := range entries {
+		if i > 0 {
+			_, _ = w.Write(between)
+		}
+		_, _ = w.Write(e.data)
+	}
+	_, _ = w.Write(after)
+	if zw, ok := w.(*gzip.Writer); ok {
+		_ = zw.Close()
+	}
+	return out.Bytes()
+}
+
+// classify reads an answer. The status decides; the body adds detail.
+func (t *transport) classify(resp *http.Response, format wireFormat, n int) outcome {
+	out := outcome{status: resp.StatusCode, limits: parseLimits(resp.Header)}
+	bound := int64(maxAnswer)
+	if resp.StatusCode == http.StatusUnprocessableEntity {
+		bound = maxRefusal
+	}
+	out.answer = format.readAnswer(resp.StatusCode, io.LimitReader(resp.Body, bound), n)
+	out.answer.message = shorten(t.key.maskIn(out.answer.message))
+
+	switch status := resp.StatusCode; {
+	case status >= 200 && status < 300:
+		out.kind = outcomeTaken
+		switch {
+		case out.answer.quota:
+			out.kind = outcomeQuota
+		case out.answer.readable || status == http.StatusAccepted:
+		case isHTML(resp.Header): // somebody else's page, not an ingest endpoint
+			out.kind = outcomeMisdirected
+		}
+	case status == http.StatusBadRequest, status == http.StatusUnprocessableEntity:
+		out.kind = outcomeRefused
+	case status == http.StatusRequestEntityTooLarge:
+		out.kind = outcomeTooLarge
+	case status == http.StatusTooManyRequests:
+		out.kind = outcomeThrottled
+		out.retryAfter = parseRetryAfter(resp.Header, t.now())
+	case status == http.StatusPaymentRequired:
+		out.kind = outcomeQuota
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		out.kind = outcomeUnauthorized
+	case status == http.StatusRequestTimeout, status == http.StatusTooEarly:
+		out.kind = outcomeServerError
+	case status >= 500:
+		out.kind = outcomeServerError
+		if status == http.StatusServiceUnavailable {
+			out.retryAfter = parseRetryAfter(resp.Header, t.now())
+			out.queueFull = out.retryAfter > 0 || strings.Contains(out.answer.message, "queue full")
+		}
+	default: // 404, 405, 415, redirects and what no ingest endpoint answers
+		out.kind = outcomeMisdirected
+	}
+	if out.kind != outcomeTaken {
+		text := fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+		if out.answer.message != "" {
+			text += ": " + out.answer.message
+		}
+		out.err = errors.New(text)
+	}
+	return out
+}
+
+func isHTML(h http.Header) bool {
+	return strings.HasPrefix(strings.TrimSpace(strings.ToLower(h.Get("Content-Type"))), "text/html")
+}
+
+// shorten bounds the server's words, and keeps them on one line.
+func shorten(s string) string {
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "�")), " ")
+	if len(s) <= maxQuoted {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxQuoted], "") + "…"
+}
