@@ -115,7 +115,7 @@ func (p programmer) value(depth int) slog.Value {
 		zones := []*time.Location{time.UTC, time.FixedZone("", 19800), time.FixedZone("", -3600*8)}
 		return slog.TimeValue(time.Unix(p.Int64N(4e9)-1e9, p.Int64N(1e9)).In(zones[p.IntN(3)]).Truncate([]time.Duration{1, time.Microsecond, time.Second}[p.IntN(3)]))
 	case 7, 8:
-		return slog.Float64Value([]float64{0, -0.0, 1, -1.5, 12.34, 1e20, 1e21, -1e300, 1e-7, 5e-324, 123456789.123, 0.1, 1 << 62, p.NormFloat64()}[p.IntN(14)])
+		return slog.Float64Value([]float64{0, math.Copysign(0, -1), 1, -1.5, 12.34, 1e20, 1e21, -1e300, 1e-7, 5e-324, 123456789.123, 0.1, 1 << 62, p.NormFloat64()}[p.IntN(14)])
 	case 9, 10, 11:
 		if depth > 3 {
 			return slog.IntValue(1)

@@ -116,7 +116,7 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 		sec, nsec, timely = rec.timeOf(r.Time, f.earliest())
 	}
 
-	w := walk{rec: rec, f: f, replace: rec.replace, budget: maxVisits, masked: s.masked}
+	w := walk{rec: rec, f: f, replace: rec.replace, budget: maxVisits}
 	w.b = f.begin(b, sec, nsec, r.Level, r.Message)
 	attrs := len(w.b)
 
@@ -136,6 +136,7 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 		found := w.facts
 		fromContext = &found
 	}
+	w.masked = s.masked
 	w.facts = s.facts
 	w.apart = bound.apart
 	w.err, w.errMessage = nil, ""

@@ -161,6 +161,11 @@ func TestEntryFields(t *testing.T) {
 		{"secrets of RedactKeys", logCall{opts: Options{RedactKeys: []string{"Social Security"}}, attrs: []slog.Attr{slog.String("social_security", "x"), slog.String("social_security_office", "y")}}, map[string]any{
 			"attributes": map[string]any{"social_security": redacted, "social_security_office": "y"},
 		}},
+		{"context attrs beside a group that is a secret", logCall{opts: Options{ContextAttrs: func(context.Context) []slog.Attr {
+			return []slog.Attr{slog.String("request_id", "r")}
+		}}, with: []step{{group: "secrets"}}, attrs: []slog.Attr{slog.Group("g", slog.Int("a", 1))}}, map[string]any{
+			"attributes": map[string]any{"request_id": "r", "secrets": map[string]any{"g": map[string]any{"a": redacted}}},
+		}},
 		{"group that is a secret", logCall{with: []step{{group: "secrets"}}, attrs: []slog.Attr{slog.String("a", "x")}}, map[string]any{
 			"attributes": map[string]any{"secrets": map[string]any{"a": redacted}},
 		}},
@@ -270,6 +275,23 @@ func TestAttributesAtTheLimit(t *testing.T) {
 }
 
 func TestGroupsEndAtTheDepthLimit(t *testing.T) {
+	depth := func(v any) (n int) {
+		for {
+			m, ok := v.(map[string]any)
+			if !ok {
+				return n
+			}
+			n++
+			v = m["g"]
+		}
+	}
+	a := slog.Group("g", slog.Int("leaf", 1))
+	for range 150 {
+		a = slog.Attr{Key: "g", Value: slog.GroupValue(a)}
+	}
+	if n := depth(attributesOf(t, logCall{attrs: []slog.Attr{a}}.entry(t))); n != maxDepth {
+		t.Errorf("attributes nest %d levels, want %d", n, maxDepth)
+	}
 	var steps []step
 	for range 150 {
 		steps = append(steps, step{group: "g"})

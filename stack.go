@@ -125,7 +125,7 @@ func stackText(err error, pc uintptr) (text string) {
 			text = ""
 		}
 	}()
-	carrier, frames := carriedStack(err)
+	frames, carrier := carriedStack(err)
 	if len(frames) == 0 {
 		frames = callStack(pc)
 	}
@@ -139,10 +139,10 @@ func stackText(err error, pc uintptr) (text string) {
 }
 
 // carriedStack returns the outermost error of err's chain that has a stack.
-func carriedStack(err error) (error, []frame) {
+func carriedStack(err error) ([]frame, error) {
 	for range maxErrors {
 		if frames := framesOf(err); len(frames) > 0 {
-			return err, frames
+			return frames, err
 		}
 		causes := causesOf(err)
 		if len(causes) != 1 {

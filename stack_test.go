@@ -45,7 +45,7 @@ type oopsError struct {
 func (e oopsError) StackFrames() []runtime.Frame { return e.frames }
 func (e oopsError) LogValue() slog.Value         { return slog.GroupValue(slog.String("code", "x")) }
 
-type unhashable struct{ s []int }
+type unhashable []int
 
 func (e unhashable) Error() string { return "unhashable" }
 func (e unhashable) Unwrap() error { return errors.New("inner") }
@@ -160,7 +160,7 @@ func TestMessagesDoNotPassForFrames(t *testing.T) {
 func TestHostileErrorsEnd(t *testing.T) {
 	for name, err := range map[string]error{
 		"cycle":                  &selfWrapping{},
-		"no comparing":           unhashable{},
+		"no comparing":           unhashable{1},
 		"nil":                    (*selfWrapping)(nil),
 		"panicking Unwrap":       panickyUnwrap{},
 		"panicking Error within": fmt.Errorf("%w %w", errors.New("a"), panickyUnwrap{}),

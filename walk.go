@@ -177,7 +177,7 @@ func (w *walk) scalar(key string, v slog.Value) {
 // group appends a group, inlined when it has no key, or nothing when it turns
 // out to be empty.
 func (w *walk) group(key string, attrs []slog.Attr) bool {
-	if w.level+w.inside >= maxDepth-2 {
+	if w.level >= maxDepth-1 || w.inside >= maxDepth {
 		w.scalar(key, slog.StringValue(tooDeep))
 		return true
 	}
