@@ -331,36 +331,39 @@ func appendID(b []byte, tag byte, id string) []byte {
 	}
 	b = append(b, tag, byte(len(id)/2))
 	for i := 0; i+1 < len(id); i += 2 {
-		b = append(b, unhex(id[i])<<4|unhex(id[i+1]))
+		b = append(b, hexValue[id[i]]<<4|hexValue[id[i+1]])
 	}
 	return b
 }
 
-func unhex(c byte) byte {
-	if c >= 'a' {
-		return c - 'a' + 10
+// hexValue holds what a hex digit stands for, and noHex for any other byte.
+var hexValue = func() (values [256]byte) {
+	for i := range values {
+		values[i] = noHex
 	}
-	if c >= 'A' {
-		return c - 'A' + 10
+	for i := range 16 {
+		values[hexDigits[i]] = byte(i)
+		values["0123456789ABCDEF"[i]] = byte(i)
 	}
-	return c - '0'
-}
+	return values
+}()
+
+const noHex = 0xFF
 
 // isID reports whether s is a valid id of that many hex digits: not all zeros.
 func isID(s string, digits int) bool {
 	if len(s) != digits {
 		return false
 	}
-	some := false
+	var all byte
 	for i := range len(s) {
-		switch c := s[i]; {
-		case '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F':
-			some = some || c != '0'
-		default:
+		v := hexValue[s[i]]
+		if v == noHex {
 			return false
 		}
+		all |= v
 	}
-	return some
+	return all != 0
 }
 
 func (*otlpFormat) appendEndpoint(b []byte, e endpoint) []byte {

@@ -241,7 +241,7 @@ func sourceGroup(src *slog.Source) slog.Value {
 
 // contextAttrs appends what Options.ContextAttrs takes out of ctx, in the root.
 // A key that the record or its With attrs hold there already is left out.
-func (w *walk) contextAttrs(ctx context.Context, s *scope, r slog.Record) {
+func (w *walk) contextAttrs(ctx context.Context, s *scope, r *slog.Record) {
 	defer func() {
 		if p := recover(); p != nil {
 			w.scalar("_context", slog.StringValue(panicText(nil, p)))
