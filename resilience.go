@@ -160,7 +160,7 @@ func (s *sender) attempt(ctx context.Context, b *batch) (out outcome) {
 		b.land()
 		return outcome{}
 	}
-	s.protocols.translate(entries, format)
+	entries = s.protocols.inFormat(entries, format)
 	began, timeout := s.now(), time.Duration(s.timeout.Load())
 	out = s.transport.send(ctx, format, entries, timeout)
 	out.took = s.now().Sub(began)
