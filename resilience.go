@@ -304,14 +304,16 @@ func (s *sender) backoff(kind outcomeKind, n int) time.Duration {
 
 // rest is the pause after a round that ended without the server's word: the next
 // step of the backoff, at most BreakerDelay. While the server fails for all, all
-// sending rests.
+// sending rests; a batch that only it fails on rests alone.
 func (s *sender) rest(b *batch, last outcome) time.Duration {
 	first := s.config.RetryBackoff
 	if last.kind == outcomeNetworkError {
 		first = s.config.NetworkBackoff
 	}
 	delay := jitter(min(doubled(first, max(b.failures, 1)), s.config.BreakerDelay))
-	s.gate.rest(delay)
+	if !b.aside {
+		s.gate.rest(delay)
+	}
 	return delay
 }
 
