@@ -3,7 +3,10 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,7 +19,7 @@ type batcher struct {
 	count  *counters
 	sender *sender
 	report *diagnostics
-	notice func(dropped int64, since, until time.Time) *entry // encodes the notice of drops
+	encode func(context.Context, slog.Record) *entry // of the handler's own records
 	now    func() time.Time
 
 	results chan roundResult
@@ -37,10 +40,11 @@ type batcher struct {
 	search  *halving
 	waiters []*waiter
 
-	spool   *spool      // nil without one
-	claim   *spoolClaim // of the one batch that was read back
-	claimed int         // entries of it not settled yet
-	resting time.Time   // no entry is written to the spool before
+	spool   *spool                    // nil without one
+	crashes atomic.Pointer[crashFile] // nil without a spool
+	claim   *spoolClaim               // of the one batch that was read back
+	claimed int                       // entries of it not settled yet
+	resting time.Time                 // no entry is written to the spool before
 	// unreadable is how many of the spool's lost entries are counted.
 	unreadable int64
 }
@@ -214,7 +218,7 @@ func (b *batcher) announce() {
 	if !wanted && b.now().Sub(last) < b.config.FlushInterval {
 		return
 	}
-	e := b.notice(b.count.lost.Swap(0), time.Unix(0, b.count.lostFrom.Load()), last)
+	e := b.dropNotice(b.count.lost.Swap(0), time.Unix(0, b.count.lostFrom.Load()), last)
 	seq := e.seq // e belongs to the queue once pushed
 	b.queue.push(e)
 	for _, w := range b.waiters {
@@ -226,6 +230,16 @@ func (b *batcher) announce() {
 	if wanted {
 		b.drain()
 	}
+}
+
+// dropNotice is the entry that tells of drops by overflow.
+func (b *batcher) dropNotice(dropped int64, since, until time.Time) *entry {
+	r := slog.NewRecord(b.now(), slog.LevelWarn, fmt.Sprintf("ledger: dropped %d entries", dropped), 0)
+	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", dropNames[dropOverflow]),
+		slog.Time("since", since.UTC()), slog.Time("until", until.UTC()))
+	e := b.encode(context.Background(), r)
+	e.notice = true
+	return e
 }
 
 // drain takes the whole queue into batches, for somebody who waits for it.
