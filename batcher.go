@@ -91,6 +91,7 @@ func (b *batcher) run() {
 	for {
 		b.evict()
 		b.announce()
+		b.stamp()
 		b.dispatch()
 		b.answer()
 		if d, ok := b.nextTurn(); ok {
@@ -295,18 +296,23 @@ func (b *batcher) fill() *batch {
 // empty reports whether nothing waits to be made into a batch.
 func (b *batcher) empty() bool { return len(b.forming) == 0 && b.queue.entries.Load() <= 0 }
 
+// stamp notes that something has come into the empty queue, also while nothing
+// can be sent: the wait for a connection is part of FlushInterval.
+func (b *batcher) stamp() {
+	if b.since.IsZero() && !b.empty() {
+		b.since = b.now()
+	}
+}
+
 // due reports whether what is queued makes a batch now: it is enough, or old
 // enough.
 func (b *batcher) due() bool {
 	if b.empty() {
 		return false
 	}
-	now := b.now()
-	if b.since.IsZero() {
-		b.since = now
-	}
+	b.stamp()
 	queued := b.queue.entries.Load() + int64(len(b.forming))
-	if now.Sub(b.since) >= b.config.FlushInterval {
+	if b.now().Sub(b.since) >= b.config.FlushInterval {
 		b.owed = queued
 	}
 	return b.owed > 0 || queued >= int64(b.config.FlushSize) || b.queue.bytes.Load() >= b.queue.wakeBytes
