@@ -12,25 +12,6 @@ import (
 	"time"
 )
 
-func TestSizeClassesFitAndWasteLittle(t *testing.T) {
-	for n := 1; n <= maxPooled; n++ {
-		class, capacity := sizeClass(n)
-		if class < 0 || class >= len(entryPools) || capacity < n || n > 1<<minPooledBits && capacity-n >= n/8+1 {
-			t.Fatalf("%d bytes: class %d, capacity %d", n, class, capacity)
-		}
-		if again, same := sizeClass(capacity); again != class || same != capacity {
-			t.Fatalf("%d bytes: class %d of %d, but %d of %d for the capacity", n, class, capacity, again, same)
-		}
-	}
-}
-
-func TestHugeEntriesAreNotPooled(t *testing.T) {
-	newEntry(make([]byte, maxPooled+1)).free() // must not panic
-	if e := newEntry(make([]byte, maxPooled)); cap(e.data) != maxPooled {
-		t.Errorf("capacity %d", cap(e.data))
-	}
-}
-
 // hung is a transport that never answers.
 type hung struct{}
 
