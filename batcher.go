@@ -285,8 +285,8 @@ func (b *batcher) dispatch() {
 }
 
 // pick takes the batch that the next round is for: of those held the one tried
-// longest ago, or a new one. The batch tried last is not tried again while there
-// is another, so that one which the server fails on cannot hold up the rest.
+// longest ago, or a new one, so that batches which the server fails on cannot
+// hold up the rest, or keep the breaker open.
 func (b *batcher) pick() *batch {
 	best := -1
 	now := b.now()
@@ -295,8 +295,10 @@ func (b *batcher) pick() *batch {
 			best = i
 		}
 	}
+	// In an outage few batches are cut, whatever trickles in; they take turns.
+	failing := best >= 0 && b.held[best].failedRounds > 0 && len(b.held) < b.config.HTTPPoolSize
 	repeated := best >= 0 && b.held[best].tried != 0 && b.held[best].tried == b.rounds
-	if best < 0 && b.due() || repeated && !b.empty() {
+	if (best < 0 || failing) && b.due() || repeated && !b.empty() {
 		if fresh := b.fill(); fresh != nil {
 			return fresh
 		}

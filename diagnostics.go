@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -142,8 +143,21 @@ func (d *diagnostics) outcome(out outcome) {
 		d.tellLocked(topic, slog.LevelError, "the server refuses the API key: entries are held; check APIKey (LEDGER_API_KEY)", detail())
 	case outcomeMisdirected:
 		d.tellLocked(topic, slog.LevelError, "not an ingest endpoint: entries are held; check BaseURL (LEDGER_BASE_URL) and Protocol (LEDGER_PROTOCOL)",
-			slog.String("protocol", string(out.format.protocol())), detail())
+			slog.String("protocol", string(out.format.protocol())), hint(out), detail())
 	}
+}
+
+// hint says what a 404 on one protocol's path suggests.
+func hint(out outcome) slog.Attr {
+	text := "is the path prefix of BaseURL right?"
+	switch {
+	case out.status != http.StatusNotFound:
+	case out.format.protocol() == ProtocolLedger:
+		text = "servers from 2.0 on take OTLP only: Protocol otlp, or auto"
+	default:
+		text = "servers before 2.0 take Ledger's own protocol only: Protocol ledger, or auto"
+	}
+	return slog.String("hint", text)
 }
 
 // switched tells that another protocol is in use from now on.

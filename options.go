@@ -2,21 +2,22 @@ package ledger
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"net"
 	"net/http"
 	"net/url"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"context"
 
 	"github.com/caarlos0/env/v11"
 )
@@ -310,8 +311,7 @@ func (c *config) applyEnvironment(lookup map[string]string, fault faultFunc) {
 			if errors.As(one, &parse) {
 				fault(parse.Name, "%w", parse.Err)
 			} else {
-				faultless := fmt.Errorf("ledger: environment: %w", one)
-				fault("environment", "%w", faultless)
+				fault("environment", "%w", one)
 			}
 		}
 	}
@@ -435,7 +435,7 @@ func (c *config) warn(lookup map[string]string) {
 	for field := range reflect.TypeFor[environment]().Fields() {
 		known[field.Tag.Get("env")] = true
 	}
-	for _, name := range sortedKeys(lookup) {
+	for _, name := range slices.Sorted(maps.Keys(lookup)) {
 		if strings.HasPrefix(name, "LEDGER_") && !known[name] {
 			c.warnings = append(c.warnings, "unknown environment variable "+name)
 		}

@@ -6,23 +6,32 @@ import (
 )
 
 // protocols knows which protocol new entries are encoded in and which one
-// batches are sent in. They differ only while ProtocolAuto tries the other one
-// with a batch that had to be sent anyway.
+// batches are sent in. They differ only while ProtocolAuto tries the other one,
+// with a batch that had to be sent anyway: no request is made only to find out.
 type protocols struct {
-	auto bool
+	known    []wireFormat // the ones to choose from, the first to begin with
+	all      []wireFormat // the ones that entries may be in, such as old ones from disk
+	encoding atomic.Pointer[wireFormat]
 
 	mu       sync.Mutex
-	known    []wireFormat // the ones to choose from
-	encoding atomic.Pointer[wireFormat]
 	current  wireFormat
 	refusals int // requests since the last taken one that found no endpoint
 }
 
 func newProtocols(c *config) *protocols {
-	known := []wireFormat{newLedgerFormat(c)}
-	all := &protocols{auto: c.Protocol == ProtocolAuto, known: known, current: known[0]}
-	all.encoding.Store(&known[0])
-	return all
+	own, otlp := wireFormat(newLedgerFormat(c)), wireFormat(newOTLPFormat(c))
+	p := &protocols{all: []wireFormat{own, otlp}}
+	switch c.Protocol {
+	case ProtocolLedger:
+		p.known = p.all[:1]
+	case ProtocolOTLP:
+		p.known = p.all[1:]
+	default:
+		p.known = p.all
+	}
+	p.current = p.known[0]
+	p.encoding.Store(&p.known[0])
+	return p
 }
 
 // forEncoding is the format of new entries.
@@ -49,26 +58,45 @@ func (p *protocols) taken(format wireFormat) (changed bool) {
 	return true
 }
 
-// refused notes that the server has no endpoint for format; true when the other
-// protocol is worth trying at once.
+// refused notes that the server has no endpoint for format, and turns to the
+// other protocol, if there is a choice; true when that is worth trying at once.
 func (p *protocols) refused(format wireFormat) (tryNow bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.auto || len(p.known) < 2 {
+	if len(p.known) < 2 {
 		return false
 	}
 	if format != p.current {
-		return true // decided meanwhile by another request
+		return true // another request has been refused in it before
 	}
 	p.refusals++
-	for _, other := range p.known {
-		if other != format {
-			p.current = other
-			break
-		}
+	p.current = p.known[0]
+	if format == p.known[0] {
+		p.current = p.known[1]
 	}
 	return p.refusals == 1
 }
 
-// translate sees to it that entries are encoded in format.
-func (p *protocols) translate([]*entry, wireFormat) {}
+// inFormat returns entries as they are in format: themselves, or copies where
+// they were encoded in another. What an entry was encoded in it keeps, so that a
+// protocol which was only tried leaves no trace.
+func (p *protocols) inFormat(entries []*entry, format wireFormat) []*entry {
+	var copies []*entry
+	for i, e := range entries {
+		if e.format == format {
+			continue
+		}
+		if copies == nil {
+			copies = append(copies, entries...)
+		}
+		// Bytes that their own encoder does not know go as they are, for the
+		// server to refuse.
+		if data, err := transcode(nil, e.format, format, e.data); err == nil {
+			copies[i] = &entry{data: data, seq: e.seq, format: format}
+		}
+	}
+	if copies == nil {
+		return entries
+	}
+	return copies
+}

@@ -159,7 +159,7 @@ func (s *sender) attempt(ctx context.Context, b *batch) (out outcome) {
 		b.land()
 		return outcome{}
 	}
-	s.protocols.translate(entries, format)
+	entries = s.protocols.inFormat(entries, format)
 	began := s.now()
 	out = s.transport.send(ctx, format, entries, time.Duration(s.timeout.Load()))
 	out.took = s.now().Sub(began)

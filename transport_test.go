@@ -216,6 +216,7 @@ func TestHostileAnswersCostLittle(t *testing.T) {
 		"teapot":          func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(418) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			server := httptest.NewServer(answer)
 			defer server.Close()
 			h, notes := newReal(t, server.URL, func(o *ledger.Options) { o.BreakerDelay, o.HTTPTimeout = time.Hour, 300*time.Millisecond })
@@ -249,6 +250,7 @@ func TestRoundTripperThatPanicsOrAnswersNothing(t *testing.T) {
 		"tells":   func(*http.Request) (*http.Response, error) { return nil, errors.New("bad key " + ledgertest.APIKey) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h, notes := newReal(t, "http://localhost:1", func(o *ledger.Options) { o.HTTPTransport = f })
 			slog.New(h).Info("hello")
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 )
 
@@ -24,12 +25,21 @@ func ContextAttrs(ctx context.Context) []slog.Attr {
 	if x == nil {
 		return nil
 	}
-	return x.correlation()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.ids == nil {
+		x.ids = slices.Clip(x.appendIDs(nil))
+	}
+	return x.ids
 }
 
-// correlation returns the correlation attrs of the request.
-func (x *exchange) correlation() []slog.Attr {
-	return x.ids[:x.idCount:x.idCount]
+// appendIDs appends the correlation attrs of the request.
+func (x *exchange) appendIDs(attrs []slog.Attr) []slog.Attr {
+	attrs = append(attrs, slog.String("request_id", x.requestID[0]))
+	if x.trace != "" {
+		attrs = append(attrs, slog.String("trace_id", x.trace), slog.String("span_id", x.span))
+	}
+	return attrs
 }
 
 // maxRequestID is the longest request id taken from a client, in characters.
@@ -39,25 +49,17 @@ const maxRequestID = 128
 // another Middleware it takes over the ids found there.
 func (x *exchange) correlate(header string, w http.ResponseWriter, r *http.Request) {
 	if x.outer != nil {
-		x.ids, x.idCount = x.outer.ids, x.outer.idCount
+		x.requestID, x.trace, x.span = x.outer.requestID, x.outer.trace, x.outer.span
 		return
 	}
-	var id string
 	if values := r.Header[header]; len(values) > 0 && validRequestID(values[0]) {
-		id = values[0]
+		x.requestID[0] = values[0]
 	} else {
-		id = newRequestID()
+		x.requestID[0] = newRequestID()
 	}
-	x.header[0] = id
-	w.Header()[header] = x.header[:]
-	x.ids[0] = slog.String("request_id", id)
-	x.idCount = 1
+	w.Header()[header] = x.requestID[:]
 	if values := r.Header["Traceparent"]; len(values) == 1 {
-		if trace, span, ok := parseTraceparent(values[0]); ok {
-			x.ids[1] = slog.String("trace_id", trace)
-			x.ids[2] = slog.String("span_id", span)
-			x.idCount = 3
-		}
+		x.trace, x.span = parseTraceparent(values[0])
 	}
 }
 
@@ -101,23 +103,23 @@ func newRequestID() string {
 }
 
 // parseTraceparent returns the ids in a traceparent header of W3C Trace Context,
-// version 00 or a later one that begins alike:
+// version 00 or a later one that begins alike, or "" when it is not valid:
 //
 //	00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
-func parseTraceparent(value string) (trace, span string, ok bool) {
+func parseTraceparent(value string) (trace, span string) {
 	const length = 2 + 1 + 32 + 1 + 16 + 1 + 2
 	if len(value) < length || value[2] != '-' || value[35] != '-' || value[52] != '-' {
-		return "", "", false
+		return "", ""
 	}
 	version, rest := value[:2], value[length:]
 	if version == "ff" || version == "00" && rest != "" || rest != "" && rest[0] != '-' {
-		return "", "", false
+		return "", ""
 	}
 	trace, span = value[3:35], value[36:52]
 	if !isLowerHex(version) || !isLowerHex(value[53:length]) || !isID(trace) || !isID(span) {
-		return "", "", false
+		return "", ""
 	}
-	return trace, span, true
+	return trace, span
 }
 
 // isID reports whether s is the id of a trace or a span: lower-case hexadecimal

@@ -52,15 +52,15 @@ type exchange struct {
 	response        response
 
 	// correlation, written before the handler is called
-	ids     [3]slog.Attr
-	idCount int
-	header  [1]string // the value of the response header
+	requestID   [1]string // a slice of it is the value of the response header
+	trace, span string    // "" when unknown
 
 	returned bool // the handler returned, neither panicked nor exited
 
 	mu     sync.Mutex
-	closed bool       // the record has been written or left out
-	added  *additions // nil: nothing yet, as for most requests
+	closed bool        // the record has been written or left out
+	added  *additions  // nil: nothing yet, as for most requests
+	ids    []slog.Attr // for ContextAttrs, from its first call on
 }
 
 // additions are what handlers and an inner Middleware have said of the request.

@@ -6,8 +6,6 @@ import (
 	"math"
 	"net/http"
 	"runtime"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -99,10 +97,6 @@ type Options struct {
 	// taken when it is 1 to 128 characters of [A-Za-z0-9_.:-].
 	RequestIDHeader string
 }
-
-// maxMethod is the longest method the Ledger server stores, in characters. It
-// answers 202 to an entry with a longer one and loses it.
-const maxMethod = 8
 
 // Middleware returns a function that wraps a handler so that every request to
 // it is logged once, when the handler has returned or panicked.
@@ -297,62 +291,24 @@ func (m *middleware) log(x *exchange, r *http.Request, end time.Time, failure *p
 		return
 	}
 
-	method := requestMethod(r)
-	path := template
-	if path == "" {
-		path = m.normalizer.path(x.path)
+	if template == "" {
+		template = m.normalizer.path(x.path)
 	}
-	elapsed := end.Sub(x.start)
-
-	// The group and the parameters within it share one slice, the parameters
-	// at its end.
-	params, wildcards := added.params, 0
-	if len(params) == 0 {
-		wildcards = strings.Count(r.Pattern, "{")
-	}
-	size := requiredAttrs + 1
-	if x.query != "" {
-		size++
-	}
-	if len(params) > 0 || wildcards > 0 {
-		size++
-	}
-	if x.response.body != nil || x.response.aborted {
-		size += 2
-	}
-	attrs := make([]slog.Attr, 0, size+wildcards)
-	attrs = append(attrs,
-		slog.String("method", method),
-		slog.String("path", path),
-		slog.Int("status_code", status),
-		slog.Float64("duration_ms", milliseconds(elapsed)))
-	if !m.omitQuery && x.query != "" {
-		attrs = append(attrs, slog.String("query_params", maskQuery(x.query, m.safe)))
-	}
-	if wildcards > 0 {
-		params = m.appendPathParams(attrs[size:size], r)
-	}
-	if len(params) > 0 {
-		attrs = append(attrs, slog.Attr{Key: "path_params", Value: slog.GroupValue(params...)})
-	}
-	attrs = x.response.appendAttrs(attrs)
-
+	e := endpoint{method: requestMethod(r), path: template, status: status, elapsed: end.Sub(x.start)}
 	pc := m.pc
 	if failure != nil && len(failure.callers) > 0 {
 		pc = failure.callers[0]
 	}
-	record := slog.NewRecord(end, level, message(method, path, status, elapsed), pc)
-	record.AddAttrs(slog.Attr{Key: "endpoint", Value: slog.GroupValue(attrs...)})
+	record := slog.NewRecord(end, level, e.message(), pc)
+	record.AddAttrs(slog.Attr{Key: "endpoint", Value: slog.GroupValue(m.endpointAttrs(e, x, r, added.params)...)})
 	if failure != nil {
 		record.AddAttrs(slog.String("ledger.log_type", "exception"), slog.Any("error", failure))
 	}
-	record.AddAttrs(x.correlation()...)
+	var ids [3]slog.Attr
+	record.AddAttrs(x.appendIDs(ids[:0])...)
 	record.AddAttrs(added.attrs...)
 	_ = handler.Handle(ctx, record) // as slog.Logger does
 }
-
-// requiredAttrs is the number of attrs that every group endpoint has.
-const requiredAttrs = 4
 
 // levelOf returns the level for a status. left means that the client left
 // before the first byte.
@@ -385,56 +341,6 @@ func guard[T any](fallback T, f func() T) (result T) {
 	defer func() { _ = recover() }()
 	return f()
 }
-
-// message returns the message of a record. Its parts are bounded already.
-func message(method, path string, status int, elapsed time.Duration) string {
-	var buf [128]byte
-	b := append(buf[:0], method...)
-	b = append(b, ' ')
-	b = append(b, path...)
-	b = append(b, " - "...)
-	b = strconv.AppendInt(b, int64(status), 10)
-	b = append(b, " ("...)
-	b = strconv.AppendInt(b, elapsed.Round(time.Millisecond).Milliseconds(), 10)
-	b = append(b, "ms)"...)
-	return string(b)
-}
-
-// milliseconds returns d in milliseconds with 2 decimals.
-func milliseconds(d time.Duration) float64 {
-	const hundredth = time.Millisecond / 100
-	return float64(d.Round(hundredth)/hundredth) / 100
-}
-
-// requestMethod returns the method to log: "_OTHER" for one that is longer
-// than the Ledger server stores, or no token at all.
-func requestMethod(r *http.Request) string {
-	if len(r.Method) > maxMethod || !isToken(r.Method) {
-		return "_OTHER"
-	}
-	return r.Method
-}
-
-// isToken reports whether s is a token of RFC 9110, as methods and the names of
-// headers are.
-func isToken(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; !isAlphanumeric(c) {
-			switch c {
-			case '!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~':
-			default:
-				return false
-			}
-		}
-	}
-	return s != ""
-}
-
-func isAlphanumeric(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || isDigit(c)
-}
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 func newSet(keys []string) map[string]struct{} {
 	set := make(map[string]struct{}, len(keys))

@@ -207,10 +207,15 @@ func TestSourceIsTheCallOfMiddleware(t *testing.T) {
 
 func TestCancelledRequestIsLogged(t *testing.T) {
 	type key struct{}
-	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "kept"))
+	ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), key{}, "kept"), time.Hour)
 	var value any
 	book := newLogbook(nil)
-	logger := slog.New(valueHandler{book, func(ctx context.Context) { value = ctx.Value(key{}) }})
+	logger := slog.New(valueHandler{book, func(ctx context.Context) {
+		value = ctx.Value(key{})
+		if _, limited := ctx.Deadline(); limited || ctx.Done() != nil || ctx.Err() != nil {
+			t.Error("the record's context can end")
+		}
+	}})
 	handler := httplog.Middleware(logger, nil)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 		cancel()

@@ -23,6 +23,7 @@ func maskQuery(query string, safe func(name string) bool) string {
 		name, value, assigned := strings.Cut(query[start:end], "=")
 		switch {
 		case value != "" && (!safe(unescape(name)) || holdsSecret(value, safe)):
+			b.Grow(min(len(query), maxQuery))
 			b.WriteString(query[copied : start+len(name)+1])
 			b.WriteString(mask)
 			copied = end
@@ -98,6 +99,14 @@ var (
 	}
 )
 
+// secretPartsBy holds the secretParts by their first letter.
+var secretPartsBy = func() (by [256][]string) {
+	for _, part := range secretParts {
+		by[part[0]] = append(by[part[0]], part)
+	}
+	return by
+}()
+
 // secretName reports whether the value of a parameter with that name is
 // probably a secret.
 func secretName(name string) bool {
@@ -105,9 +114,11 @@ func secretName(name string) bool {
 	if len(name) < shortest {
 		return false
 	}
-	for _, part := range secretParts {
-		if containsFold(name, part) {
-			return true
+	for i := range len(name) {
+		for _, part := range secretPartsBy[name[i]|0x20] {
+			if hasPrefixFold(name[i:], part) {
+				return true
+			}
 		}
 	}
 	start := 0
@@ -143,17 +154,6 @@ func beginsWord(name string, i int) bool {
 func isSecretWord(word string) bool {
 	for _, secret := range secretWords {
 		if len(word) == len(secret) && strings.EqualFold(word, secret) {
-			return true
-		}
-	}
-	return false
-}
-
-// containsFold reports whether s contains part, which is in lower case, in any
-// case.
-func containsFold(s, part string) bool {
-	for i := 0; i+len(part) <= len(s); i++ {
-		if s[i]|0x20 == part[0] && strings.EqualFold(s[i:i+len(part)], part) {
 			return true
 		}
 	}

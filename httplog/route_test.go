@@ -122,6 +122,14 @@ func TestRouteBehindMiddlewareThatCopies(t *testing.T) {
 			t.Errorf("path = %q, want it normalised", got)
 		}
 	})
+	t.Run("no route inside either", func(t *testing.T) {
+		book := newLogbook(nil)
+		logging := httplog.Middleware(book.logger(), nil)
+		logging(copying(logging(users))).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/orders/17", nil))
+		if got := endpoint(t, book.entry(t))["path"]; got != "/orders/{id}" {
+			t.Errorf("path = %v", got)
+		}
+	})
 	t.Run("a panic inside", func(t *testing.T) {
 		mux := http.NewServeMux()
 		mux.HandleFunc("GET /users/{name}", func(http.ResponseWriter, *http.Request) { panic("boom") })
@@ -207,6 +215,21 @@ func TestWhoNamesTheRoute(t *testing.T) {
 			t.Errorf("path = %q", got)
 		}
 	})
+}
+
+// chi sets the pattern of the request too, with its own syntax.
+func TestPatternsOfOtherRouters(t *testing.T) {
+	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		r.Pattern = "/users/{id:[0-9]{1,9}}/{key:.+}/{open"
+		r.SetPathValue("id", "42")
+		r.SetPathValue("key", "hush")
+	})
+	book, _ := serveOne(t, nil, handler, httptest.NewRequest("GET", "/users/42/hush", nil))
+	want := map[string]any{"id": "42", "key": "***"}
+	got := endpoint(t, book.entry(t))
+	if diff := cmp.Diff(want, got["path_params"]); diff != "" || got["path"] != "/users/{id:[0-9]{1,9}}/{key:.+}/{open" {
+		t.Errorf("endpoint %v, path_params (-want +got):\n%s", got, diff)
+	}
 }
 
 func TestPathParams(t *testing.T) {

@@ -1,0 +1,61 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+)
+
+// RecoverAndFlush is for defer at the top of main and of goroutines:
+//
+//	defer ledger.RecoverAndFlush(handler, 2*time.Second)
+//
+// When the function panics, it logs the panic through h as a critical entry with
+// the panic's own stack, flushes for at most timeout, and panics on with the
+// same value. Without a panic it does nothing, and runtime.Goexit passes. It
+// must be deferred itself: called by a deferred function it sees no panic. A nil
+// h only lets the panic pass.
+func RecoverAndFlush(h *Handler, timeout time.Duration) {
+	value := recover()
+	if value == nil {
+		return
+	}
+	defer panic(value) // whatever happens in between
+	if h == nil {
+		return
+	}
+	callers := make([]uintptr, 64)
+	callers = callers[:runtime.Callers(1, callers)]
+	err := &panicError{value: value, callers: callers}
+	r := slog.NewRecord(h.now(), LevelCritical, err.Error(), 0)
+	r.AddAttrs(slog.Any("error", err))
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	if h.Handle(ctx, r) == nil {
+		_ = h.Flush(ctx)
+	}
+}
+
+// A panicError is a recovered panic as an error that carries its stack.
+type panicError struct {
+	value   any
+	callers []uintptr
+}
+
+func (p *panicError) Error() string {
+	if p.value == nil {
+		return "panic"
+	}
+	return "panic: " + fmt.Sprint(p.value)
+}
+
+// Unwrap returns the panic's value when that is an error.
+func (p *panicError) Unwrap() error {
+	err, _ := p.value.(error)
+	return err
+}
+
+// Callers returns the stack at the panic, for error_type and stack_trace.
+func (p *panicError) Callers() []uintptr { return p.callers }
