@@ -36,6 +36,11 @@ type batcher struct {
 	rounds  int64
 	search  *halving
 	waiters []*waiter
+
+	spool   *spool      // nil without one
+	claim   *spoolClaim // of the one batch that was read back
+	claimed int         // entries of it not settled yet
+	resting time.Time   // no entry is written to the spool before
 }
 
 // A waiter waits until every entry up to a mark is settled.
@@ -74,6 +79,7 @@ func newBatcher(c *config, q *queue, count *counters, s *sender, report *diagnos
 // for the next thing to happen.
 func (b *batcher) run() {
 	defer close(b.stopped)
+	b.openSpool()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -103,58 +109,88 @@ func (b *batcher) run() {
 	}
 }
 
-// evict drops the oldest entries over the budget, those below Error first, that
-// are not on the wire.
+// evict makes room: the oldest entries that are not on the wire go, those below
+// Error first. With a spool they go to disk while there is still some room, and
+// are dropped only over the budget.
 func (b *batcher) evict() {
+	b.spill()
 	for b.queue.over() {
-		if !b.dropHeld(false) && !b.queue.dropFrom(b.queue.ordinary) &&
-			!b.dropHeld(true) && !b.queue.dropFrom(b.queue.urgent) {
-			return
+		e := b.takeOldest()
+		if e == nil {
+			return // all is on the wire
 		}
+		b.drop(e, dropOverflow)
 	}
 }
 
-// dropHeld drops the oldest entry of a class that was taken out of the queue.
-func (b *batcher) dropHeld(urgent bool) bool {
-	var oldest *entry
-	var from *batch
-	consider := func(candidate *batch) {
-		if e := candidate.oldest(urgent); e != nil && (oldest == nil || e.seq < oldest.seq) {
-			oldest, from = e, candidate
+// takeOldest takes out the entry that is to go first; nil when none can.
+func (b *batcher) takeOldest() *entry {
+	for _, urgent := range []bool{false, true} {
+		if e := b.takeHeld(urgent); e != nil {
+			return e
+		}
+		channel := b.queue.ordinary
+		if urgent {
+			channel = b.queue.urgent
+		}
+		if e := b.queue.pop(channel); e != nil {
+			b.count.taken.Add(1)
+			return e
 		}
 	}
-	for _, candidate := range b.held {
-		consider(candidate)
-	}
-	for candidate := range b.active {
-		consider(candidate)
-	}
-	if oldest == nil {
-		return b.dropForming(urgent)
-	}
-	if !from.remove(oldest) {
-		return true // it went on the wire just now; look again
-	}
-	b.count.dropInFlight(dropOverflow, oldest, b.now())
-	oldest.free()
-	if i := slices.Index(b.held, from); i >= 0 && from.size() == 0 {
-		b.held = slices.Delete(b.held, i, i+1)
-		b.done(from)
-	}
-	return true
+	return nil
 }
 
-func (b *batcher) dropForming(urgent bool) bool {
+// takeHeld takes out the oldest entry of a class that had left the queue.
+func (b *batcher) takeHeld(urgent bool) *entry {
+	for {
+		var oldest *entry
+		var from *batch
+		consider := func(candidate *batch) {
+			if e := candidate.oldest(urgent); e != nil && (oldest == nil || e.seq < oldest.seq) {
+				oldest, from = e, candidate
+			}
+		}
+		for _, candidate := range b.held {
+			consider(candidate)
+		}
+		for candidate := range b.active {
+			consider(candidate)
+		}
+		switch {
+		case oldest == nil:
+			return b.takeForming(urgent)
+		case from.remove(oldest):
+			if i := slices.Index(b.held, from); i >= 0 && from.size() == 0 {
+				b.held = slices.Delete(b.held, i, i+1)
+				b.done(from)
+			}
+			return oldest
+		} // else it went on the wire just now
+	}
+}
+
+func (b *batcher) takeForming(urgent bool) *entry {
 	for i, e := range b.forming {
 		if e.urgent == urgent {
 			b.forming = slices.Delete(b.forming, i, i+1)
 			b.holdEntry(e, -1)
-			b.count.dropInFlight(dropOverflow, e, b.now())
-			e.free()
-			return true
+			return e
 		}
 	}
-	return false
+	return nil
+}
+
+// drop settles an entry that was taken out of the queue as dropped.
+func (b *batcher) drop(e *entry, why dropReason) {
+	b.count.dropInFlight(why, e, b.now())
+	b.release(e)
+}
+
+// release lets go of a settled entry: of its record on disk, and its memory.
+func (b *batcher) release(e *entry) {
+	b.releaseSpooled(e)
+	e.free()
 }
 
 // holdEntry counts an entry outside any batch into the budget, or out of it.
@@ -267,7 +303,10 @@ func (b *batcher) dispatch() {
 		if len(b.active) >= width {
 			return
 		}
-		next := b.pick()
+		next := b.unspool(width)
+		if next == nil {
+			next = b.pick()
+		}
 		if next == nil {
 			return
 		}
@@ -329,7 +368,7 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 		} // else it waits for room, which comes with an outcome
 	}
 	width, next := b.sender.room()
-	if len(b.held) > 0 || !b.empty() {
+	if len(b.held) > 0 || !b.empty() || b.spooled() > 0 {
 		soonest(next)
 	}
 	if len(b.active) < width {
@@ -388,9 +427,10 @@ func (b *batcher) taken(batch *batch, rejected int) {
 	b.count.sent.Add(int64(len(entries) - rejected))
 	for i, e := range entries {
 		if i < rejected {
-			b.count.dropInFlight(dropRejected, e, b.now())
+			b.drop(e, dropRejected)
+		} else {
+			b.release(e)
 		}
-		e.free()
 	}
 	b.done(batch)
 }
@@ -411,7 +451,7 @@ func (b *batcher) refused(batch *batch, out outcome) {
 	case batch.size() > 1:
 		b.hold(batch, b.split(batch, batch.size()/2))
 	default:
-		b.drop(batch, why)
+		b.dropBatch(batch, why)
 	}
 }
 
@@ -434,7 +474,7 @@ func (b *batcher) failed(r roundResult) {
 	case batch.size() > 1 && successes > batch.born:
 		b.hold(batch, b.split(batch, batch.size()/2))
 	case batch.size() == 1 && r.full && successes > batch.halving.began:
-		b.drop(batch, dropRejected)
+		b.dropBatch(batch, dropRejected)
 	default:
 		b.hold(batch)
 	}
@@ -468,21 +508,17 @@ func (b *batcher) dropAt(batch *batch, positions []int) {
 	batch.mu.Unlock()
 	for _, e := range guilty {
 		if batch.remove(e) {
-			b.count.dropInFlight(dropRejected, e, b.now())
-			e.free()
+			b.drop(e, dropRejected)
 		}
 	}
 }
 
-// drop settles a whole batch as dropped.
-func (b *batcher) drop(batch *batch, why dropReason) (n int) {
+// dropBatch settles a whole batch as dropped.
+func (b *batcher) dropBatch(batch *batch, why dropReason) {
 	for _, e := range batch.empty() {
-		b.count.dropInFlight(why, e, b.now())
-		e.free()
-		n++
+		b.drop(e, why)
 	}
 	b.done(batch)
-	return n
 }
 
 // done notes that a batch is settled.
@@ -533,8 +569,8 @@ func (b *batcher) oldestInFlight() (oldest uint64, any bool) {
 	return oldest, any
 }
 
-// finish ends all rounds and drops what is left. A round that does not return
-// within grace is abandoned, its entries counted as dropped.
+// finish ends all rounds, and drops what is left or leaves it to the spool. A
+// round that does not return within grace is abandoned.
 func (b *batcher) finish() {
 	b.cancel()
 	timeout := time.NewTimer(grace)
@@ -548,22 +584,32 @@ func (b *batcher) finish() {
 		}
 	}
 	b.queue.sealed.Store(true)
-	b.left = b.queue.dropAll(dropClosed)
-	for _, batch := range b.held {
-		b.left += b.drop(batch, dropClosed)
+	left := b.forming
+	for _, e := range left {
+		b.holdEntry(e, -1)
 	}
-	for abandoned := range b.active {
-		for _, e := range abandoned.empty() { // not freed: the round still reads it
-			b.count.dropInFlight(dropClosed, e, b.now())
-			b.left++
+	for _, batch := range b.held {
+		left = append(left, batch.empty()...)
+	}
+	for _, channel := range []chan *entry{b.queue.urgent, b.queue.ordinary} {
+		for e := b.queue.pop(channel); e != nil; e = b.queue.pop(channel) {
+			b.count.taken.Add(1)
+			left = append(left, e)
 		}
 	}
-	for _, e := range b.forming {
-		b.holdEntry(e, -1)
-		b.count.dropInFlight(dropClosed, e, b.now())
-		e.free()
-		b.left++
+	for abandoned := range b.active {
+		for _, e := range abandoned.empty() {
+			// The round may still read e: what is freed is another.
+			copied := *e
+			copied.data = slices.Clone(e.data)
+			left = append(left, &copied)
+		}
 	}
 	b.held, b.active, b.forming = nil, nil, nil
+	slices.SortFunc(left, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
+	for _, e := range b.closeSpool(left) {
+		b.drop(e, dropClosed)
+		b.left++
+	}
 	b.answer()
 }

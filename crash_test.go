@@ -16,11 +16,12 @@ func explode(value any) { panic(value) }
 func TestRecoverAndFlushDeliversThePanicAndPanicsOn(t *testing.T) {
 	cause := errors.New("no bread left")
 	for name, test := range map[string]struct {
-		value any
-		want  string // the error's message
+		value     any
+		want      string // the error's message
+		errorType string
 	}{
-		"text":  {"toast burnt", "panic: toast burnt"},
-		"error": {cause, "panic: no bread left"},
+		"text":  {"toast burnt", "panic: toast burnt", "*ledger.panicError"},
+		"error": {cause, "panic: no bread left", "*errors.errorString"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := ledgertest.NewServer()
@@ -40,7 +41,7 @@ func TestRecoverAndFlushDeliversThePanicAndPanicsOn(t *testing.T) {
 				t.Fatalf("%d entries", len(entries))
 			}
 			e := entries[0]
-			if e.Level != "critical" || e.LogType != "exception" || e.Importance != "critical" || e.ErrorMessage != test.want {
+			if e.Level != "critical" || e.LogType != "exception" || e.Importance != "critical" || e.ErrorMessage != test.want || e.ErrorType != test.errorType {
 				t.Errorf("entry %+v", e)
 			}
 			first, _, _ := strings.Cut(e.StackTrace, "\n")

@@ -20,25 +20,48 @@ import (
 // A rig is a handler on a ledgertest server in memory, under a fake clock.
 type rig struct {
 	*testing.T
-	server  *ledgertest.Server
-	handler *ledger.Handler
-	log     *slog.Logger
-	notes   *noteTaker // the diagnostics
-	inAir   atomic.Int32
-	most    atomic.Int32 // requests side by side
+	protocol ledger.Protocol
+	server   *ledgertest.Server
+	handler  *ledger.Handler
+	log      *slog.Logger
+	notes    *noteTaker // the diagnostics
+	inAir    atomic.Int32
+	most     atomic.Int32 // requests side by side
 }
 
-// inBubble runs test with a rig under a fake clock. change may be nil. At the
-// end the handler is shut down, and the law of accounting is checked.
+// inBubble runs test with a rig under a fake clock, once for each protocol.
+// change may be nil. At the end the handler is shut down, and the law of
+// accounting is checked.
 func inBubble(t *testing.T, change func(*ledger.Options), test func(*rig)) {
 	t.Helper()
+	forProtocols(t, func(t *testing.T, protocol ledger.Protocol) { inOneBubble(t, protocol, change, test) })
+}
+
+// forProtocols runs test over Ledger's own protocol and over OTLP.
+func forProtocols(t *testing.T, test func(*testing.T, ledger.Protocol)) {
+	t.Helper()
+	for _, protocol := range []ledger.Protocol{ledger.ProtocolLedger, ledger.ProtocolOTLP} {
+		t.Run(string(protocol), func(t *testing.T) { test(t, protocol) })
+	}
+}
+
+func inOneBubble(t *testing.T, protocol ledger.Protocol, change func(*ledger.Options), test func(*rig)) {
+	t.Helper()
+	served := ledgertest.Native
+	if protocol == ledger.ProtocolOTLP {
+		served = ledgertest.OTLP
+	}
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{T: t, server: ledgertest.NewInMemory(), notes: &noteTaker{}}
+		r := &rig{T: t, protocol: protocol, server: ledgertest.NewInMemory(ledgertest.WithProtocol(served), ledgertest.WithRateLimits(0, 0), ledgertest.WithDailyQuota(0)), notes: &noteTaker{}}
 		defer r.server.Close()
 		opts := &ledger.Options{
 			APIKey:        ledgertest.APIKey,
+			Protocol:      protocol,
 			HTTPTransport: countingTransport{r, r.server.Transport()},
 			Diagnostics:   r.notes,
+			// Under OTLP they count records.
+			RequestsPerMinute: 1e6,
+			RequestsPerHour:   1e6,
 		}
 		if change != nil {
 			change(opts)
@@ -48,15 +71,17 @@ func inBubble(t *testing.T, change func(*ledger.Options), test func(*rig)) {
 			t.Fatal(err)
 		}
 		r.handler, r.log = h, slog.New(h)
+		defer func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_ = h.Shutdown(ctx)
+			synctest.Wait()
+			r.checkLaw()
+			if m := h.Metrics(); m.Buffer.CurrentSize != 0 || m.Buffer.InFlight != 0 {
+				t.Errorf("after Shutdown: %d queued, %d in flight", m.Buffer.CurrentSize, m.Buffer.InFlight)
+			}
+		}()
 		test(r)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_ = h.Shutdown(ctx)
-		synctest.Wait()
-		r.checkLaw()
-		if m := h.Metrics(); m.Buffer.CurrentSize != 0 || m.Buffer.InFlight != 0 {
-			t.Errorf("after Shutdown: %d queued, %d in flight", m.Buffer.CurrentSize, m.Buffer.InFlight)
-		}
 	})
 }
 

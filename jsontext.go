@@ -212,9 +212,19 @@ func civil(day int64) (year, month, dayOfMonth int) {
 	return year, month, dayOfMonth
 }
 
-func appendTwo(b []byte, n int) []byte {
-	return append(b, byte('0'+n/10), byte('0'+n%10))
+// twoDigits holds 00 to 99: half the divisions of a digit at a time.
+const twoDigits = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
+
+func putTwo(b []byte, n int) {
+	n *= 2
+	b[0], b[1] = twoDigits[n], twoDigits[n+1]
 }
+
+func appendTwo(b []byte, n int) []byte {
+	return append(b, twoDigits[2*n], twoDigits[2*n+1])
+}
+
+const dateTimeSize = len("2006-01-02T15:04:05")
 
 // appendDateTime appends YYYY-MM-DDTHH:MM:SS of Unix seconds in years 0 to 9999.
 func appendDateTime(b []byte, sec int64) []byte {
@@ -225,19 +235,28 @@ func appendDateTime(b []byte, sec int64) []byte {
 		rest += secondsPerDay
 	}
 	year, month, dom := civil(day)
-	b = appendTwo(b, year/100)
-	b = appendTwo(b, year%100)
-	b = append(b, '-', byte('0'+month/10), byte('0'+month%10), '-', byte('0'+dom/10), byte('0'+dom%10))
-	h, m, s := rest/3600, rest/60%60, rest%60
-	return append(b, 'T', byte('0'+h/10), byte('0'+h%10), ':', byte('0'+m/10), byte('0'+m%10), ':', byte('0'+s/10), byte('0'+s%10))
+	n := len(b)
+	b = append(b, "0000-00-00T00:00:00"...)
+	t := b[n : n+dateTimeSize : n+dateTimeSize]
+	putTwo(t, year/100)
+	putTwo(t[2:], year%100)
+	putTwo(t[5:], month)
+	putTwo(t[8:], dom)
+	putTwo(t[11:], rest/3600)
+	putTwo(t[14:], rest/60%60)
+	putTwo(t[17:], rest%60)
+	return b
 }
 
 // appendMicros appends a dot and six digits.
 func appendMicros(b []byte, micros int) []byte {
-	hi, lo := micros/1000, micros%1000
-	return append(b, '.',
-		byte('0'+hi/100), byte('0'+hi/10%10), byte('0'+hi%10),
-		byte('0'+lo/100), byte('0'+lo/10%10), byte('0'+lo%10))
+	n := len(b)
+	b = append(b, ".000000"...)
+	t := b[n : n+7 : n+7]
+	putTwo(t[1:], micros/10_000)
+	putTwo(t[3:], micros/100%100)
+	putTwo(t[5:], micros%100)
+	return b
 }
 
 // appendTime appends t as RFC 3339 with nanoseconds, trailing zeros dropped, as

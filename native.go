@@ -16,6 +16,7 @@ import (
 // whatever closes an object takes the last comma's place.
 type ledgerFormat struct {
 	attrsHead []byte // begins every entry's attributes
+	fixed     int    // what they take of the attributes' limit
 	// tails are what follows an entry's attributes and errors up to the log_id,
 	// by log type and importance: nothing in them changes from entry to entry.
 	tails [len(logTypeNames)][len(importanceNames)][]byte
@@ -28,6 +29,7 @@ func newLedgerFormat(c *config) *ledgerFormat {
 	if c.Service != "" {
 		f.attrsHead = append(f.attrsHead, `"service":`...)
 		f.attrsHead = append(appendString(f.attrsHead, c.Service), ',')
+		f.fixed = measureJSON(f.attrsHead[len(attrsOpening):])
 	}
 	var constant []byte
 	field := func(name, value string, limit int) {
@@ -167,7 +169,7 @@ func (*ledgerFormat) setsApart() bool { return false }
 // earliest is the year 1: the server parses the years 1 to 9999 (ledger-wire 2.3).
 func (*ledgerFormat) earliest() int64 { return -62_135_596_800 }
 
-func (*ledgerFormat) fixedSize() int { return 0 }
+func (f *ledgerFormat) fixedSize() int { return f.fixed }
 
 // Trace ids and the endpoint are attributes here.
 func (*ledgerFormat) appendTrace(b []byte, _, _ string) []byte   { return b }
@@ -197,8 +199,12 @@ func (f *ledgerFormat) end(b []byte, _ int, k kinds, idPrefix string, seq uint64
 const seqDigits = 16
 
 func appendSeq(b []byte, seq uint64) []byte {
-	for shift := 60; shift >= 0; shift -= 4 {
-		b = append(b, hexDigits[seq>>shift&15])
+	n := len(b)
+	b = append(b, "0000000000000000"...)
+	t := b[n : n+seqDigits : n+seqDigits]
+	for i := seqDigits - 1; seq != 0; i-- {
+		t[i] = hexDigits[seq&15]
+		seq >>= 4
 	}
 	return b
 }
@@ -276,4 +282,4 @@ func (*ledgerFormat) fromJSON(b, members []byte, _, _ bool, _ *apart) []byte {
 	return append(b, members...)
 }
 
-func (*ledgerFormat) measure(p *parsed) int { return measureMembers(p.members) }
+func (f *ledgerFormat) measure(p *parsed) int { return measureMembers(p.members) + f.fixed }

@@ -1,9 +1,456 @@
 package ledger
 
-import "log/slog"
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"log/slog"
+	"math"
+	"os"
+	"strconv"
+)
 
-const restOfEndpointKey = "ledger.endpoint"
+// otlpFormat is OTLP/HTTP in protobuf, written by hand: the messages are few
+// and fixed, and a protobuf runtime weighs more than this package. An entry is
+// one log record with its tag and length as a field of ScopeLogs, so that a
+// body is the frame and the entries one after another.
+type otlpFormat struct {
+	resource []byte // the field resource of ResourceLogs
+	scope    []byte // the field scope of ScopeLogs
+	fixed    int
+	tails    [len(logTypeNames)][len(importanceNames)][]byte
+}
 
-func reserved(string) bool                  { return false }
-func (w *walk) setApart(*slog.Attr) bool    { return false }
-func newOTLPFormat(c *config) *ledgerFormat { return newLedgerFormat(c) }
+// Tags of the fields written here: number<<3 | wire type.
+const (
+	tagResourceLogs = 1<<3 | wireBytes
+	tagResource     = 1<<3 | wireBytes
+	tagScopeLogs    = 2<<3 | wireBytes
+	tagScope        = 1<<3 | wireBytes
+	tagScopeName    = 1<<3 | wireBytes
+	tagScopeVersion = 2<<3 | wireBytes
+	tagRecord       = 2<<3 | wireBytes
+
+	tagTime         = 1<<3 | wire64
+	tagSeverity     = 2<<3 | wireVarint
+	tagSeverityText = 3<<3 | wireBytes
+	tagBody         = 5<<3 | wireBytes
+	tagAttribute    = 6<<3 | wireBytes
+	tagTraceID      = 9<<3 | wireBytes
+	tagSpanID       = 10<<3 | wireBytes
+	tagObservedTime = 11<<3 | wire64
+
+	tagMember = 1<<3 | wireBytes // of a resource, a KeyValueList, an ArrayValue
+	tagKey    = 1<<3 | wireBytes
+	tagValue  = 2<<3 | wireBytes
+
+	tagString = 1<<3 | wireBytes
+	tagBool   = 2<<3 | wireVarint
+	tagInt    = 3<<3 | wireVarint
+	tagDouble = 4<<3 | wire64
+	tagArray  = 5<<3 | wireBytes
+	tagKVList = 6<<3 | wireBytes
+)
+
+// Attributes that the server reads (ledger-wire 6.2, 6.3).
+const (
+	logIDKey          = "ledger.log_id"
+	sequenceKey       = "ledger.sequence" // orders records of one microsecond
+	exceptionType     = "exception.type"
+	exceptionMessage  = "exception.message"
+	exceptionStack    = "exception.stacktrace"
+	httpMethodKey     = "http.request.method"
+	httpRouteKey      = "http.route"
+	httpStatusKey     = "http.response.status_code"
+	durationKey       = "ledger.duration_ms"
+	queryKey          = "url.query"
+	pathParamsKey     = "ledger.path_params"
+	responseBodyKey   = "ledger.response_body"
+	restOfEndpointKey = "ledger.endpoint" // what an endpoint has beside: the server builds "endpoint" anew
+	sdkName           = "ledger-go"
+)
+
+func newOTLPFormat(c *config) *otlpFormat {
+	f := &otlpFormat{}
+	var resource []byte
+	attr := func(key, value string) {
+		if value == "" {
+			return
+		}
+		resource = appendStringAttr(resource, tagMember, key, value)
+		f.fixed += measureString(key) + measureString(value) + len(`"": "", `)
+	}
+	service := c.Service
+	if service == "" {
+		service = "unknown_service"
+	}
+	host, _ := os.Hostname()
+	var instance [16]byte
+	_, _ = rand.Read(instance[:])
+	attr("service.name", cleanText(service))
+	attr("service.version", cleanText(cutPlain(c.Release, maxRelease)))
+	attr("service.instance.id", hex.EncodeToString(instance[:]))
+	attr("deployment.environment.name", cleanText(cutPlain(c.Environment, maxEnvironment)))
+	attr("host.name", cleanText(host))
+	attr("telemetry.sdk.name", sdkName)
+	attr("telemetry.sdk.language", platform)
+	attr("telemetry.sdk.version", cutPlain(Version, maxSDKVersion))
+	attr("process.runtime.name", platform)
+	attr("process.runtime.version", platformVersion())
+	f.resource = appendVarint([]byte{tagResource}, uint64(len(resource)))
+	f.resource = append(f.resource, resource...)
+
+	scope := appendTextField(nil, tagScopeName, modulePath)
+	scope = appendTextField(scope, tagScopeVersion, Version)
+	f.scope = append(appendVarint([]byte{tagScope}, uint64(len(scope))), scope...)
+
+	for t, logType := range logTypeNames {
+		for i, importance := range importanceNames {
+			tail := appendStringAttr(nil, tagAttribute, logTypeKey, logType)
+			f.tails[t][i] = appendStringAttr(tail, tagAttribute, importanceKey, importance)
+		}
+	}
+	// What every entry adds: the tail, an id and a number of the largest size.
+	const ids = `"ledger.log_type": "exception", "ledger.importance": "standard", "ledger.log_id": "", "ledger.sequence": 18446744073709551615, `
+	f.fixed += len(ids) + maxLogID
+	return f
+}
+
+// maxLogID is how much of a log_id the server looks at (ledger-wire 4).
+const maxLogID = 64
+
+func (*otlpFormat) protocol() Protocol  { return ProtocolOTLP }
+func (*otlpFormat) path() string        { return "/v1/logs" }
+func (*otlpFormat) contentType() string { return "application/x-protobuf" }
+func (*otlpFormat) form() form          { return otlpForm }
+
+// cost is one per entry: the server counts records.
+func (*otlpFormat) cost(n int) int { return n }
+
+// frame writes ExportLogsServiceRequest, ResourceLogs and ScopeLogs up to the
+// records, with lengths that reckon with size bytes of them.
+func (f *otlpFormat) frame(_, size int) (before, between, after []byte) {
+	scopeLogs := len(f.scope) + size
+	resourceLogs := len(f.resource) + 1 + sizeVarint(uint64(scopeLogs)) + scopeLogs
+	b := make([]byte, 0, len(f.resource)+len(f.scope)+24)
+	b = appendVarint(append(b, tagResourceLogs), uint64(resourceLogs))
+	b = append(b, f.resource...)
+	b = appendVarint(append(b, tagScopeLogs), uint64(scopeLogs))
+	return append(b, f.scope...), nil, nil
+}
+
+// recordRoom is left for an entry's length: a record takes more than 127 bytes
+// and seldom more than 16383.
+const recordRoom = 2
+
+// levelHeads are the fields severity and severity text of slog's levels from -8
+// to 15, which OpenTelemetry numbers 1 to 24.
+var levelHeads = func() (heads [24][]byte) {
+	for i := range heads {
+		l := slog.Level(i - 8)
+		heads[i] = appendTextField([]byte{tagSeverity, byte(severityOf(l))}, tagSeverityText, severityText(l))
+	}
+	return heads
+}()
+
+// severityText is slog's text of a level, which knows no critical.
+func severityText(l slog.Level) string {
+	if l < LevelCritical {
+		return l.String()
+	}
+	if l > LevelCritical {
+		return criticalText + "+" + strconv.Itoa(int(l-LevelCritical))
+	}
+	return criticalText
+}
+
+func (f *otlpFormat) begin(b []byte, sec int64, nsec int, level slog.Level, message string) []byte {
+	b = f.beginRecord(b, sec, nsec)
+	if i := int(level) + 8; 0 <= i && i < len(levelHeads) {
+		b = append(b, levelHeads[i]...)
+	} else {
+		b = append(b, tagSeverity, byte(severityOf(level)))
+		b = appendTextField(b, tagSeverityText, severityText(level))
+	}
+	return f.appendBody(b, message)
+}
+
+func (*otlpFormat) beginRecord(b []byte, sec int64, nsec int) []byte {
+	n := len(b)
+	b = append(b, tagRecord, 0, 0,
+		tagTime, 0, 0, 0, 0, 0, 0, 0, 0,
+		tagObservedTime, 0, 0, 0, 0, 0, 0, 0, 0)
+	nanos := uint64(sec)*1e9 + uint64(nsec)
+	binary.LittleEndian.PutUint64(b[n+4:], nanos)
+	binary.LittleEndian.PutUint64(b[n+13:], nanos)
+	return b
+}
+
+func (*otlpFormat) appendBody(b []byte, message string) []byte {
+	message = cutText(message, maxMessage)
+	if !isStorable(message) {
+		message = cleanText(message)
+	}
+	n := uint64(len(message))
+	b = appendVarint(append(b, tagBody), 1+uint64(sizeVarint(n))+n)
+	b = appendVarint(append(b, tagString), n)
+	return append(b, message...)
+}
+
+func attrTag(root bool) byte {
+	if root {
+		return tagAttribute
+	}
+	return tagMember
+}
+
+// appendKey appends a KeyValue up to its value, an AnyValue of size bytes.
+func appendKey(b []byte, tag byte, key string, size int) []byte {
+	if len(key)+size < 120 { // all lengths take one byte
+		b = append(b, tag, byte(4+len(key)+size), tagKey, byte(len(key)))
+		b = append(b, key...)
+		return append(b, tagValue, byte(size))
+	}
+	n := uint64(len(key))
+	whole := 1 + uint64(sizeVarint(n)) + n + 1 + uint64(sizeVarint(uint64(size))) + uint64(size)
+	b = appendVarint(append(b, tag), whole)
+	b = appendVarint(append(b, tagKey), n)
+	b = append(b, key...)
+	return appendVarint(append(b, tagValue), uint64(size))
+}
+
+// appendStringAttr appends a member whose value is s, which isStorable.
+func appendStringAttr(b []byte, tag byte, key, s string) []byte {
+	n := len(s)
+	b = appendKey(b, tag, key, 1+sizeVarint(uint64(n))+n)
+	b = appendVarint(append(b, tagString), uint64(n))
+	return append(b, s...)
+}
+
+func appendIntAttr(b []byte, tag byte, key string, n int64) []byte {
+	b = appendKey(b, tag, key, 1+sizeVarint(uint64(n)))
+	return appendVarint(append(b, tagInt), uint64(n))
+}
+
+func appendDoubleAttr(b []byte, tag byte, key string, f float64) []byte {
+	b = appendKey(b, tag, key, 9)
+	return binary.LittleEndian.AppendUint64(append(b, tagDouble), math.Float64bits(f))
+}
+
+func (*otlpFormat) appendAttr(b []byte, key string, v slog.Value, root bool) []byte {
+	tag := attrTag(root)
+	switch v.Kind() {
+	case slog.KindString:
+		s := v.String()
+		if !isStorable(s) {
+			s = cleanText(s)
+		}
+		return appendStringAttr(b, tag, key, s)
+	case slog.KindInt64:
+		return appendIntAttr(b, tag, key, v.Int64())
+	case slog.KindUint64:
+		if u := v.Uint64(); u > math.MaxInt64 { // OTLP has no such integer
+			var buf [20]byte
+			return appendStringAttr(b, tag, key, string(strconv.AppendUint(buf[:0], u, 10)))
+		}
+		return appendIntAttr(b, tag, key, int64(v.Uint64()))
+	case slog.KindFloat64:
+		switch f := v.Float64(); { // what JSON has no number for poisons the server
+		case math.IsNaN(f):
+			return appendStringAttr(b, tag, key, "NaN")
+		case math.IsInf(f, 1):
+			return appendStringAttr(b, tag, key, "+Inf")
+		case math.IsInf(f, -1):
+			return appendStringAttr(b, tag, key, "-Inf")
+		default:
+			return appendDoubleAttr(b, tag, key, f)
+		}
+	case slog.KindBool:
+		b = appendKey(b, tag, key, 2)
+		if v.Bool() {
+			return append(b, tagBool, 1)
+		}
+		return append(b, tagBool, 0)
+	case slog.KindDuration:
+		return appendIntAttr(b, tag, key, int64(v.Duration()))
+	case slog.KindTime:
+		var buf [64]byte
+		text := appendTime(buf[:0], v.Time())
+		b = appendKey(b, tag, key, 2+len(text))
+		b = append(b, tagString, byte(len(text)))
+		return append(b, text...)
+	}
+	return appendKey(b, tag, key, 0)
+}
+
+func (f *otlpFormat) appendOddAttr(b []byte, key string, v slog.Value, root bool) []byte {
+	return f.appendAttr(b, key, v, root)
+}
+
+func (*otlpFormat) appendJSONAttr(b []byte, key string, json []byte, root bool) []byte {
+	mark := len(b) + 1
+	b = append(b, attrTag(root), 0)
+	b = appendTextField(b, tagKey, key)
+	b = append(b, tagValue, 0)
+	value := len(b) - 1
+	b = appendAnyValue(b, json)
+	b = closeLength(b, value, 1)
+	return closeLength(b, mark, 1)
+}
+
+// openGroup leaves one byte each for three lengths: that of the member, of its
+// value, and of the list in that.
+func (*otlpFormat) openGroup(b []byte, key string, root bool) []byte {
+	if root && key != restOfEndpointKey {
+		key = safeKey(key, false)
+	}
+	b = append(b, attrTag(root), 0)
+	b = appendTextField(b, tagKey, key)
+	return append(b, tagValue, 0, tagKVList, 0)
+}
+
+func (*otlpFormat) closeGroup(b []byte, mark int) []byte {
+	member := mark + 1
+	key, n := binary.Uvarint(b[member+2:])
+	value := member + 2 + n + int(key) + 1
+	b = closeLength(b, value+2, 1)
+	b = closeLength(b, value, 1)
+	return closeLength(b, member, 1)
+}
+
+func (*otlpFormat) endAttrs(b []byte, _ int) []byte { return b }
+
+func (*otlpFormat) setsApart() bool { return true }
+
+// earliest is 1970: OTLP's times are unsigned, and 0 means none.
+func (*otlpFormat) earliest() int64 { return 1 }
+
+func (f *otlpFormat) fixedSize() int { return f.fixed }
+
+func (*otlpFormat) appendTrace(b []byte, traceID, spanID string) []byte {
+	b = appendID(b, tagTraceID, traceID)
+	return appendID(b, tagSpanID, spanID)
+}
+
+func appendID(b []byte, tag byte, id string) []byte {
+	if id == "" {
+		return b
+	}
+	b = append(b, tag, byte(len(id)/2))
+	for i := 0; i+1 < len(id); i += 2 {
+		b = append(b, unhex(id[i])<<4|unhex(id[i+1]))
+	}
+	return b
+}
+
+func unhex(c byte) byte {
+	if c >= 'a' {
+		return c - 'a' + 10
+	}
+	if c >= 'A' {
+		return c - 'A' + 10
+	}
+	return c - '0'
+}
+
+// isID reports whether s is a valid id of that many hex digits: not all zeros.
+func isID(s string, digits int) bool {
+	if len(s) != digits {
+		return false
+	}
+	some := false
+	for i := range len(s) {
+		switch c := s[i]; {
+		case '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F':
+			some = some || c != '0'
+		default:
+			return false
+		}
+	}
+	return some
+}
+
+func (*otlpFormat) appendEndpoint(b []byte, e endpoint) []byte {
+	b = appendStringAttr(b, tagAttribute, httpMethodKey, e.method)
+	b = appendStringAttr(b, tagAttribute, httpRouteKey, e.path)
+	b = appendIntAttr(b, tagAttribute, httpStatusKey, e.status)
+	b = appendDoubleAttr(b, tagAttribute, durationKey, e.duration)
+	for _, optional := range [...]struct{ key, value string }{
+		{queryKey, e.query}, {pathParamsKey, e.pathParams}, {responseBodyKey, e.responseBody},
+	} {
+		if optional.value != "" {
+			b = appendStringAttr(b, tagAttribute, optional.key, optional.value)
+		}
+	}
+	return b
+}
+
+func (*otlpFormat) appendError(b []byte, errorType, message, stack string) []byte {
+	b = appendStringAttr(b, tagAttribute, exceptionType, cleanText(errorType))
+	b = appendStringAttr(b, tagAttribute, exceptionMessage, cleanText(message))
+	if stack != "" {
+		b = appendStringAttr(b, tagAttribute, exceptionStack, cleanText(stack))
+	}
+	return b
+}
+
+func (f *otlpFormat) end(b []byte, start int, k kinds, idPrefix string, seq uint64) []byte {
+	b = append(b, f.tails[k.logType][k.importance]...)
+	n := len(idPrefix) + seqDigits
+	b = appendKey(b, tagAttribute, logIDKey, 2+n) // at most 64 characters
+	b = append(b, tagString, byte(n))
+	b = append(b, idPrefix...)
+	b = appendSeq(b, seq)
+	b = appendIntAttr(b, tagAttribute, sequenceKey, int64(seq&math.MaxInt64))
+	return closeLength(b, start+1, recordRoom)
+}
+
+// reserved reports whether the server reads a column out of the root attribute
+// key: a value of the wrong type there makes it fail with the whole request
+// (ledger-wire 6.7), or lose the record and its neighbours (2.9).
+func reserved(key string) bool {
+	switch key[0] {
+	case 'l':
+		return len(key) > 7 && key[:7] == "ledger."
+	case 'e':
+		return key == exceptionType || key == exceptionMessage || key == exceptionStack
+	case 'd':
+		return key == "deployment.environment.name" || key == "deployment.environment"
+	case 's':
+		return key == "service.version" || key == "service.name"
+	case 't':
+		return key == "telemetry.sdk.version" || key == "telemetry.sdk.language"
+	case 'p':
+		return key == "process.runtime.version"
+	}
+	return false
+}
+
+// renamedPrefix stands before a program's attribute that has a name the server
+// reads and a value it could not take.
+const renamedPrefix = "attr."
+
+// safeKey returns the key to write for a root attribute.
+func safeKey(key string, isString bool) string {
+	if len(key) > 9 && reserved(key) && (!isString || key[0] == 'l') {
+		return renamedPrefix + key
+	}
+	return key
+}
+
+// setApart takes trace ids, which are fields of a record, out of the root
+// attributes, and sees to it that no other attribute passes for one of the
+// server's.
+func (w *walk) setApart(a *slog.Attr) bool {
+	isString := a.Value.Kind() == slog.KindString
+	switch {
+	case a.Key == traceIDKey && isString && isID(a.Value.String(), 32):
+		w.traceID = a.Value.String()
+		return true
+	case a.Key == spanIDKey && isString && isID(a.Value.String(), 16):
+		w.spanID = a.Value.String()
+		return true
+	}
+	a.Key = safeKey(a.Key, isString)
+	return false
+}

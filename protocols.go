@@ -77,6 +77,16 @@ func (p *protocols) refused(format wireFormat) (tryNow bool) {
 	return p.refusals == 1
 }
 
+// named is the format of a protocol; Ledger's own for a name it does not know.
+func (p *protocols) named(name Protocol) wireFormat {
+	for _, format := range p.all {
+		if format.protocol() == name {
+			return format
+		}
+	}
+	return p.all[0]
+}
+
 // inFormat returns entries as they are in format: themselves, or copies where
 // they were encoded in another. What an entry was encoded in it keeps, so that a
 // protocol which was only tried leaves no trace.

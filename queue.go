@@ -87,6 +87,8 @@ type queue struct {
 	heldEntries, heldBytes atomic.Int64 // taken out, not on the wire
 	wireEntries, wireBytes atomic.Int64 // in attempts under way
 
+	spooling bool // the batcher takes entries to disk under pressure
+
 	sealed atomic.Bool   // nobody takes entries out any more
 	wake   chan struct{} // to the batcher: a threshold was crossed
 	count  *counters
@@ -101,6 +103,7 @@ func newQueue(c *config, count *counters, now func() time.Time) *queue {
 		maxBytes:    int64(c.MaxBufferBytes),
 		wakeEntries: int64(c.FlushSize),
 		wakeBytes:   int64(min(maxBody, c.MaxBufferBytes)),
+		spooling:    c.SpoolDir != "",
 		wake:        make(chan struct{}, 1),
 		count:       count,
 		now:         now,
@@ -132,12 +135,12 @@ func (q *queue) push(e *entry) bool {
 		}
 	}
 	held := q.heldEntries.Load()
-	if n == 1 || n == q.wakeEntries || b >= q.wakeBytes && b-size < q.wakeBytes ||
+	if n == 1 || n == q.wakeEntries || q.spooling && q.pressed(spillAbove) || b >= q.wakeBytes && b-size < q.wakeBytes ||
 		held > 0 && (n+held > q.maxEntries || b+q.heldBytes.Load() > q.byteLimit()) {
 		q.poke()
 	}
 	if q.sealed.Load() {
-		q.dropAll(dropClosed)
+		q.dropAll()
 		return false
 	}
 	return true
@@ -168,6 +171,13 @@ func (q *queue) over() bool {
 		q.bytes.Load()+q.heldBytes.Load() > q.byteLimit()
 }
 
+// pressed reports whether more than share of the budget is in use: where a spool
+// begins to take entries, before the budget makes them go.
+func (q *queue) pressed(share float64) bool {
+	return float64(q.entries.Load()+q.heldEntries.Load()) > share*float64(q.maxEntries) ||
+		float64(q.bytes.Load()+q.heldBytes.Load()) > share*float64(q.byteLimit())
+}
+
 // pop takes the oldest entry out of a channel; nil when there is none.
 func (q *queue) pop(channel chan *entry) *entry {
 	select {
@@ -191,14 +201,12 @@ func (q *queue) dropFrom(channel chan *entry) bool {
 	return true
 }
 
-// dropAll empties the queue.
-func (q *queue) dropAll(why dropReason) (n int) {
+// dropAll drops what is queued, as closed.
+func (q *queue) dropAll() {
 	for _, channel := range []chan *entry{q.ordinary, q.urgent} {
 		for e := q.pop(channel); e != nil; e = q.pop(channel) {
-			q.count.dropQueued(why, e, q.now())
+			q.count.dropQueued(dropClosed, e, q.now())
 			e.free()
-			n++
 		}
 	}
-	return n
 }

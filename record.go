@@ -130,10 +130,12 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 			w.source(src)
 		}
 	}
+	var fromContext *facts
 	if rec.config.ContextAttrs != nil {
 		w.contextAttrs(ctx, s, r)
+		found := w.facts
+		fromContext = &found
 	}
-	fromContext := w.facts
 	w.facts = s.facts
 	w.apart = bound.apart
 	w.err, w.errMessage = nil, ""
@@ -151,7 +153,9 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 	}
 	w.b = f.endAttrs(w.b, attrs)
 
-	w.facts.complete(&s.facts, &fromContext)
+	if fromContext != nil || s.err != nil {
+		w.facts.complete(&s.facts, fromContext)
+	}
 	b = rec.appendTail(w.b, f, start, &w.facts, r, seq)
 	if (len(b)-start)*maxGrowth > maxAttributes-f.fixedSize() {
 		b = fit(b, start, f)
@@ -333,18 +337,23 @@ type apart struct {
 }
 
 // complete fills in what the record's attrs left open, from the With attrs
-// first. Steering attrs and ids of the With attrs are in f already.
+// first, then from those of the context, if any. Steering attrs and ids of the
+// With attrs are in f already.
 func (f *facts) complete(with, fromContext *facts) {
-	for _, other := range []*facts{with, fromContext} {
-		if f.err == nil {
-			f.err, f.errMessage = other.err, other.errMessage
-		}
-		if f.logType == noLogType {
-			f.logType = other.logType
-		}
-		if f.importance == noImportance {
-			f.importance = other.importance
-		}
+	if f.err == nil {
+		f.err, f.errMessage = with.err, with.errMessage
+	}
+	if fromContext == nil {
+		return
+	}
+	if f.err == nil {
+		f.err, f.errMessage = fromContext.err, fromContext.errMessage
+	}
+	if f.logType == noLogType {
+		f.logType = fromContext.logType
+	}
+	if f.importance == noImportance {
+		f.importance = fromContext.importance
 	}
 	if f.traceID == "" {
 		f.traceID = fromContext.traceID

@@ -1,7 +1,7 @@
 package ledger
 
 import (
-	"bytes"
+	"math"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -17,31 +17,42 @@ var secretEndings = []string{
 	"passwordconfirmation", "passwordconfirm",
 	"secret", "secrets", "token", "apikey", "apikeys", "apitoken",
 	"authorization", "cookie", "cookies", "privatekey", "secretkey", "accesskey",
-	"encryptionkey", "signingkey", "credential", "credentials", "jwt", "sessionid",
-	"xauth", "creditcard", "cardnumber", "cvv",
+	"encryptionkey", "signingkey", "credential", "credentials", "jwt",
+	"creditcard", "cardnumber", "cvv",
 }
 
 // A redactor tells which keys hold secrets. The zero redactor finds none.
 type redactor struct {
-	exact map[string]bool // from Options.RedactKeys
-	pairs [32 * 32]bool   // last two letters of anything looked for
 	on    bool
+	exact map[string]bool // from Options.RedactKeys
+	// pairs maps the last two letters of a key to 1 + the index of the endings
+	// to compare it with; 0 is what nearly every key ends in.
+	pairs   [32 * 32]uint8
+	endings [][]string
 }
 
 func newRedactor(c *config) *redactor {
 	r := &redactor{on: !c.DisableRedaction, exact: make(map[string]bool)}
-	note := func(key string) {
-		if n := len(key); n >= 2 {
-			r.pairs[pair(key[n-2], key[n-1])] = true
+	note := func(key string) (endings *[]string) {
+		at := &r.pairs[pair(key[len(key)-2], key[len(key)-1])]
+		if *at == 0 {
+			r.endings = append(r.endings, nil)
+			*at = uint8(len(r.endings))
 		}
+		return &r.endings[*at-1]
 	}
 	for _, ending := range secretEndings {
-		note(ending)
+		endings := note(ending)
+		*endings = append(*endings, ending)
 	}
 	for _, key := range c.RedactKeys {
 		if key = normalizeKey(key); key != "" {
 			r.exact[key] = true
-			note(key)
+			if len(key) >= 2 && len(r.endings) < math.MaxUint8 {
+				note(key)
+			} else if len(key) >= 2 {
+				r.pairs[pair(key[len(key)-2], key[len(key)-1])] = max(1, r.pairs[pair(key[len(key)-2], key[len(key)-1])])
+			}
 		}
 	}
 	return r
@@ -58,7 +69,7 @@ func (r *redactor) masks(key string) bool {
 	if !r.on || n == 0 {
 		return false
 	}
-	if n >= 2 && isLetter(key[n-2]) && isLetter(key[n-1]) && !r.pairs[pair(key[n-2], key[n-1])] {
+	if n >= 2 && isLetter(key[n-2]) && isLetter(key[n-1]) && r.pairs[pair(key[n-2], key[n-1])] == 0 {
 		return false
 	}
 	return r.masksInFull(key)
@@ -83,13 +94,25 @@ func (r *redactor) masksInFull(key string) bool {
 	return r.masksNormal(text)
 }
 
+// masksNormal reports whether a key in lower case and without separators is a
+// secret's.
 func (r *redactor) masksNormal(key []byte) bool {
-	if r.exact[string(key)] {
+	if len(r.exact) > 0 && r.exact[string(key)] {
 		return true
 	}
-	key = bytes.TrimRight(key, "0123456789")
-	for _, ending := range secretEndings {
-		if len(key) >= len(ending) && string(key[len(key)-len(ending):]) == ending {
+	n := len(key)
+	for n > 0 && '0' <= key[n-1] && key[n-1] <= '9' {
+		n--
+	}
+	if n < 3 {
+		return false
+	}
+	at := r.pairs[pair(key[n-2], key[n-1])]
+	if at == 0 {
+		return false
+	}
+	for _, ending := range r.endings[at-1] {
+		if n >= len(ending) && string(key[n-len(ending):n]) == ending {
 			return true
 		}
 	}

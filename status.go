@@ -125,13 +125,15 @@ var errorNames = [errorKinds]string{
 //
 //	logged = queued + dropped from the queue + taken
 //	taken  = in flight + sent + dropped in flight + spooled
+//	spooled = spoolIn - spoolOut
 type counters struct {
 	logged       atomic.Int64 // by Handle; also the entries' sequence
 	queueDropped [dropReasons]atomic.Int64
 	taken        atomic.Int64 // out of the queue, by the batcher
 	sent         atomic.Int64
 	dropped      [dropReasons]atomic.Int64 // in flight
-	spooled      atomic.Int64              // entries in the spool's files; may shrink
+	spoolIn      atomic.Int64              // written to disk
+	spoolOut     atomic.Int64              // read back from disk
 
 	lastDrop atomic.Int64 // unix nanoseconds
 	lost     atomic.Int64 // overflow that no notice has told of yet
@@ -155,6 +157,17 @@ func (c *counters) dropQueued(why dropReason, e *entry, now time.Time) {
 func (c *counters) dropInFlight(why dropReason, e *entry, now time.Time) {
 	c.dropped[why].Add(1)
 	c.noteDrop(why, e.notice, now)
+}
+
+// dropSpooled counts entries that are lost from the disk: of what was written
+// there the oldest makes room, as in memory.
+func (c *counters) dropSpooled(n int64, now time.Time) {
+	c.spoolOut.Add(n)
+	c.dropped[dropOverflow].Add(n)
+	c.lastDrop.Store(now.UnixNano())
+	if c.lost.Add(n) == n {
+		c.lostFrom.Store(now.UnixNano())
+	}
 }
 
 func (c *counters) noteDrop(why dropReason, notice bool, now time.Time) {
@@ -208,13 +221,15 @@ type tally struct {
 
 // tally reads the counters from the end of an entry's way to its beginning.
 func (c *counters) tally() (t tally) {
-	t.spooled = c.spooled.Load()
 	t.sent = c.sent.Load()
-	left := t.sent + t.spooled
+	left := t.sent
 	for why := range c.dropped {
 		t.dropped[why] = c.dropped[why].Load()
 		left += t.dropped[why]
 	}
+	out := c.spoolOut.Load()
+	t.spooled = c.spoolIn.Load() - out
+	left += t.spooled
 	taken := c.taken.Load()
 	t.inFlight = taken - left
 	for why := range c.queueDropped {

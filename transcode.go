@@ -36,8 +36,9 @@ type parsed struct {
 	errorMessage string
 	stack        string
 	kinds
-	logID   string
-	members []byte
+	hasEndpoint bool // whatever its log type
+	logID       string
+	members     []byte
 }
 
 // transcode appends entry, a whole entry in the format from, to b in the format

@@ -149,7 +149,7 @@ func TestTimeoutDoublesUpToThirtyFiveSeconds(t *testing.T) {
 		var lengths []time.Duration
 		next := r.server.Transport()
 		h, err := ledger.NewHandler(&ledger.Options{
-			APIKey: ledgertest.APIKey, Diagnostics: slog.DiscardHandler, BreakerThreshold: 100,
+			APIKey: ledgertest.APIKey, Protocol: r.protocol, Diagnostics: slog.DiscardHandler, BreakerThreshold: 100,
 			HTTPTransport: roundTripper(func(req *http.Request) (*http.Response, error) {
 				began := time.Now()
 				resp, err := next.RoundTrip(req)

@@ -53,7 +53,7 @@ func (w *walk) open(s *scope) {
 func (w *walk) attr(a slog.Attr) bool {
 	kind := a.Value.Kind()
 	if kind != slog.KindAny && kind < slog.KindGroup && w.replace == nil && !w.masked &&
-		isPlain(a.Key) && !w.rec.secret.masks(a.Key) && !(w.special(a.Key)) {
+		isPlain(a.Key) && !w.rec.secret.masks(a.Key) && !w.special(a.Key) {
 		w.b = w.f.appendAttr(w.b, a.Key, a.Value, w.level == 0)
 		return true
 	}
@@ -133,14 +133,14 @@ func (w *walk) emit(a slog.Attr, failure error) bool {
 			return w.endpointGroup(a.Value.Group())
 		}
 	}
+	if w.level == 0 && w.f.setsApart() && w.setApart(&a) {
+		return true
+	}
 	if kind == slog.KindGroup {
 		if failure != nil && w.err == nil {
 			w.err, w.errMessage = failure, errorText(failure)
 		}
 		return w.group(a.Key, a.Value.Group())
-	}
-	if w.level == 0 && w.f.setsApart() && w.setApart(&a) {
-		return true
 	}
 	if kind == slog.KindAny && a.Value.Any() != nil {
 		w.any(a.Key, a.Value.Any(), failure)

@@ -1,0 +1,578 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// appendAnyValue appends the inside of an AnyValue for a sanitized JSON value.
+func appendAnyValue(b, value []byte) []byte {
+	if len(value) == 0 {
+		return b
+	}
+	switch value[0] {
+	case '"':
+		return appendTextField(b, tagString, unescaped(value[1:len(value)-1]))
+	case 't':
+		return append(b, tagBool, 1)
+	case 'f':
+		return append(b, tagBool, 0)
+	case 'n':
+		return b
+	case '[':
+		b = append(b, tagArray, 0)
+		list := len(b) - 1
+		for element := range eachElement(value[1 : len(value)-1]) {
+			b = append(b, tagMember, 0)
+			mark := len(b) - 1
+			b = closeLength(appendAnyValue(b, element), mark, 1)
+		}
+		return closeLength(b, list, 1)
+	case '{':
+		b = append(b, tagKVList, 0)
+		list := len(b) - 1
+		b = (*otlpFormat)(nil).fromJSON(b, value[1:len(value)-1], false, false, nil)
+		return closeLength(b, list, 1)
+	}
+	text := string(value)
+	if !strings.ContainsAny(text, ".eE") {
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return appendVarint(append(b, tagInt), uint64(n))
+		}
+		return appendTextField(b, tagString, text) // a uint64, as in appendAttr
+	}
+	f, _ := strconv.ParseFloat(text, 64)
+	return binary.LittleEndian.AppendUint64(append(b, tagDouble), math.Float64bits(f))
+}
+
+func (f *otlpFormat) fromJSON(b, members []byte, root, hasEndpoint bool, a *apart) []byte {
+	for quoted, value := range eachMember(members) {
+		key := unescaped(quoted[1 : len(quoted)-1])
+		if root {
+			isString := value[0] == '"'
+			switch {
+			case isString && key == traceIDKey && isID(string(value[1:len(value)-1]), 32):
+				a.traceID = string(value[1 : len(value)-1])
+				continue
+			case isString && key == spanIDKey && isID(string(value[1:len(value)-1]), 16):
+				a.spanID = string(value[1 : len(value)-1])
+				continue
+			case hasEndpoint && key == endpointKey && value[0] == '{':
+				rest := a.readEndpoint(value[1 : len(value)-1])
+				if len(rest) == 0 {
+					continue
+				}
+				key, value = restOfEndpointKey, closeObject(append([]byte{'{'}, rest...))
+			default:
+				key = safeKey(key, isString)
+			}
+		}
+		b = f.appendJSONAttr(b, key, value, root)
+	}
+	return b
+}
+
+// readEndpoint takes the members of an endpoint that OTLP has names for, and
+// returns the others.
+func (a *apart) readEndpoint(members []byte) (rest []byte) {
+	e := &endpoint{}
+	for quoted, value := range eachMember(members) {
+		key := unescaped(quoted[1 : len(quoted)-1])
+		text, isText := "", value[0] == '"'
+		if isText {
+			text = unescaped(value[1 : len(value)-1])
+		}
+		number, _ := strconv.ParseFloat(string(value), 64)
+		switch {
+		case key == "method" && isText:
+			e.method = text
+		case key == "path" && isText:
+			e.path = text
+		case key == "status_code" && !isText:
+			e.status = int64(number)
+		case key == "duration_ms" && !isText:
+			e.duration = number
+		case key == "query_params" && isText:
+			e.query = text
+		case key == "response_body" && isText:
+			e.responseBody = text
+		case key == "path_params" && value[0] == '{':
+			e.pathParams = string(value)
+		default:
+			rest = append(append(append(rest, quoted...), ':'), value...)
+			rest = append(rest, ',')
+		}
+	}
+	a.endpoint = e
+	return rest
+}
+
+// appendJSON appends the endpoint as a JSON member, with the members rest.
+func (e *endpoint) appendJSON(b, rest []byte) []byte {
+	b = append(b, `"endpoint":{"method":`...)
+	b = appendString(b, e.method)
+	b = append(b, `,"path":`...)
+	b = appendString(b, e.path)
+	b = append(b, `,"status_code":`...)
+	b = strconv.AppendInt(b, e.status, 10)
+	b = append(b, `,"duration_ms":`...)
+	b = append(appendFloat(b, e.duration), ',')
+	if e.query != "" {
+		b = append(appendString(append(b, `"query_params":`...), e.query), ',')
+	}
+	if e.pathParams != "" {
+		b = append(append(append(b, `"path_params":`...), e.pathParams...), ',')
+	}
+	if e.responseBody != "" {
+		b = append(appendString(append(b, `"response_body":`...), e.responseBody), ',')
+	}
+	b = append(b, rest...)
+	return append(closeObject(b), ',')
+}
+
+func (f *otlpFormat) toJSON(b, members []byte, root bool, a *apart) ([]byte, error) {
+	var rest []byte
+	for len(members) > 0 {
+		m, others, ok := nextField(members)
+		if !ok || m.wire != wireBytes {
+			return b, errNotEntry
+		}
+		members = others
+		key, value, ok := readKeyValue(m.bytes)
+		if !ok {
+			return b, errNotEntry
+		}
+		if root && key == restOfEndpointKey && a.endpoint != nil {
+			object, ok := appendValueJSON(nil, value, 1)
+			if !ok || len(object) < 2 || object[0] != '{' {
+				return b, errNotEntry
+			}
+			rest = append(object[1:len(object)-1], ',')
+			continue
+		}
+		if root && strings.HasPrefix(key, renamedPrefix) && len(key) > len(renamedPrefix)+9 && reserved(key[len(renamedPrefix):]) {
+			key = key[len(renamedPrefix):]
+		}
+		b = append(appendString(b, key), ':')
+		if b, ok = appendValueJSON(b, value, 1); !ok {
+			return b, errNotEntry
+		}
+		b = append(b, ',')
+	}
+	if !root {
+		return b, nil
+	}
+	if a.traceID != "" {
+		b = append(appendString(append(b, `"trace_id":`...), a.traceID), ',')
+	}
+	if a.spanID != "" {
+		b = append(appendString(append(b, `"span_id":`...), a.spanID), ',')
+	}
+	if a.endpoint != nil {
+		b = a.endpoint.appendJSON(b, rest)
+	}
+	return b, nil
+}
+
+func readKeyValue(b []byte) (key string, value []byte, ok bool) {
+	for len(b) > 0 {
+		f, rest, ok := nextField(b)
+		if !ok || f.wire != wireBytes {
+			return "", nil, false
+		}
+		switch f.number {
+		case 1:
+			key = string(f.bytes)
+		case 2:
+			value = f.bytes
+		}
+		b = rest
+	}
+	return key, value, true
+}
+
+// appendValueJSON appends an AnyValue as JSON. A double keeps a point or an
+// exponent, so that it is a double again on the way back.
+func appendValueJSON(b, value []byte, depth int) (_ []byte, ok bool) {
+	if len(value) == 0 {
+		return append(b, "null"...), true
+	}
+	if depth > maxDepth {
+		return b, false
+	}
+	f, rest, ok := nextField(value)
+	if !ok || len(rest) > 0 {
+		return b, false
+	}
+	switch int(f.number)<<3 | f.wire {
+	case tagString:
+		return appendString(b, string(f.bytes)), true
+	case tagBool:
+		return strconv.AppendBool(b, f.value != 0), true
+	case tagInt:
+		return strconv.AppendInt(b, int64(f.value), 10), true
+	case tagDouble:
+		mark := len(b)
+		b = appendFloat(b, math.Float64frombits(f.value))
+		if !bytes.ContainsAny(b[mark:], `.e"`) {
+			b = append(b, ".0"...)
+		}
+		return b, true
+	case 7<<3 | wireBytes:
+		return appendString(b, base64.StdEncoding.EncodeToString(f.bytes)), true
+	case tagArray:
+		b = append(b, '[')
+		for list := f.bytes; len(list) > 0; {
+			element, others, ok := nextField(list)
+			if !ok || element.wire != wireBytes {
+				return b, false
+			}
+			list = others
+			if b, ok = appendValueJSON(b, element.bytes, depth+1); !ok {
+				return b, false
+			}
+			b = append(b, ',')
+		}
+		if b[len(b)-1] == ',' {
+			b = b[:len(b)-1]
+		}
+		return append(b, ']'), true
+	case tagKVList:
+		b = append(b, '{')
+		for list := f.bytes; len(list) > 0; {
+			m, others, ok := nextField(list)
+			if !ok || m.wire != wireBytes {
+				return b, false
+			}
+			list = others
+			key, value, ok := readKeyValue(m.bytes)
+			if !ok {
+				return b, false
+			}
+			b = append(appendString(b, key), ':')
+			if b, ok = appendValueJSON(b, value, depth+1); !ok {
+				return b, false
+			}
+			b = append(b, ',')
+		}
+		return closeObject(b), true
+	}
+	return b, false
+}
+
+func (f *otlpFormat) parse(entry []byte) (*parsed, error) {
+	whole, rest, ok := nextField(entry)
+	if !ok || len(rest) > 0 || whole.number<<3|whole.wire != tagRecord {
+		return nil, errNotEntry
+	}
+	p := &parsed{severity: -1}
+	var a apart
+	var attrs otlpTail
+	for b := whole.bytes; len(b) > 0; {
+		field, rest, ok := nextField(b)
+		if !ok {
+			return nil, errNotEntry
+		}
+		raw := b[:len(b)-len(rest)]
+		b = rest
+		switch field.number<<3 | field.wire {
+		case tagTime:
+			p.sec, p.nsec = int64(field.value/1e9), int(field.value%1e9)
+		case tagSeverity:
+			p.severity = int(min(field.value, 24))
+		case tagSeverityText:
+			p.severityText = string(field.bytes)
+		case tagBody:
+			text, _, ok := nextField(field.bytes)
+			if !ok || text.number<<3|text.wire != tagString {
+				return nil, errNotEntry
+			}
+			p.message = string(text.bytes)
+		case tagTraceID:
+			a.traceID = hex.EncodeToString(field.bytes)
+		case tagSpanID:
+			a.spanID = hex.EncodeToString(field.bytes)
+		case tagAttribute:
+			key, value, ok := readKeyValue(field.bytes)
+			if !ok {
+				return nil, errNotEntry
+			}
+			if !p.takeAttribute(key, value) {
+				attrs = append(attrs, otlpAttr{key, value, raw})
+			}
+		}
+	}
+	if p.logID == "" || p.severity < 0 || p.sec > latest {
+		return nil, errNotEntry
+	}
+	attrs.takeError(p)
+	a.endpoint = attrs.takeEndpoint()
+	p.hasEndpoint = a.endpoint != nil
+	var members []byte
+	for _, attr := range attrs {
+		members = append(members, attr.raw...)
+	}
+	var err error
+	p.members, err = f.toJSON(nil, members, true, &a)
+	return p, err
+}
+
+type otlpAttr struct {
+	key   string
+	value []byte
+	raw   []byte // with tag and length
+}
+
+// An otlpTail takes off the attributes that end an entry: what appendError and
+// appendEndpoint wrote. A program may have attributes of these names anywhere
+// before.
+type otlpTail []otlpAttr
+
+// text takes a text under key off the end into to, if it is there.
+func (tail *otlpTail) text(key string, to *string) bool {
+	v, ok := tail.last(key)
+	if !ok || v.number<<3|v.wire != tagString {
+		return false
+	}
+	*to = string(v.bytes)
+	*tail = (*tail)[:len(*tail)-1]
+	return true
+}
+
+func (tail *otlpTail) number(key string, wire int, to *uint64) bool {
+	v, ok := tail.last(key)
+	if !ok || v.wire != wire {
+		return false
+	}
+	*to = v.value
+	*tail = (*tail)[:len(*tail)-1]
+	return true
+}
+
+func (tail *otlpTail) last(key string) (v field, ok bool) {
+	n := len(*tail)
+	if n == 0 || (*tail)[n-1].key != key {
+		return v, false
+	}
+	v, _, ok = nextField((*tail)[n-1].value)
+	return v, ok
+}
+
+func (tail *otlpTail) takeError(p *parsed) {
+	before := *tail
+	var errorType, message, stack string
+	tail.text(exceptionStack, &stack)
+	if tail.text(exceptionMessage, &message) && tail.text(exceptionType, &errorType) {
+		p.errorType, p.errorMessage, p.stack = errorType, message, stack
+		return
+	}
+	*tail = before
+}
+
+func (tail *otlpTail) takeEndpoint() *endpoint {
+	before := *tail
+	e := &endpoint{}
+	tail.text(responseBodyKey, &e.responseBody)
+	tail.text(pathParamsKey, &e.pathParams)
+	tail.text(queryKey, &e.query)
+	var duration, status uint64
+	if tail.number(durationKey, wire64, &duration) && tail.number(httpStatusKey, wireVarint, &status) &&
+		tail.text(httpRouteKey, &e.path) && tail.text(httpMethodKey, &e.method) {
+		e.duration, e.status = math.Float64frombits(duration), int64(status)
+		return e
+	}
+	*tail = before
+	return nil
+}
+
+// latest is the end of the year 9999, which no time in nanoseconds reaches: a
+// larger one was not written here.
+const latest = 253_402_300_799
+
+// takeAttribute takes the attributes that are entry's own fields elsewhere.
+func (p *parsed) takeAttribute(key string, value []byte) bool {
+	v, _, _ := nextField(value)
+	switch text := string(v.bytes); key {
+	case sequenceKey:
+	case logTypeKey:
+		p.logType = logType(named(logTypeNames[:], text))
+	case importanceKey:
+		p.importance = importance(named(importanceNames[:], text))
+	case logIDKey:
+		p.logID = text
+	default:
+		return false
+	}
+	return true
+}
+
+func (f *otlpFormat) emit(b []byte, p *parsed) []byte {
+	start := len(b)
+	b = f.beginRecord(b, max(p.sec, f.earliest()), p.nsec)
+	b = append(b, tagSeverity, byte(p.severity))
+	b = appendTextField(b, tagSeverityText, p.severityText)
+	b = f.appendBody(b, p.message)
+	if p.sec < f.earliest() {
+		var buf [64]byte
+		t := appendMicros(appendDateTime(buf[:0], p.sec), p.nsec/1000)
+		b = appendStringAttr(b, tagAttribute, slog.TimeKey, string(append(t, 'Z')))
+	}
+	var a apart
+	b = f.fromJSON(b, p.members, true, p.logType == typeEndpoint || p.hasEndpoint, &a)
+	b = f.appendTrace(b, a.traceID, a.spanID)
+	if a.endpoint != nil {
+		b = f.appendEndpoint(b, *a.endpoint)
+	}
+	if p.errorType != "" {
+		b = f.appendError(b, p.errorType, p.errorMessage, p.stack)
+	}
+	b = append(b, f.tails[p.logType][p.importance]...)
+	b = appendStringAttr(b, tagAttribute, logIDKey, p.logID)
+	if n := len(p.logID); n >= seqDigits {
+		if seq, err := strconv.ParseUint(p.logID[n-seqDigits:], 16, 64); err == nil {
+			b = appendIntAttr(b, tagAttribute, sequenceKey, int64(seq&math.MaxInt64))
+		}
+	}
+	return closeLength(b, start+1, recordRoom)
+}
+
+// measure counts what the server merges into the stored attributes: the
+// resource, the record's attributes, and the endpoint that it builds from them.
+func (f *otlpFormat) measure(p *parsed) int {
+	n := measureMembers(p.members) + f.fixed
+	if p.errorType != "" {
+		const names = `"exception.type": "", "exception.message": "", "exception.stacktrace": "", `
+		n += len(names) + measureString(p.errorType) + measureString(p.errorMessage) + measureString(p.stack)
+	}
+	for key, value := range eachMember(p.members) {
+		if string(key) == `"endpoint"` {
+			// The path parameters count as JSON within a string.
+			n += 2*measureJSON(value) + 300
+		}
+	}
+	return n
+}
+
+// maxAnswerText bounds what is kept of a server's words.
+const maxAnswerText = 300
+
+// readAnswer reads ExportLogsServiceResponse, in protobuf or JSON, and the
+// {"detail":…} of errors, which is JSON whatever the request was (ledger-wire
+// 6.1, 6.5, 6.6).
+func (*otlpFormat) readAnswer(status int, body io.Reader, n int) answer {
+	text, err := io.ReadAll(body)
+	var a answer
+	success := status >= 200 && status < 300
+	trimmed := bytes.TrimSpace(text)
+	switch {
+	case len(text) == 0:
+		a.readable = success && err == nil // nothing was rejected
+	case len(trimmed) > 0 && trimmed[0] == '{':
+		a.readOTLPJSON(trimmed)
+	case success:
+		a.readOTLP(text)
+	}
+	if !success {
+		a.rejected = 0
+	}
+	a.rejected = min(max(a.rejected, 0), n)
+	a.quota = n > 0 && a.rejected == n && strings.HasPrefix(a.message, quotaMessage)
+	if a.rejected > 0 && a.rejected < n && !a.quota {
+		a.positions = namedPositions(a.message, a.rejected, n)
+	}
+	a.message = cutText(cleanText(a.message), maxAnswerText)
+	return a
+}
+
+const quotaMessage = "Daily logs quota exceeded"
+
+func (a *answer) readOTLP(text []byte) {
+	var rejected int64
+	var message string
+	for len(text) > 0 {
+		f, rest, ok := nextField(text)
+		if !ok {
+			return
+		}
+		text = rest
+		if f.number != 1 || f.wire != wireBytes {
+			continue
+		}
+		for partial := f.bytes; len(partial) > 0; {
+			f, rest, ok := nextField(partial)
+			if !ok {
+				return
+			}
+			partial = rest
+			switch f.number<<3 | f.wire {
+			case 1<<3 | wireVarint:
+				rejected = int64(f.value)
+			case 2<<3 | wireBytes:
+				message = string(f.bytes)
+			}
+		}
+	}
+	a.readable, a.message = true, message
+	a.rejected = int(min(max(rejected, 0), math.MaxInt32))
+}
+
+func (a *answer) readOTLPJSON(text []byte) {
+	type partial struct {
+		Rejected json.RawMessage `json:"rejectedLogRecords"`
+		Message  string          `json:"errorMessage"`
+	}
+	var body struct {
+		Partial *partial        `json:"partialSuccess"`
+		Detail  json.RawMessage `json:"detail"`
+	}
+	if json.Unmarshal(text, &body) != nil {
+		return
+	}
+	a.readable = true
+	if body.Partial != nil {
+		a.message = body.Partial.Message
+		// The count is a string in JSON, because it has 64 bits.
+		count, err := strconv.ParseFloat(strings.Trim(string(body.Partial.Rejected), `" `), 64)
+		if err == nil && count > 0 {
+			a.rejected = int(min(count, math.MaxInt32))
+		}
+	} else if len(body.Detail) > 0 {
+		if json.Unmarshal(body.Detail, &a.message) != nil {
+			a.message = string(body.Detail)
+		}
+	}
+}
+
+// namedPositions reads "Log 0: …; Log 7: …". The texts quote what was logged,
+// which may imitate such a beginning: the positions count only when they are as
+// many as were rejected.
+func namedPositions(message string, rejected, n int) []int {
+	seen := make(map[int]bool)
+	for item := range strings.SplitSeq(message, "; ") {
+		number, _, ok := strings.Cut(strings.TrimPrefix(item, "Log "), ": ")
+		if !ok || !strings.HasPrefix(item, "Log ") {
+			continue
+		}
+		if at, err := strconv.Atoi(number); err == nil && 0 <= at && at < n {
+			seen[at] = true
+		}
+	}
+	if len(seen) != rejected {
+		return nil
+	}
+	positions := make([]int, 0, len(seen))
+	for at := range n {
+		if seen[at] {
+			positions = append(positions, at)
+		}
+	}
+	return positions
+}

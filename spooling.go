@@ -1,0 +1,206 @@
+package ledger
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// What the batcher does with a spool. Entries go to disk, oldest first, while
+// memory is under pressure and at the end; they come back one batch at a time,
+// beside new ones. Entries that came back are not in the order of logging any
+// more: their seq is above all others, and tells which record they are.
+const (
+	spooledSeq = 1 << 63
+
+	// Entries go to disk above three quarters of the budget, in time before it
+	// is used up, and come back below a half, in portions of a quarter at most,
+	// so that what comes back does not have to go at once.
+	spillAbove   = 0.75
+	unspoolBelow = 0.5
+	unspoolShare = 4
+
+	// spillAtOnce bounds how long the batcher is busy with the disk.
+	spillAtOnce = 512
+
+	// spoolRest is how long a disk that failed is left alone.
+	spoolRest = 10 * time.Second
+)
+
+// openSpool opens Options.SpoolDir and takes over what is in it. Without it
+// entries stay in memory, and the diagnostics say why.
+func (b *batcher) openSpool() {
+	if b.config.SpoolDir == "" {
+		return
+	}
+	s, err := openSpool(b.config.SpoolDir, b.config.SpoolMaxBytes)
+	if err != nil {
+		b.report.tell("spool", slog.LevelError, "no spool: entries stay in memory", slog.String("error", err.Error()))
+		return
+	}
+	b.spool = s
+	if n := s.skipped(); n > 0 {
+		b.report.tell("spool garbled", slog.LevelWarn, "parts of the spool could not be read", slog.Int64("parts", n))
+	}
+	inherited := s.len()
+	b.count.logged.Add(inherited)
+	b.count.taken.Add(inherited)
+	b.count.spoolIn.Add(inherited)
+}
+
+// spooled is how many entries wait on disk.
+func (b *batcher) spooled() int64 {
+	if b.spool == nil {
+		return 0
+	}
+	return b.spool.len()
+}
+
+// spill writes the oldest entries to disk while memory is under pressure.
+func (b *batcher) spill() {
+	for b.spool != nil && b.queue.pressed(spillAbove) && !b.now().Before(b.resting) {
+		if b.putBack() {
+			continue
+		}
+		var victims []*entry
+		for len(victims) < spillAtOnce && b.queue.pressed(spillAbove) {
+			e := b.takeOldest()
+			if e == nil {
+				break
+			}
+			victims = append(victims, e)
+		}
+		if len(victims) == 0 {
+			return
+		}
+		if kept := b.write(victims); len(kept) > 0 {
+			b.hold(newBatch(b.queue, kept))
+		}
+	}
+}
+
+// write puts entries on disk and returns those that it could not.
+func (b *batcher) write(entries []*entry) (kept []*entry) {
+	records := make([]spoolRecord, len(entries))
+	for i, e := range entries {
+		records[i] = spoolRecord{protocol: e.format.protocol(), urgent: e.urgent, data: e.data}
+	}
+	written, dropped, err := b.spool.append(records)
+	b.count.spoolIn.Add(int64(written))
+	for _, e := range entries[:written] {
+		e.free()
+	}
+	b.countLost(int64(dropped))
+	if err != nil {
+		b.resting = b.now().Add(spoolRest)
+		b.report.tell("spool", slog.LevelError, "the spool takes no entries: they stay in memory", slog.String("error", err.Error()))
+	}
+	return entries[written:]
+}
+
+// countLost counts entries that were on disk and are not any more.
+func (b *batcher) countLost(n int64) {
+	if n == 0 {
+		return
+	}
+	b.count.dropSpooled(n, b.now())
+	b.report.tell("spool full", slog.LevelWarn, "the spool is full: its oldest entries are dropped")
+}
+
+// unspool reads a batch back from disk; nil when there is none, when memory is
+// better left to new entries, or when new entries need the one place in the air.
+func (b *batcher) unspool(width int) *batch {
+	if b.spooled() == 0 || b.claim != nil || b.queue.pressed(unspoolBelow) || width == 1 && (len(b.held) > 0 || b.due()) {
+		return nil
+	}
+	lostBefore := b.spool.lost()
+	most := min(b.config.FlushSize, b.sender.largest(), max(b.config.MaxBufferSize/unspoolShare, 1))
+	records, claim := b.spool.read(most, min(maxBody, b.config.MaxBufferBytes/unspoolShare))
+	b.countLost(b.spool.lost() - lostBefore)
+	if len(records) == 0 {
+		return nil
+	}
+	entries := make([]*entry, len(records))
+	for i, r := range records {
+		e := newEntry(r.data)
+		e.seq, e.urgent, e.format = spooledSeq+uint64(i), r.urgent, b.sender.protocols.named(r.protocol)
+		entries[i] = e
+	}
+	b.claim, b.claimed = claim, len(entries)
+	b.count.spoolOut.Add(int64(len(entries)))
+	return newBatch(b.queue, entries)
+}
+
+// releaseSpooled lets the record of a settled entry go, if it has one.
+func (b *batcher) releaseSpooled(e *entry) {
+	if e.seq < spooledSeq {
+		return
+	}
+	b.spool.releaseOne(b.claim, int(e.seq-spooledSeq))
+	if b.claimed--; b.claimed == 0 {
+		b.claim = nil
+	}
+}
+
+// putBack leaves to the spool what was read back and is not being sent; false
+// when there is no such thing.
+func (b *batcher) putBack() bool {
+	if b.claim == nil {
+		return false
+	}
+	var waiting []*batch
+	n := 0
+	for _, batch := range b.held {
+		if first, ok := batch.first(); ok && first >= spooledSeq {
+			waiting = append(waiting, batch)
+			n += batch.size()
+		}
+	}
+	if n < b.claimed {
+		return false // some of it is in a round
+	}
+	kept := b.held[:0]
+	for _, batch := range b.held {
+		if first, ok := batch.first(); !ok || first < spooledSeq {
+			kept = append(kept, batch)
+		}
+	}
+	b.held = kept
+	for _, batch := range waiting {
+		for _, e := range batch.empty() {
+			e.free()
+		}
+		b.done(batch)
+	}
+	b.unclaim()
+	return true
+}
+
+// unclaim has the spool hand out again what of the claim is not settled.
+func (b *batcher) unclaim() {
+	b.spool.unclaim(b.claim)
+	b.count.spoolIn.Add(int64(b.claimed))
+	b.claim, b.claimed = nil, 0
+}
+
+// closeSpool leaves what it can of the last entries to the spool, and returns
+// the rest.
+func (b *batcher) closeSpool(left []*entry) (kept []*entry) {
+	if b.spool == nil {
+		return left
+	}
+	var fresh []*entry
+	for _, e := range left {
+		if e.seq < spooledSeq {
+			fresh = append(fresh, e)
+		}
+	}
+	if b.claim != nil {
+		b.unclaim()
+	}
+	kept = b.write(fresh)
+	if err := b.spool.close(); err != nil {
+		b.report.tell("spool close", slog.LevelWarn, "the spool was not closed well", slog.String("error", fmt.Sprint(err)))
+	}
+	return kept
+}

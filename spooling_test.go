@@ -1,0 +1,187 @@
+package ledger_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ledger-sdk/ledger-go"
+	"github.com/ledger-sdk/ledger-go/ledgertest"
+)
+
+// shutdown ends the rig's handler within d.
+func (r *rig) shutdown(d time.Duration) error {
+	ctx, cancel := context.WithTimeout(r.Context(), d)
+	defer cancel()
+	return r.handler.Shutdown(ctx)
+}
+
+func TestSpoolKeepsWhatShutdownLeaves(t *testing.T) {
+	forProtocols(t, func(t *testing.T, protocol ledger.Protocol) {
+		dir := filepath.Join(t.TempDir(), "spool")
+		spooling := func(o *ledger.Options) { o.SpoolDir = dir }
+		inOneBubble(t, protocol, spooling, func(r *rig) {
+			r.server.Always(ledgertest.Hang())
+			for i := range 2500 {
+				r.log.Info(fmt.Sprint("before ", i))
+			}
+			if err := r.shutdown(time.Second); err != nil {
+				r.Errorf("Shutdown: %v, though nothing was lost", err)
+			}
+			m := r.handler.Metrics()
+			if m.Buffer.Spooled != 2500 || m.Buffer.TotalDropped != 0 {
+				r.Errorf("metrics %+v", m.Buffer)
+			}
+		})
+		inOneBubble(t, protocol, spooling, func(r *rig) {
+			synctest.Wait()
+			r.log.Info("after")
+			r.wait(10 * time.Second)
+			entries := r.server.Entries()
+			if len(entries) != 2501 {
+				r.Fatalf("%d entries, want 2501", len(entries))
+			}
+			seen := make(map[string]bool)
+			for _, e := range entries {
+				seen[e.Message] = true
+			}
+			if len(seen) != 2501 {
+				r.Errorf("%d different entries", len(seen))
+			}
+			if m := r.handler.Metrics(); m.Buffer.Spooled != 0 || m.Flusher.TotalLogsSent != 2501 {
+				r.Errorf("metrics %+v", m)
+			}
+		})
+		inOneBubble(t, protocol, spooling, func(r *rig) {
+			r.wait(10 * time.Second)
+			if n := r.stored(); n != 0 {
+				r.Errorf("%d entries came again", n)
+			}
+		})
+	})
+}
+
+func TestSpoolTakesWhatMemoryCannotHold(t *testing.T) {
+	forProtocols(t, func(t *testing.T, protocol ledger.Protocol) {
+		dir := t.TempDir()
+		inOneBubble(t, protocol, func(o *ledger.Options) { o.SpoolDir, o.MaxBufferSize, o.FlushSize = dir, 1000, 100 }, func(r *rig) {
+			r.server.Always(ledgertest.Status(503, ""))
+			for i := range 300 {
+				for j := range 50 {
+					r.log.Info(fmt.Sprint(i*50 + j))
+				}
+				r.wait(100 * time.Millisecond)
+			}
+			m := r.handler.Metrics()
+			if m.Buffer.TotalDropped != 0 || m.Buffer.Spooled < 14_000 {
+				r.Errorf("buffer %+v", m.Buffer)
+			}
+			r.server.Always(ledgertest.OK())
+			r.wait(3 * time.Hour)
+			if n := r.stored(); n != 15_000 {
+				r.Errorf("%d entries, want 15000; %+v", n, r.handler.Metrics().Buffer)
+			}
+			if n := r.server.Duplicates(); n != 0 {
+				r.Errorf("%d came twice", n)
+			}
+		})
+	})
+}
+
+func TestSpoolThatIsFullDropsItsOldest(t *testing.T) {
+	forProtocols(t, func(t *testing.T, protocol ledger.Protocol) {
+		dir := t.TempDir()
+		inOneBubble(t, protocol, func(o *ledger.Options) {
+			o.SpoolDir, o.SpoolMaxBytes, o.MaxBufferSize, o.FlushSize = dir, 1<<20, 200, 20
+		}, func(r *rig) {
+			r.server.Always(ledgertest.Hang())
+			text := strings.Repeat("x", 1000)
+			for i := range 3000 {
+				r.log.Info(fmt.Sprint(i), "text", text)
+				if i%20 == 0 {
+					r.wait(time.Millisecond)
+				}
+			}
+			m := r.handler.Metrics()
+			if m.Buffer.Dropped["overflow"] == 0 || m.Buffer.Spooled == 0 {
+				r.Errorf("buffer %+v", m.Buffer)
+			}
+			r.server.Always(ledgertest.OK())
+			r.wait(3 * time.Hour)
+			m = r.handler.Metrics()
+			notices := 0
+			for _, e := range r.server.Entries() {
+				if strings.HasPrefix(e.Message, "ledger: dropped") {
+					notices++
+				}
+			}
+			if m.Buffer.Spooled != 0 || notices == 0 || int64(r.stored()) != m.Flusher.TotalLogsSent {
+				r.Errorf("%d notices, %d stored, %+v", notices, r.stored(), m)
+			}
+		})
+	})
+}
+
+func TestSpoolDirThatCannotBeUsedFallsBackToMemory(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	inBubble(t, func(o *ledger.Options) { o.SpoolDir = file }, func(r *rig) {
+		r.log.Info("hello")
+		r.mustFlush()
+		if r.stored() != 1 || !strings.Contains(r.notes.String(), "no spool") || !strings.Contains(r.notes.String(), file) {
+			r.Errorf("%d entries, diagnostics:\n%s", r.stored(), r.notes)
+		}
+	})
+}
+
+func TestSpoolIsOneHandlersOwn(t *testing.T) {
+	dir := t.TempDir()
+	inBubble(t, func(o *ledger.Options) { o.SpoolDir = dir }, func(r *rig) {
+		synctest.Wait()
+		second, err := ledger.NewHandler(&ledger.Options{APIKey: ledgertest.APIKey, SpoolDir: dir, Diagnostics: r.notes, HTTPTransport: r.server.Transport()})
+		if err != nil {
+			r.Fatal(err)
+		}
+		synctest.Wait()
+		if !strings.Contains(r.notes.String(), "in use by another") {
+			r.Errorf("diagnostics:\n%s", r.notes)
+		}
+		if err := second.Shutdown(r.Context()); err != nil {
+			r.Error(err)
+		}
+	})
+}
+
+func TestPoisonInTheSpoolCostsItself(t *testing.T) {
+	forProtocols(t, func(t *testing.T, protocol ledger.Protocol) {
+		dir := t.TempDir()
+		spooling := func(o *ledger.Options) { o.SpoolDir = dir }
+		inOneBubble(t, protocol, spooling, func(r *rig) {
+			r.server.Always(ledgertest.Hang())
+			r.burst(100)
+			r.log.Info("guilty")
+			r.burst(100)
+			_ = r.shutdown(time.Second)
+		})
+		for _, code := range []int{422, 500} {
+			inOneBubble(t, protocol, spooling, func(r *rig) {
+				r.server.Always(ledgertest.Poison(func(e ledgertest.Entry) bool { return e.Message == "guilty" }, code))
+				if code == 500 {
+					r.log.Info("guilty")
+				}
+				r.wait(3 * time.Hour)
+				m := r.handler.Metrics()
+				if m.Buffer.Dropped["rejected"] != 1 && code == 422 || m.Buffer.Spooled != 0 || m.Buffer.InFlight > 1 {
+					r.Errorf("%d: %+v", code, m)
+				}
+			})
+		}
+	})
+}

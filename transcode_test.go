@@ -1,0 +1,212 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+)
+
+func decodeEntry(t testing.TB, entry []byte) map[string]any {
+	t.Helper()
+	var e map[string]any
+	if err := json.Unmarshal(entry, &e); err != nil {
+		t.Fatalf("%v: %s", err, entry)
+	}
+	return e
+}
+
+// otlpAttributes reads the root attributes of an OTLP entry as the server
+// merges them into one map, by a reader that knows nothing of this package's
+// names; values are as JSON has them.
+func otlpAttributes(t testing.TB, entry []byte) map[string]any {
+	t.Helper()
+	record, rest, ok := nextField(entry)
+	if !ok || len(rest) > 0 || record.number != 2 {
+		t.Fatalf("no log record: %x", entry)
+	}
+	attrs := map[string]any{}
+	for b := record.bytes; len(b) > 0; {
+		f, rest, ok := nextField(b)
+		if !ok {
+			t.Fatalf("broken record: %x", entry)
+		}
+		b = rest
+		if f.number != 6 {
+			continue
+		}
+		key, value, ok := readKeyValue(f.bytes)
+		if !ok {
+			t.Fatalf("broken attribute: %x", f.bytes)
+		}
+		text, ok := appendValueJSON(nil, value, 0)
+		if !ok {
+			t.Fatalf("broken value of %s: %x", key, value)
+		}
+		var v any
+		d := json.NewDecoder(strings.NewReader(string(text)))
+		d.UseNumber()
+		if err := d.Decode(&v); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		attrs[key] = v
+	}
+	return attrs
+}
+
+// otlpFaults are the server's rules for one OTLP record (ledger-wire 6).
+func otlpFaults(t testing.TB, entry []byte) (faults []string) {
+	attrs := otlpAttributes(t, entry)
+	poison(map[string]any(attrs), 0, func(format string, args ...any) { faults = append(faults, format) })
+	text := func(key string) string { s, _ := attrs[key].(string); return s }
+	for _, key := range []string{"exception.type", "exception.message", "exception.stacktrace", "service.version",
+		"deployment.environment", "ledger.sdk_version", "telemetry.sdk.version"} {
+		if _, ok := attrs[key].(string); attrs[key] != nil && !ok {
+			faults = append(faults, key+" is no string")
+		}
+	}
+	size := 0
+	if text("ledger.log_type") == "endpoint" {
+		for _, key := range []string{"http.request.method", "http.route", "http.response.status_code", "ledger.duration_ms"} {
+			if attrs[key] == nil {
+				faults = append(faults, "endpoint without "+key)
+			}
+		}
+		built := map[string]any{"method": attrs["http.request.method"], "path": attrs["http.route"],
+			"status_code": attrs["http.response.status_code"], "duration_ms": attrs["ledger.duration_ms"],
+			"query_params": attrs["url.query"], "path_params": attrs["ledger.path_params"], "response_body": attrs["ledger.response_body"]}
+		size += pythonSize(built)
+		if len([]rune(text("http.request.method"))) > 8 || len([]rune(text("http.route"))) > 2048 {
+			faults = append(faults, "endpoint text too long")
+		}
+	}
+	if text("ledger.log_type") == "exception" && (text("exception.type") == "" || text("exception.message") == "") {
+		faults = append(faults, "exception without type or message")
+	}
+	if id := text("ledger.log_id"); id == "" || len(id) > 64 {
+		faults = append(faults, "log_id "+id)
+	}
+	if size += pythonSize(attrs); size > 100_000 {
+		faults = append(faults, "attributes too large")
+	}
+	return faults
+}
+
+// comparable brings attributes of both formats to what they have in common:
+// OTLP has no integer above 63 bits, and ids are bytes there.
+func comparable(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, member := range v {
+			if s, ok := member.(string); ok && (key == "trace_id" || key == "span_id") {
+				member = strings.ToLower(s)
+			}
+			out[key] = comparable(member)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = comparable(v[i])
+		}
+		return out
+	case string:
+		if f := json.Number(v); len(v) >= 19 && strings.Trim(v, "0123456789") == "" {
+			n, _ := f.Float64()
+			return n
+		}
+	}
+	return v
+}
+
+func checkTranscoding(t testing.TB, seed uint64) {
+	t.Helper()
+	p := programmer{rand.New(rand.NewPCG(seed, 3)), seed%2 == 0}
+	steps, r := p.program()
+	c := &config{Options: Options{Service: "shop", DisableRedaction: true}}
+	rec := newRecorder(c, "0123456789abcdef", time.Now)
+	native, otlp := newLedgerFormat(c), newOTLPFormat(c)
+	native.attrsHead, otlp.resource = newRecorder(c, "", nil).encoders[ledgerForm].(*ledgerFormat).attrsHead, nil
+	ctx := context.Background()
+	s := rec.play(steps) // in the native format
+	a := rec.appendEntry(nil, native, s, ctx, r, seed)
+	b := rec.appendEntry(nil, otlp, s, ctx, r, seed) // what With bound is transcoded
+	requireAccepted(t, a, time.Now())
+	if faults := otlpFaults(t, b); len(faults) > 0 {
+		t.Fatalf("seed %d: the server would not store: %v\n%q", seed, faults, b)
+	}
+	s2 := rec.play(steps) // bound in OTLP
+	c2 := rec.appendEntry(nil, otlp, s2, ctx, r, seed)
+	if faults := otlpFaults(t, c2); len(faults) > 0 {
+		t.Fatalf("seed %d: the server would not store: %v\n%q", seed, faults, c2)
+	}
+	a2 := rec.appendEntry(nil, native, s2, ctx, r, seed)
+	requireAccepted(t, a2, time.Now())
+
+	want := decodeEntry(t, a)
+	delete(want, "stack_trace")
+	same := func(name string, entry []byte) {
+		t.Helper()
+		requireAccepted(t, entry, time.Now())
+		got := decodeEntry(t, entry)
+		delete(got, "stack_trace") // each line of this test logs from its own place
+		if ts, _ := got["timestamp"].(string); len(ts) == len("2006-01-02T15:04:05.000000000Z") {
+			got["timestamp"] = ts[:26] + "Z"
+		}
+		if strings.Contains(string(a), `"_truncated"`) || strings.Contains(string(entry), `"_truncated"`) {
+			return
+		}
+		if diff := difference(comparable(want), comparable(got)); diff != "" {
+			t.Fatalf("seed %d: %s differs (-native +got):\n%s\n%s\n%s", seed, name, diff, a, entry)
+		}
+	}
+	fromOTLP, err := transcode(nil, otlp, native, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same("OTLP with transcoded With attrs", fromOTLP)
+	fromOTLP2, err := transcode(nil, otlp, native, c2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same("OTLP", fromOTLP2)
+	same("native with transcoded With attrs", a2)
+	there, err := transcode(nil, native, otlp, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if faults := otlpFaults(t, there); len(faults) > 0 {
+		t.Fatalf("seed %d: the server would not store: %v\n%q", seed, faults, there)
+	}
+	back, err := transcode(nil, otlp, native, there)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same("there and back", back)
+}
+
+func FuzzTranscodeKeepsEverything(f *testing.F) {
+	for seed := range uint64(600) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) { checkTranscoding(t, seed) })
+}
+
+func FuzzTranscodeForeignBytes(f *testing.F) {
+	c := &config{}
+	rec := newRecorder(c, "0123456789abcdef", time.Now)
+	r := slog.NewRecord(time.Now(), slog.LevelInfo, "m", 0)
+	r.AddAttrs(slog.Int("a", 1), slog.Group("g", slog.Any("b", []int{1})))
+	native, otlp := newLedgerFormat(c), newOTLPFormat(c)
+	f.Add(rec.appendEntry(nil, native, rec.root(), context.Background(), r, 1))
+	f.Add(rec.appendEntry(nil, otlp, rec.root(), context.Background(), r, 1))
+	f.Add([]byte("{}"))
+	f.Fuzz(func(t *testing.T, entry []byte) {
+		_, _ = transcode(nil, native, otlp, entry)
+		_, _ = transcode(nil, otlp, native, entry)
+	})
+}
