@@ -41,6 +41,8 @@ type batcher struct {
 	claim   *spoolClaim // of the one batch that was read back
 	claimed int         // entries of it not settled yet
 	resting time.Time   // no entry is written to the spool before
+	// unreadable is how many of the spool's lost entries are counted.
+	unreadable int64
 }
 
 // A waiter waits until every entry up to a mark is settled.

@@ -122,7 +122,7 @@ func (w *walk) endpointGroup(attrs []slog.Attr) bool {
 
 // endpointRecord is endpointGroup for WithGroup("endpoint") and the attrs of
 // one record.
-func (w *walk) endpointRecord(r slog.Record) {
+func (w *walk) endpointRecord(r *slog.Record) {
 	var few [12]settled
 	members := few[:0]
 	r.Attrs(func(a slog.Attr) bool {

@@ -117,15 +117,10 @@ func appendText(b []byte, s string) []byte {
 // cleanText returns s as the server can store it; it allocates only for a text
 // that has to change.
 func cleanText(s string) string {
-	for i := range len(s) {
-		if s[i] == 0 || s[i] >= utf8.RuneSelf {
-			if s[i] != 0 && utf8.ValidString(s) && !hasNUL(s[i:]) {
-				return s
-			}
-			return string(appendText(make([]byte, 0, len(s)+8), s))
-		}
+	if isStorable(s) {
+		return s
 	}
-	return s
+	return string(appendText(make([]byte, 0, len(s)+8), s))
 }
 
 func hasNUL(s string) bool {

@@ -29,27 +29,30 @@ func fit(b []byte, start int, f entryEncoder) []byte {
 	if err != nil {
 		return b // cannot be: f wrote it
 	}
-	excess := f.measure(p) - maxAttributes
-	if excess <= 0 {
+	total := f.measure(p)
+	if total <= maxAttributes {
 		return b
 	}
-	if stack := measureString(p.stack); stack > maxStackShare {
-		before := f.measure(p)
-		p.stack = cutMeasured(p.stack, maxStackShare)
-		if f.measure(p) == before { // not counted in this format
-			p, _ = f.parse(b[start:])
-		}
-		excess = f.measure(p) - maxAttributes
+	// Where the stack counts, its tail goes before the program's own members.
+	stack := p.stack
+	p.stack = cutMeasured(stack, maxStackShare)
+	excess := f.measure(p)
+	if excess == total {
+		p.stack = stack
 	}
-	for excess > 0 {
+	excess -= maxAttributes
+	for dropped := false; excess > 0; {
 		before := len(p.members)
 		p.members = dropLargest(p.members, excess+truncatedSize, p.logType == typeEndpoint)
 		if len(p.members) == before {
-			break
+			break // nothing is left that may go
 		}
-		excess = f.measure(p) + truncatedSize - maxAttributes
+		if !dropped {
+			p.members = append(p.members, truncatedMember...)
+			dropped = true
+		}
+		excess = f.measure(p) - maxAttributes
 	}
-	p.members = append(p.members, truncatedMember...)
 	return f.emit(b[:start], p)
 }
 

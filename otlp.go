@@ -187,10 +187,7 @@ func (*otlpFormat) beginRecord(b []byte, sec int64, nsec int) []byte {
 }
 
 func (*otlpFormat) appendBody(b []byte, message string) []byte {
-	message = cutText(message, maxMessage)
-	if !isStorable(message) {
-		message = cleanText(message)
-	}
+	message = cleanText(cutText(message, maxMessage))
 	n := uint64(len(message))
 	b = appendVarint(append(b, tagBody), 1+uint64(sizeVarint(n))+n)
 	b = appendVarint(append(b, tagString), n)
@@ -241,11 +238,7 @@ func (*otlpFormat) appendAttr(b []byte, key string, v slog.Value, root bool) []b
 	tag := attrTag(root)
 	switch v.Kind() {
 	case slog.KindString:
-		s := v.String()
-		if !isStorable(s) {
-			s = cleanText(s)
-		}
-		return appendStringAttr(b, tag, key, s)
+		return appendStringAttr(b, tag, key, cleanText(v.String()))
 	case slog.KindInt64:
 		return appendIntAttr(b, tag, key, v.Int64())
 	case slog.KindUint64:
@@ -338,36 +331,39 @@ func appendID(b []byte, tag byte, id string) []byte {
 	}
 	b = append(b, tag, byte(len(id)/2))
 	for i := 0; i+1 < len(id); i += 2 {
-		b = append(b, unhex(id[i])<<4|unhex(id[i+1]))
+		b = append(b, hexValue[id[i]]<<4|hexValue[id[i+1]])
 	}
 	return b
 }
 
-func unhex(c byte) byte {
-	if c >= 'a' {
-		return c - 'a' + 10
+// hexValue holds what a hex digit stands for, and noHex for any other byte.
+var hexValue = func() (values [256]byte) {
+	for i := range values {
+		values[i] = noHex
 	}
-	if c >= 'A' {
-		return c - 'A' + 10
+	for i := range 16 {
+		values[hexDigits[i]] = byte(i)
+		values["0123456789ABCDEF"[i]] = byte(i)
 	}
-	return c - '0'
-}
+	return values
+}()
+
+const noHex = 0xFF
 
 // isID reports whether s is a valid id of that many hex digits: not all zeros.
 func isID(s string, digits int) bool {
 	if len(s) != digits {
 		return false
 	}
-	some := false
+	var all byte
 	for i := range len(s) {
-		switch c := s[i]; {
-		case '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F':
-			some = some || c != '0'
-		default:
+		v := hexValue[s[i]]
+		if v == noHex {
 			return false
 		}
+		all |= v
 	}
-	return some
+	return all != 0
 }
 
 func (*otlpFormat) appendEndpoint(b []byte, e endpoint) []byte {

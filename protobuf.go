@@ -61,11 +61,8 @@ func isStorable(s string) bool {
 
 // appendTextField appends a field that holds s, mended when it cannot be stored.
 func appendTextField(b []byte, tag byte, s string) []byte {
-	b = append(b, tag)
-	if !isStorable(s) {
-		s = cleanText(s)
-	}
-	b = appendVarint(b, uint64(len(s)))
+	s = cleanText(s)
+	b = appendVarint(append(b, tag), uint64(len(s)))
 	return append(b, s...)
 }
 

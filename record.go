@@ -116,7 +116,7 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 		sec, nsec, timely = rec.timeOf(r.Time, f.earliest())
 	}
 
-	w := walk{rec: rec, f: f, replace: rec.replace, budget: maxVisits, masked: s.masked}
+	w := walk{rec: rec, f: f, replace: rec.replace, budget: maxVisits}
 	w.b = f.begin(b, sec, nsec, r.Level, r.Message)
 	attrs := len(w.b)
 
@@ -132,10 +132,11 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 	}
 	var fromContext *facts
 	if rec.config.ContextAttrs != nil {
-		w.contextAttrs(ctx, s, r)
+		w.contextAttrs(ctx, s, &r)
 		found := w.facts
 		fromContext = &found
 	}
+	w.masked = s.masked
 	w.facts = s.facts
 	w.apart = bound.apart
 	w.err, w.errMessage = nil, ""
@@ -143,7 +144,7 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 	prefix := len(w.b)
 	w.b = append(w.b, bound.prefix...)
 	if n := r.NumAttrs(); n > 0 {
-		w.recordAttrs(s, r)
+		w.recordAttrs(s, &r)
 	}
 	for i := len(bound.marks) - 1; i >= 0; i-- {
 		w.b = f.closeGroup(w.b, prefix+bound.marks[i])
@@ -156,7 +157,7 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 	if fromContext != nil || s.err != nil {
 		w.facts.complete(&s.facts, fromContext)
 	}
-	b = rec.appendTail(w.b, f, start, &w.facts, r, seq)
+	b = rec.appendTail(w.b, f, start, &w.facts, r.Level, r.PC, seq)
 	if (len(b)-start)*maxGrowth > maxAttributes-f.fixedSize() {
 		b = fit(b, start, f)
 	}
@@ -165,7 +166,7 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 
 // recordAttrs walks the record's own attrs, in the groups that no With attr has
 // opened yet. Groups that stay empty leave nothing.
-func (w *walk) recordAttrs(s *scope, r slog.Record) {
+func (w *walk) recordAttrs(s *scope, r *slog.Record) {
 	var few [8]int
 	marks := few[:0]
 	before := len(w.b)
@@ -196,7 +197,7 @@ func (w *walk) recordAttrs(s *scope, r slog.Record) {
 
 // appendTail decides the entry's kinds and appends all that follows the
 // attributes.
-func (rec *recorder) appendTail(b []byte, f entryEncoder, start int, facts *facts, r slog.Record, seq uint64) []byte {
+func (rec *recorder) appendTail(b []byte, f entryEncoder, start int, facts *facts, level slog.Level, pc uintptr, seq uint64) []byte {
 	if f.setsApart() {
 		if facts.traceID != "" || facts.spanID != "" {
 			b = f.appendTrace(b, facts.traceID, facts.spanID)
@@ -205,7 +206,7 @@ func (rec *recorder) appendTail(b []byte, f entryEncoder, start int, facts *fact
 			b = f.appendEndpoint(b, *facts.endpoint)
 		}
 	}
-	class := classOf(r.Level)
+	class := classOf(level)
 	if facts.err != nil {
 		errorType := errorTypeOf(facts.err)
 		message := facts.errMessage
@@ -214,7 +215,7 @@ func (rec *recorder) appendTail(b []byte, f entryEncoder, start int, facts *fact
 		}
 		stack := ""
 		if class >= classError {
-			stack = stackText(facts.err, r.PC)
+			stack = stackText(facts.err, pc)
 		}
 		b = f.appendError(b, cutText(errorType, maxErrorType), cutText(message, maxErrorMessage), cutText(stack, maxStackTrace))
 	}

@@ -18,7 +18,7 @@ var secretEndings = []string{
 	"secret", "secrets", "token", "apikey", "apikeys", "apitoken",
 	"authorization", "cookie", "cookies", "privatekey", "secretkey", "accesskey",
 	"encryptionkey", "signingkey", "credential", "credentials", "jwt",
-	"creditcard", "cardnumber", "cvv",
+	"creditcard", "cvv",
 }
 
 // A redactor tells which keys hold secrets. The zero redactor finds none.

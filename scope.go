@@ -48,7 +48,7 @@ func (s *scope) derive() *scope {
 // withGroup returns s with one more group open. Beyond [maxDepth] groups are
 // not opened: their attrs stay in the innermost one, and nothing is lost.
 func (rec *recorder) withGroup(s *scope, name string) *scope {
-	if name == "" || len(s.groups) >= maxDepth-2 {
+	if name == "" || len(s.groups) >= maxDepth-1 {
 		return s
 	}
 	d := s.derive()
@@ -88,6 +88,9 @@ func (rec *recorder) withAttrs(s *scope, attrs []slog.Attr) *scope {
 		if w.guarded(a) {
 			some = true
 		}
+	}
+	if w.truncated {
+		w.b = f.appendAttr(w.b, "_truncated", slog.BoolValue(true), w.level == 0)
 	}
 	if w.err == nil {
 		w.err, w.errMessage = s.err, s.errMessage

@@ -232,8 +232,8 @@ func (s *spool) content(segment *spoolSegment, buffer []byte) ([]byte, error) {
 	return buffer[:n], nil
 }
 
-// setAside leaves a segment alone that this version or at this time cannot be
-// read: its bytes count, its records do not any more. The next owner may have
+// setAside leaves a segment alone that cannot be read, by this version or at this
+// time: its bytes count, its records do not any more. The next owner may have
 // better luck.
 func (s *spool) setAside(segment *spoolSegment) {
 	s.garbled.Add(1)

@@ -107,16 +107,22 @@ func (b *batcher) countLost(n int64) {
 	b.report.tell("spool full", slog.LevelWarn, "the spool is full: its oldest entries are dropped")
 }
 
+// countUnreadable counts entries that the spool has found itself unable to give.
+func (b *batcher) countUnreadable() {
+	lost := b.spool.lost()
+	b.countLost(lost - b.unreadable)
+	b.unreadable = lost
+}
+
 // unspool reads a batch back from disk; nil when there is none, when memory is
 // better left to new entries, or when new entries need the one place in the air.
 func (b *batcher) unspool(width int) *batch {
 	if b.spooled() == 0 || b.claim != nil || b.queue.pressed(unspoolBelow) || width == 1 && (len(b.held) > 0 || b.due()) {
 		return nil
 	}
-	lostBefore := b.spool.lost()
 	most := min(b.config.FlushSize, b.sender.largest(), max(b.config.MaxBufferSize/unspoolShare, 1))
 	records, claim := b.spool.read(most, min(maxBody, b.config.MaxBufferBytes/unspoolShare))
-	b.countLost(b.spool.lost() - lostBefore)
+	b.countUnreadable()
 	if len(records) == 0 {
 		return nil
 	}
@@ -181,6 +187,7 @@ func (b *batcher) unclaim() {
 	b.spool.unclaim(b.claim)
 	b.count.spoolIn.Add(int64(b.claimed))
 	b.claim, b.claimed = nil, 0
+	b.countUnreadable() // their segment may be gone meanwhile
 }
 
 // closeSpool leaves what it can of the last entries to the spool, and returns

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"reflect"
 	"runtime"
 	"runtime/debug"
@@ -19,9 +20,17 @@ const (
 // they say nothing about what went wrong.
 var wrapperPackages = []string{"errors", "fmt", "github.com/pkg/errors"}
 
+var (
+	plainError     = reflect.TypeOf(errors.New(""))
+	plainErrorName = plainError.String()
+)
+
 // errorTypeOf names the outermost type in err's tree that is no mere wrapper,
 // as %T does. Where there is none it is the type of the innermost error.
 func errorTypeOf(err error) (name string) {
+	if reflect.TypeOf(err) == plainError {
+		return plainErrorName // the usual case, which has nothing inside
+	}
 	defer func() {
 		if recover() != nil { // in a foreign Unwrap
 			name = reflect.TypeOf(err).String()
@@ -116,7 +125,7 @@ func stackText(err error, pc uintptr) (text string) {
 			text = ""
 		}
 	}()
-	carrier, frames := carriedStack(err)
+	frames, carrier := carriedStack(err)
 	if len(frames) == 0 {
 		frames = callStack(pc)
 	}
@@ -130,10 +139,10 @@ func stackText(err error, pc uintptr) (text string) {
 }
 
 // carriedStack returns the outermost error of err's chain that has a stack.
-func carriedStack(err error) (error, []frame) {
+func carriedStack(err error) ([]frame, error) {
 	for range maxErrors {
 		if frames := framesOf(err); len(frames) > 0 {
-			return err, frames
+			return frames, err
 		}
 		causes := causesOf(err)
 		if len(causes) != 1 {

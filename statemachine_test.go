@@ -2,14 +2,14 @@ package ledger_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -68,7 +68,7 @@ func marked(with string) func(ledgertest.Entry) bool {
 
 // A step is one thing that happens; its fields are what rapid draws and shrinks.
 type step struct {
-	Do   string // log, wait, flush, mood
+	Do   string // log, wait, flush, mood, quota, upgrade, downgrade
 	N    int    // entries to log
 	Kind string // of entry: plain, error, big, reject, poison
 	For  time.Duration
@@ -79,7 +79,7 @@ func drawSteps(t *rapid.T) []step {
 	moodNames := slices.Sorted(maps.Keys(moods))
 	durations := rapid.SampledFrom([]time.Duration{time.Millisecond, 100 * time.Millisecond, time.Second, 6 * time.Second, time.Minute, 11 * time.Minute})
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
-		switch do := rapid.SampledFrom([]string{"log", "log", "wait", "flush", "mood", "mood"}).Draw(t, "do"); do {
+		switch do := rapid.SampledFrom([]string{"log", "log", "log", "wait", "wait", "flush", "mood", "mood", "mood", "quota", "upgrade", "downgrade"}).Draw(t, "do"); do {
 		case "log":
 			return step{
 				Do: do, N: rapid.IntRange(1, 60).Draw(t, "n"),
@@ -87,68 +87,91 @@ func drawSteps(t *rapid.T) []step {
 			}
 		case "mood":
 			return step{Do: do, Mood: rapid.SampledFrom(moodNames).Draw(t, "mood")}
-		default:
+		case "wait", "flush":
 			return step{Do: do, For: durations.Draw(t, "for")}
+		default:
+			return step{Do: do}
 		}
 	}), 1, 25).Draw(t, "steps")
 }
 
-// A witness is a transport that notes which entries the server has said it took.
+// A witness is a transport that notes which requests the server has answered
+// that it took them.
 type witness struct {
 	next http.RoundTripper
 
 	mu    sync.Mutex
-	taken map[string]int // by log_id
+	sent  int
+	taken map[string]bool // by number of request
 }
+
+const witnessHeader = "X-Number"
 
 func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, err := r.GetBody()
-	if err != nil {
-		return nil, err
-	}
+	w.mu.Lock()
+	w.sent++
+	number := fmt.Sprint(w.sent)
+	w.mu.Unlock()
+	r = r.Clone(r.Context())
+	r.Header.Set(witnessHeader, number)
 	resp, err := w.next.RoundTrip(r)
-	if err == nil && resp.StatusCode == http.StatusAccepted {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		for _, id := range logIDs(body) {
-			w.taken[id]++
-		}
+	if err != nil || resp.StatusCode != http.StatusAccepted && resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") == "text/html" {
+		return resp, err
 	}
-	return resp, err
+	body, readErr := io.ReadAll(resp.Body)
+	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), errorReader{readErr}))
+	if !bytes.Contains(body, []byte("quota exceeded")) {
+		w.mu.Lock()
+		w.taken[number] = true
+		w.mu.Unlock()
+	}
+	return resp, nil
 }
 
-func logIDs(body io.Reader) (ids []string) {
-	raw, _ := io.ReadAll(body)
-	if zr, err := gzip.NewReader(bytes.NewReader(raw)); err == nil {
-		raw, _ = io.ReadAll(zr)
+type errorReader struct{ err error }
+
+func (e errorReader) Read([]byte) (int, error) {
+	if e.err == nil {
+		return 0, io.EOF
 	}
-	var envelope struct {
-		Logs []struct {
-			ID string `json:"log_id"`
-		} `json:"logs"`
+	return 0, e.err
+}
+
+// ids counts how often the server has said that it took an entry.
+func (w *witness) ids(server *ledgertest.Server) map[string]int {
+	counts := make(map[string]int)
+	for _, r := range server.Requests() {
+		if !w.taken[r.Header.Get(witnessHeader)] {
+			continue
+		}
+		for _, e := range r.Entries {
+			counts[e.LogID]++
+		}
 	}
-	if err := json.Unmarshal(raw, &envelope); err != nil {
-		panic(err)
-	}
-	for _, e := range envelope.Logs {
-		ids = append(ids, e.ID)
-	}
-	return ids
+	return counts
 }
 
 // play runs one program and returns what went wrong, or "".
-func play(t *testing.T, steps []step, shutdown time.Duration) (fault string) {
+func play(t *testing.T, protocol ledger.Protocol, dir string, steps []step, shutdown time.Duration) (fault string) {
 	synctest.Test(t, func(t *testing.T) {
 		complain := func(format string, args ...any) {
 			if fault == "" {
 				fault = fmt.Sprintf(format, args...)
 			}
 		}
-		server := ledgertest.NewInMemory()
+		server := ledgertest.NewInMemory(ledgertest.WithProtocol(ledgertest.Native), ledgertest.WithRateLimits(0, 0), ledgertest.WithDailyQuota(0))
 		defer server.Close()
-		w := &witness{next: server.Transport(), taken: make(map[string]int)}
+		healthy := func() {
+			server.Always(ledgertest.OK())
+			server.SetDailyQuota(0, 0)
+		}
+		if protocol == ledger.ProtocolOTLP {
+			server.SetProtocol(ledgertest.OTLP)
+		}
+		w := &witness{next: server.Transport(), taken: make(map[string]bool)}
 		h, err := ledger.NewHandler(&ledger.Options{
-			APIKey: ledgertest.APIKey, HTTPTransport: w, Diagnostics: slog.DiscardHandler,
+			APIKey: ledgertest.APIKey, Protocol: protocol, SpoolDir: dir, SpoolMaxBytes: 256 << 10,
+			HTTPTransport: w, Diagnostics: slog.DiscardHandler, RequestsPerMinute: 1e6, RequestsPerHour: 1e6,
 			MaxBufferSize: 100, FlushSize: 20, MaxBufferBytes: 64 << 10, HTTPPoolSize: 3,
 		})
 		if err != nil {
@@ -187,16 +210,25 @@ func play(t *testing.T, steps []step, shutdown time.Duration) (fault string) {
 					complain("Flush took %v of %v", took, s.For)
 				}
 				if err == nil {
-					// What overflows while flushing is told of afterwards.
+					// What overflows while flushing is told of afterwards. What is on
+					// disk, or on its way back from there, is not waited for.
 					m := h.Metrics()
 					notices := int(m.Flusher.TotalLogged) - logged
-					if m.Buffer.CurrentSize+m.Buffer.InFlight > notices {
+					if dir == "" && m.Buffer.CurrentSize+m.Buffer.InFlight > notices {
 						complain("after Flush: %d queued, %d in flight", m.Buffer.CurrentSize, m.Buffer.InFlight)
 					}
 				}
 				cancel()
 			case "mood":
+				healthy()
 				server.Always(moods[s.Mood]())
+			case "quota":
+				healthy()
+				server.SetDailyQuota(1, 1)
+			case "upgrade", "downgrade":
+				if protocol == ledger.ProtocolAuto {
+					server.SetProtocol(map[string]ledgertest.Protocol{"upgrade": ledgertest.OTLP, "downgrade": ledgertest.Native}[s.Do])
+				}
 			}
 			law()
 			synctest.Wait()
@@ -206,7 +238,7 @@ func play(t *testing.T, steps []step, shutdown time.Duration) (fault string) {
 			}
 		}
 		if shutdown == 0 { // let everything end well
-			server.Always(ledgertest.OK())
+			healthy()
 			for range 3 {
 				time.Sleep(time.Hour)
 				synctest.Wait()
@@ -225,14 +257,14 @@ func play(t *testing.T, steps []step, shutdown time.Duration) (fault string) {
 		}
 		law()
 		m := h.Metrics()
-		if m.Buffer.CurrentSize != 0 || m.Buffer.InFlight != 0 {
+		if m.Buffer.CurrentSize != 0 || m.Buffer.InFlight != 0 || m.Buffer.Spooled != 0 && dir == "" {
 			complain("after Shutdown: %d queued, %d in flight", m.Buffer.CurrentSize, m.Buffer.InFlight)
 		}
 		if m.Flusher.TotalLogged < int64(logged) {
 			complain("%d logged, %d counted", logged, m.Flusher.TotalLogged)
 		}
 		var took int64
-		for id, n := range w.taken {
+		for id, n := range w.ids(server) {
 			if n != 1 {
 				complain("the server said %d times that it took %s", n, id)
 			}
@@ -247,10 +279,19 @@ func play(t *testing.T, steps []step, shutdown time.Duration) (fault string) {
 }
 
 func TestNothingIsLostUncounted(t *testing.T) {
+	dir := t.TempDir()
+	runs := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		steps := drawSteps(rt)
 		shutdown := rapid.SampledFrom([]time.Duration{0, time.Second, time.Minute}).Draw(rt, "shutdown")
-		if fault := play(t, steps, shutdown); fault != "" {
+		protocol := rapid.SampledFrom([]ledger.Protocol{ledger.ProtocolLedger, ledger.ProtocolOTLP, ledger.ProtocolAuto}).Draw(rt, "protocol")
+		spool := ""
+		if rapid.IntRange(0, 3).Draw(rt, "spool") == 3 {
+			runs++
+			spool = filepath.Join(dir, fmt.Sprint(runs))
+			defer os.RemoveAll(spool)
+		}
+		if fault := play(t, protocol, spool, steps, shutdown); fault != "" {
 			rt.Fatalf("%s", fault)
 		}
 	})

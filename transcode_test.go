@@ -190,7 +190,7 @@ func checkTranscoding(t testing.TB, seed uint64) {
 }
 
 func FuzzTranscodeKeepsEverything(f *testing.F) {
-	for seed := range uint64(600) {
+	for seed := range fuzzSeeds(200) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) { checkTranscoding(t, seed) })

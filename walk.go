@@ -36,7 +36,7 @@ type walk struct {
 	groups    []string // open groups, for replace
 	level     int      // open groups: 0 at the root
 	inside    int      // how many groups around this attr, inlined ones included, the caller did not open with WithGroup
-	budget    int      // attrs still to be visited
+	budget    int      // attrs in groups still to be visited
 	truncated bool     // budget was used up
 	masked    bool     // in a group whose name looks like a secret's
 	facts
@@ -48,41 +48,54 @@ func (w *walk) open(s *scope) {
 	w.level = len(s.groups)
 }
 
-// attr appends a and reports whether there was anything to append. Attrs of the
-// plain kinds, with nothing special about them, take the first branch.
+// attr appends a and reports whether there was anything to append. Attrs with
+// nothing special about them take the short ways.
 func (w *walk) attr(a slog.Attr) bool {
-	kind := a.Value.Kind()
-	if kind != slog.KindAny && kind < slog.KindGroup && w.replace == nil && !w.masked &&
-		isPlain(a.Key) && !w.rec.secret.masks(a.Key) && !w.special(a.Key) {
-		w.b = w.f.appendAttr(w.b, a.Key, a.Value, w.level == 0)
-		return true
+	if w.replace == nil && w.ordinary(a.Key) {
+		kind := a.Value.Kind()
+		if kind != slog.KindAny && kind < slog.KindGroup {
+			w.b = w.f.appendAttr(w.b, a.Key, a.Value, w.level == 0)
+			return true
+		}
+		if kind == slog.KindGroup && a.Key != "" && len(a.Value.Group()) > 0 {
+			return w.group(a.Key, a.Value.Group())
+		}
 	}
 	a, failure, ok := w.settle(a)
 	return ok && w.emit(a, failure)
 }
 
-// special reports whether key may have a meaning where the walk stands.
-func (w *walk) special(key string) bool {
-	switch len(key) {
+// ordinary reports whether key is plain text that means nothing where the walk
+// stands, and no secret's.
+func (w *walk) ordinary(key string) bool {
+	if !isPlain(key) || w.masked {
+		return false
+	}
+	n := len(key)
+	if n >= 2 {
+		// The first test of masks, without a call.
+		if c, d := key[n-2], key[n-1]; (!isLetter(c) || !isLetter(d) || w.rec.secret.pairs[pair(c, d)] != 0) && w.rec.secret.masks(key) {
+			return false
+		}
+	} else if w.rec.secret.masks(key) {
+		return false
+	}
+	switch n {
 	case len(logTypeKey), len(importanceKey):
 		if w.inside == 0 && (key == logTypeKey || key == importanceKey) {
-			return true
+			return false
 		}
 	case len(endpointKey), len(spanIDKey):
 		if w.level == 0 && (key == endpointKey || key == traceIDKey || key == spanIDKey) {
-			return true
+			return false
 		}
 	}
-	return w.level == 0 && len(key) > 9 && w.f.setsApart() && reserved(key)
+	return n <= 9 || w.level > 0 || !w.f.setsApart() || !reserved(key)
 }
 
 // settle resolves a's value and lets ReplaceAttr see it. failure is the error
 // that a holds, if any. ok is false when nothing is left.
 func (w *walk) settle(a slog.Attr) (_ slog.Attr, failure error, ok bool) {
-	if w.budget--; w.budget < 0 {
-		w.truncated = true
-		return a, nil, false
-	}
 	if a.Value.Kind() == slog.KindLogValuer {
 		failure, _ = a.Value.Any().(error) // samber/oops: an error and a LogValuer
 		a.Value = resolve(a.Value)
@@ -164,9 +177,13 @@ func (w *walk) scalar(key string, v slog.Value) {
 // group appends a group, inlined when it has no key, or nothing when it turns
 // out to be empty.
 func (w *walk) group(key string, attrs []slog.Attr) bool {
-	if w.level+w.inside >= maxDepth-2 {
+	if w.level >= maxDepth-1 || w.inside >= maxDepth {
 		w.scalar(key, slog.StringValue(tooDeep))
 		return true
+	}
+	if w.budget -= len(attrs); w.budget < 0 {
+		w.truncated = true
+		return false
 	}
 	mark := len(w.b)
 	w.inside++
@@ -224,7 +241,7 @@ func sourceGroup(src *slog.Source) slog.Value {
 
 // contextAttrs appends what Options.ContextAttrs takes out of ctx, in the root.
 // A key that the record or its With attrs hold there already is left out.
-func (w *walk) contextAttrs(ctx context.Context, s *scope, r slog.Record) {
+func (w *walk) contextAttrs(ctx context.Context, s *scope, r *slog.Record) {
 	defer func() {
 		if p := recover(); p != nil {
 			w.scalar("_context", slog.StringValue(panicText(nil, p)))

@@ -1,0 +1,126 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// maxAnswerText bounds what is kept of a server's words.
+const maxAnswerText = 300
+
+// readAnswer reads ExportLogsServiceResponse, in protobuf or JSON, and the
+// {"detail":…} of errors, which is JSON whatever the request was (ledger-wire
+// 6.1, 6.5, 6.6).
+func (*otlpFormat) readAnswer(status int, body io.Reader, n int) answer {
+	text, err := io.ReadAll(body)
+	var a answer
+	success := status >= 200 && status < 300
+	trimmed := bytes.TrimSpace(text)
+	switch {
+	case len(text) == 0:
+		a.readable = success && err == nil // nothing was rejected
+	case len(trimmed) > 0 && trimmed[0] == '{':
+		a.readOTLPJSON(trimmed)
+	case success:
+		a.readOTLP(text)
+	}
+	if !success {
+		a.rejected = 0
+	}
+	a.rejected = min(max(a.rejected, 0), n)
+	a.quota = n > 0 && a.rejected == n && strings.HasPrefix(a.message, quotaMessage)
+	if a.rejected > 0 && a.rejected < n && !a.quota {
+		a.positions = namedPositions(a.message, a.rejected, n)
+	}
+	a.message = cutText(cleanText(a.message), maxAnswerText)
+	return a
+}
+
+const quotaMessage = "Daily logs quota exceeded"
+
+func (a *answer) readOTLP(text []byte) {
+	var rejected int64
+	var message string
+	for len(text) > 0 {
+		f, rest, ok := nextField(text)
+		if !ok {
+			return
+		}
+		text = rest
+		if f.number != 1 || f.wire != wireBytes {
+			continue
+		}
+		for partial := f.bytes; len(partial) > 0; {
+			f, rest, ok := nextField(partial)
+			if !ok {
+				return
+			}
+			partial = rest
+			switch f.number<<3 | f.wire {
+			case 1<<3 | wireVarint:
+				rejected = int64(f.value)
+			case 2<<3 | wireBytes:
+				message = string(f.bytes)
+			}
+		}
+	}
+	a.readable, a.message = true, message
+	a.rejected = int(min(max(rejected, 0), math.MaxInt32))
+}
+
+func (a *answer) readOTLPJSON(text []byte) {
+	type partial struct {
+		Rejected json.RawMessage `json:"rejectedLogRecords"`
+		Message  string          `json:"errorMessage"`
+	}
+	var body struct {
+		Partial *partial        `json:"partialSuccess"`
+		Detail  json.RawMessage `json:"detail"`
+	}
+	if json.Unmarshal(text, &body) != nil {
+		return
+	}
+	a.readable = true
+	if body.Partial != nil {
+		a.message = body.Partial.Message
+		// The count is a string in JSON, because it has 64 bits.
+		count, err := strconv.ParseFloat(strings.Trim(string(body.Partial.Rejected), `" `), 64)
+		if err == nil && count > 0 {
+			a.rejected = int(min(count, math.MaxInt32))
+		}
+	} else if len(body.Detail) > 0 {
+		if json.Unmarshal(body.Detail, &a.message) != nil {
+			a.message = string(body.Detail)
+		}
+	}
+}
+
+// namedPositions reads "Log 0: …; Log 7: …". The texts quote what was logged,
+// which may imitate such a beginning: the positions count only when they are as
+// many as were rejected.
+func namedPositions(message string, rejected, n int) []int {
+	seen := make(map[int]bool)
+	for item := range strings.SplitSeq(message, "; ") {
+		number, _, ok := strings.Cut(strings.TrimPrefix(item, "Log "), ": ")
+		if !ok || !strings.HasPrefix(item, "Log ") {
+			continue
+		}
+		if at, err := strconv.Atoi(number); err == nil && 0 <= at && at < n {
+			seen[at] = true
+		}
+	}
+	if len(seen) != rejected {
+		return nil
+	}
+	positions := make([]int, 0, len(seen))
+	for at := range n {
+		if seen[at] {
+			positions = append(positions, at)
+		}
+	}
+	return positions
+}
