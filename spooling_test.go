@@ -135,6 +135,7 @@ func TestSpoolDirThatCannotBeUsedFallsBackToMemory(t *testing.T) {
 	inBubble(t, func(o *ledger.Options) { o.SpoolDir = file }, func(r *rig) {
 		r.log.Info("hello")
 		r.mustFlush()
+		synctest.Wait()
 		if r.stored() != 1 || !strings.Contains(r.notes.String(), "no spool") || !strings.Contains(r.notes.String(), file) {
 			r.Errorf("%d entries, diagnostics:\n%s", r.stored(), r.notes)
 		}
