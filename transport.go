@@ -196,6 +196,9 @@ func (t *transport) body(format wireFormat, entries []*entry, plain bool) []byte
 	_ = c.gzip.Close()
 	c.gzip.Reset(nil)
 	t.compressors.Put(c)
+	if out.Cap() > 2*out.Len() { // it may be long until the server has answered
+		return bytes.Clone(out.Bytes())
+	}
 	return out.Bytes()
 }
 
