@@ -111,13 +111,13 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	if h.closed.Load() {
 		return h.refuse()
 	}
-	buffer := getBuffer()
+	w := writers.Get().(*writer)
 	seq := uint64(h.count.logged.Add(1))
 	format := h.protocols.forEncoding()
-	*buffer = h.recorder.appendEntry((*buffer)[:0], format, h.scope, ctx, r, seq)
-	e := newEntry(*buffer)
-	e.seq, e.format, e.urgent = seq, format, r.Level >= slog.LevelError
-	putBuffer(buffer)
+	w.buffer = h.recorder.appendEntry(w.buffer[:0], format, h.scope, ctx, r, seq)
+	e := w.entry(r.Level >= slog.LevelError)
+	e.seq, e.format = seq, format
+	w.close()
 	if !h.queue.push(e) {
 		return ErrClosed
 	}
@@ -239,15 +239,4 @@ func (h *Handler) end(ctx context.Context) {
 
 func (h *Handler) leftError(what string, left int64, err error) error {
 	return fmt.Errorf("ledger: %s: %d entries left, %s: %w", what, left, h.sender.trouble(), err)
-}
-
-// Buffers for encoding; like entries, none that grew large goes back.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
-
-func getBuffer() *[]byte { return buffers.Get().(*[]byte) }
-
-func putBuffer(b *[]byte) {
-	if cap(*b) <= maxPooled {
-		buffers.Put(b)
-	}
 }
