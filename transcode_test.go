@@ -60,7 +60,7 @@ func otlpAttributes(t testing.TB, entry []byte) map[string]any {
 // otlpFaults are the server's rules for one OTLP record (ledger-wire 6).
 func otlpFaults(t testing.TB, entry []byte) (faults []string) {
 	attrs := otlpAttributes(t, entry)
-	poison(map[string]any(attrs), 0, func(format string, args ...any) { faults = append(faults, format) })
+	poison(attrs, 0, func(format string, args ...any) { faults = append(faults, format) })
 	text := func(key string) string { s, _ := attrs[key].(string); return s }
 	for _, key := range []string{"exception.type", "exception.message", "exception.stacktrace", "service.version",
 		"deployment.environment", "ledger.sdk_version", "telemetry.sdk.version"} {
