@@ -3,7 +3,10 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,7 +19,7 @@ type batcher struct {
 	count  *counters
 	sender *sender
 	report *diagnostics
-	notice func(dropped int64, since, until time.Time) *entry // encodes the notice of drops
+	encode func(context.Context, slog.Record) *entry // of the handler's own records
 	now    func() time.Time
 
 	results chan roundResult
@@ -37,10 +40,11 @@ type batcher struct {
 	search  *halving
 	waiters []*waiter
 
-	spool   *spool      // nil without one
-	claim   *spoolClaim // of the one batch that was read back
-	claimed int         // entries of it not settled yet
-	resting time.Time   // no entry is written to the spool before
+	spool   *spool                    // nil without one
+	crashes atomic.Pointer[crashFile] // nil without a spool
+	claim   *spoolClaim               // of the one batch that was read back
+	claimed int                       // entries of it not settled yet
+	resting time.Time                 // no entry is written to the spool before
 	// unreadable is how many of the spool's lost entries are counted.
 	unreadable int64
 }
@@ -87,6 +91,7 @@ func (b *batcher) run() {
 	for {
 		b.evict()
 		b.announce()
+		b.stamp()
 		b.dispatch()
 		b.answer()
 		if d, ok := b.nextTurn(); ok {
@@ -214,7 +219,7 @@ func (b *batcher) announce() {
 	if !wanted && b.now().Sub(last) < b.config.FlushInterval {
 		return
 	}
-	e := b.notice(b.count.lost.Swap(0), time.Unix(0, b.count.lostFrom.Load()), last)
+	e := b.dropNotice(b.count.lost.Swap(0), time.Unix(0, b.count.lostFrom.Load()), last)
 	seq := e.seq // e belongs to the queue once pushed
 	b.queue.push(e)
 	for _, w := range b.waiters {
@@ -226,6 +231,16 @@ func (b *batcher) announce() {
 	if wanted {
 		b.drain()
 	}
+}
+
+// dropNotice is the entry that tells of drops by overflow.
+func (b *batcher) dropNotice(dropped int64, since, until time.Time) *entry {
+	r := slog.NewRecord(b.now(), slog.LevelWarn, fmt.Sprintf("ledger: dropped %d entries", dropped), 0)
+	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", dropNames[dropOverflow]),
+		slog.Time("since", since.UTC()), slog.Time("until", until.UTC()))
+	e := b.encode(context.Background(), r)
+	e.notice = true
+	return e
 }
 
 // drain takes the whole queue into batches, for somebody who waits for it.
@@ -281,18 +296,23 @@ func (b *batcher) fill() *batch {
 // empty reports whether nothing waits to be made into a batch.
 func (b *batcher) empty() bool { return len(b.forming) == 0 && b.queue.entries.Load() <= 0 }
 
+// stamp notes that something has come into the empty queue, also while nothing
+// can be sent: the wait for a connection is part of FlushInterval.
+func (b *batcher) stamp() {
+	if b.since.IsZero() && !b.empty() {
+		b.since = b.now()
+	}
+}
+
 // due reports whether what is queued makes a batch now: it is enough, or old
 // enough.
 func (b *batcher) due() bool {
 	if b.empty() {
 		return false
 	}
-	now := b.now()
-	if b.since.IsZero() {
-		b.since = now
-	}
+	b.stamp()
 	queued := b.queue.entries.Load() + int64(len(b.forming))
-	if now.Sub(b.since) >= b.config.FlushInterval {
+	if b.now().Sub(b.since) >= b.config.FlushInterval {
 		b.owed = queued
 	}
 	return b.owed > 0 || queued >= int64(b.config.FlushSize) || b.queue.bytes.Load() >= b.queue.wakeBytes

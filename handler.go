@@ -83,7 +83,7 @@ func newHandler(config *config) *Handler {
 	}
 	c.sender = newSender(config, c.protocols, count, c.report, now)
 	c.batcher = newBatcher(config, c.queue, count, c.sender, c.report, now)
-	c.batcher.notice = c.dropNotice
+	c.batcher.encode = c.encode
 	for _, text := range config.warnings {
 		c.report.tell(text, slog.LevelWarn, text)
 	}
@@ -148,15 +148,12 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 	return &Handler{core: h.core, scope: h.recorder.withGroup(h.scope, name)}
 }
 
-// dropNotice encodes the entry that tells of drops by overflow.
-func (c *core) dropNotice(dropped int64, since, until time.Time) *entry {
-	r := slog.NewRecord(c.now(), slog.LevelWarn, fmt.Sprintf("ledger: dropped %d entries", dropped), 0)
-	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", dropNames[dropOverflow]),
-		slog.Time("since", since.UTC()), slog.Time("until", until.UTC()))
+// encode makes an entry of a record of the handler's own, and counts it as logged.
+func (c *core) encode(ctx context.Context, r slog.Record) *entry {
 	format := c.protocols.forEncoding()
 	seq := uint64(c.count.logged.Add(1))
-	e := newEntry(c.recorder.appendEntry(nil, format, c.recorder.root(), context.Background(), r, seq))
-	e.seq, e.format, e.notice = seq, format, true
+	e := newEntry(c.recorder.appendEntry(nil, format, c.recorder.root(), ctx, r, seq))
+	e.seq, e.format, e.urgent = seq, format, r.Level >= slog.LevelError
 	return e
 }
 

@@ -39,7 +39,7 @@ func newQueue(c *config, count *counters, now func() time.Time) *queue {
 		maxEntries:  int64(c.MaxBufferSize),
 		maxBytes:    int64(c.MaxBufferBytes),
 		wakeEntries: int64(c.FlushSize),
-		wakeBytes:   int64(min(maxBody, c.MaxBufferBytes)),
+		wakeBytes:   int64(min(maxBody, c.MaxBufferBytes/4)), // well before bytes run out: half of them may be on the wire
 		spooling:    c.SpoolDir != "",
 		wake:        make(chan struct{}, 1),
 		count:       count,

@@ -86,6 +86,12 @@ func TestMemoryOfAFullBuffer(t *testing.T) {
 			for i := range test.records {
 				log.Info("request handled for customer", "text", text, "n", i)
 			}
+			// Also when every connection is busy with a server that hangs.
+			time.Sleep(trial + 200*time.Millisecond)
+			for i := range 100 {
+				log.Info("request handled for customer", "text", text, "n", i)
+			}
+			time.Sleep(200 * time.Millisecond)
 			used := heap() - before
 			t.Logf("%d records of %d bytes: heap %.1f MiB, %+v", test.records, test.size, float64(used)/(1<<20), h.Metrics().Buffer)
 			if used > test.most {

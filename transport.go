@@ -161,10 +161,12 @@ func (t *transport) send(ctx context.Context, format wireFormat, entries []*entr
 	return out
 }
 
-// clean words a transport's error without what must not be told.
+// clean words a transport's error without what must not be told. The text may
+// quote what a server or a proxy said, so it is bounded like its other words.
 func (t *transport) clean(err error) error {
-	if t.key.in(err.Error()) {
-		return errors.New(t.key.maskIn(err.Error()))
+	text := err.Error()
+	if words := shorten(t.key.maskIn(text)); words != text {
+		return errors.New(words)
 	}
 	return err
 }
@@ -194,6 +196,9 @@ func (t *transport) body(format wireFormat, entries []*entry, plain bool) []byte
 	_ = c.gzip.Close()
 	c.gzip.Reset(nil)
 	t.compressors.Put(c)
+	if out.Cap() > 2*out.Len() { // it may be long until the server has answered
+		return bytes.Clone(out.Bytes())
+	}
 	return out.Bytes()
 }
 
