@@ -38,6 +38,7 @@ type batcher struct {
 	owed    int64               // queued entries that are to go now
 	rounds  int64
 	search  *halving
+	aside   *batch // the suspect in a round
 	waiters []*waiter
 
 	spool   *spool                    // nil without one
@@ -322,7 +323,7 @@ func (b *batcher) due() bool {
 func (b *batcher) dispatch() {
 	for {
 		width, _ := b.sender.room()
-		if len(b.active) >= width {
+		if b.ordinary() >= width {
 			return
 		}
 		next := b.unspool(width)
@@ -333,7 +334,10 @@ func (b *batcher) dispatch() {
 			return
 		}
 		b.rounds++
-		next.tried = b.rounds
+		next.tried, next.aside = b.rounds, b.suspect(next)
+		if next.aside {
+			b.aside = next
+		}
 		b.active[next] = struct{}{}
 		go func() {
 			result := b.sender.round(b.ctx, next)
@@ -345,6 +349,25 @@ func (b *batcher) dispatch() {
 	}
 }
 
+// suspect reports whether it is rather the batch that the server fails on than
+// the server that fails: since the batch last failed others were taken. Such a
+// batch is tried on, but nobody waits while it backs off.
+func (b *batcher) suspect(batch *batch) bool {
+	return batch.failedRounds > 0 && b.count.successes.Load() > batch.lastFailed
+}
+
+// mayStart reports whether a round for a held batch may be started beside those
+// under way: of suspects there is one at a time.
+func (b *batcher) mayStart(batch *batch) bool { return b.aside == nil || !b.suspect(batch) }
+
+// ordinary is how many rounds are under way that count against the width.
+func (b *batcher) ordinary() int {
+	if b.aside != nil {
+		return len(b.active) - 1
+	}
+	return len(b.active)
+}
+
 // pick takes the batch that the next round is for: of those held the one tried
 // longest ago, or a new one, so that batches which the server fails on cannot
 // hold up the rest, or keep the breaker open.
@@ -352,7 +375,7 @@ func (b *batcher) pick() *batch {
 	best := -1
 	now := b.now()
 	for i, candidate := range b.held {
-		if !now.Before(candidate.notBefore) && (best < 0 || candidate.tried < b.held[best].tried) {
+		if !now.Before(candidate.notBefore) && b.mayStart(candidate) && (best < 0 || candidate.tried < b.held[best].tried) {
 			best = i
 		}
 	}
@@ -393,9 +416,11 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 	if len(b.held) > 0 || !b.empty() || b.spooled() > 0 {
 		soonest(next)
 	}
-	if len(b.active) < width {
+	if b.ordinary() < width {
 		for _, waiting := range b.held {
-			soonest(waiting.notBefore)
+			if b.mayStart(waiting) {
+				soonest(waiting.notBefore)
+			}
 		}
 		if !b.empty() && !b.since.IsZero() {
 			soonest(b.since.Add(b.config.FlushInterval))
@@ -407,6 +432,9 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 // settle decides what becomes of a batch after its round.
 func (b *batcher) settle(r roundResult) {
 	delete(b.active, r.batch)
+	if b.aside == r.batch {
+		b.aside = nil
+	}
 	switch last := r.last; last.kind {
 	case outcomeTaken:
 		b.taken(r.batch, last.answer.rejected)
@@ -414,6 +442,7 @@ func (b *batcher) settle(r roundResult) {
 		b.refused(r.batch, last)
 	case outcomeServerError:
 		r.batch.failedRounds++
+		r.batch.lastFailed = b.count.successes.Load()
 		r.batch.notBefore = b.now().Add(r.delay)
 		b.failed(r)
 	case outcomeNone: // something held it up; ask again soon, but not in a spin
@@ -510,7 +539,8 @@ func (b *batcher) split(old *batch, n int) *batch {
 	old.mu.Lock()
 	old.entries, old.bytes = kept.entries, kept.bytes
 	old.mu.Unlock()
-	rest.halving, rest.failures, rest.notBefore, rest.failedRounds = old.halving, old.failures, old.notBefore, old.failedRounds
+	rest.halving, rest.failures, rest.notBefore = old.halving, old.failures, old.notBefore
+	rest.failedRounds, rest.lastFailed = old.failedRounds, old.lastFailed
 	if old.halving != nil {
 		old.halving.pieces++
 		old.born = b.count.successes.Load()

@@ -84,7 +84,7 @@ func (o outcome) final() bool {
 type roundResult struct {
 	batch *batch
 	last  outcome // of the last attempt that was made; outcomeNone when none was
-	full  bool    // as many attempts as retries and breaker allow in a row were made, and failed
+	full  bool    // as many attempts as retries and breaker allow in a row failed, and nobody else's
 	delay time.Duration
 }
 
@@ -114,6 +114,7 @@ func (s *sender) breakerOpen() bool { return s.breaker.RemainingDelay() > 0 }
 func (s *sender) round(ctx context.Context, b *batch) roundResult {
 	result := roundResult{batch: b}
 	attempts := 0
+	alone, clean := int64(0), true // failures since the last success; whether all were this batch's
 	// The executor's own result is not used: it is lost when ctx ends while an
 	// attempt succeeds.
 	_, _ = failsafe.With(s.retry).WithContext(ctx).Get(func() (outcome, error) {
@@ -123,6 +124,14 @@ func (s *sender) round(ctx context.Context, b *batch) roundResult {
 				s.count.flushes.Add(1)
 			}
 			result.last = out
+			if out.failed() {
+				streak := s.count.consecutive.Load()
+				if streak == 1 {
+					alone = 0 // others were taken just now
+				}
+				alone++
+				clean = clean && alone == streak
+			}
 		}
 		return out, nil
 	})
@@ -136,7 +145,7 @@ func (s *sender) round(ctx context.Context, b *batch) roundResult {
 	}
 	s.count.lastFlush.Store(s.now().UnixNano())
 	if result.last.failed() {
-		result.full = attempts >= min(max(s.config.MaxRetries, 0)+1, s.config.BreakerThreshold)
+		result.full = clean && attempts >= min(max(s.config.MaxRetries, 0)+1, s.config.BreakerThreshold)
 		result.delay = s.rest(b, result.last)
 	}
 	return result
@@ -304,14 +313,16 @@ func (s *sender) backoff(kind outcomeKind, n int) time.Duration {
 
 // rest is the pause after a round that ended without the server's word: the next
 // step of the backoff, at most BreakerDelay. While the server fails for all, all
-// sending rests.
+// sending rests; a batch that only it fails on rests alone.
 func (s *sender) rest(b *batch, last outcome) time.Duration {
 	first := s.config.RetryBackoff
 	if last.kind == outcomeNetworkError {
 		first = s.config.NetworkBackoff
 	}
 	delay := jitter(min(doubled(first, max(b.failures, 1)), s.config.BreakerDelay))
-	s.gate.rest(delay)
+	if !b.aside {
+		s.gate.rest(delay)
+	}
 	return delay
 }
 

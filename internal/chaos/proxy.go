@@ -413,9 +413,12 @@ func (l *link) handOn(to *net.TCPConn, piece []byte, request bool, m Mood) bool 
 	if p.chance(likely) {
 		_, _ = to.Write(piece[:p.intN(len(piece))]) // as far as it gets
 		count.Add(1)
-		// A reset overtakes what was written; let some of it be read first.
+		// A reset overtakes what was written; let some of it be read first. A
+		// server must not take a part for the whole, and answer it.
 		if p.chance(0.5) {
-			_ = to.CloseWrite()
+			if !request {
+				_ = to.CloseWrite()
+			}
 			l.sleep(time.Millisecond)
 		}
 		l.reset()
