@@ -66,17 +66,22 @@ func newSlab() *slab {
 	return s
 }
 
-// add returns a new entry of the slab with a copy of data, or nil when there is
-// no room.
+// room reports whether the slab can take another entry, up to maxInSlab.
+func (s *slab) room() bool {
+	return s.used < slabEntries && cap(s.data)-len(s.data) >= maxInSlab
+}
+
+// add returns the next entry of the slab. Usually data are in the slab already,
+// after those of the entry before.
 func (s *slab) add(data []byte) *entry {
-	start := len(s.data)
-	if s.used == slabEntries || len(data) > cap(s.data)-start {
-		return nil
+	start, end := len(s.data), len(s.data)+len(data)
+	s.data = s.data[:end]
+	if len(data) > 0 && &data[0] != &s.data[start] {
+		copy(s.data[start:], data)
 	}
-	s.data = append(s.data, data...)
 	e := &s.entries[s.used]
 	s.used++
-	*e = entry{data: s.data[start:len(s.data):len(s.data)], slab: s}
+	*e = entry{data: s.data[start:end:end], slab: s}
 	return e
 }
 
@@ -89,45 +94,53 @@ func (s *slab) release(n int32) {
 	}
 }
 
-// A writer is what one call of Handle makes an entry with: a buffer to encode
-// in, and the slab to put the entry into.
+// A writer is what one call of Handle makes an entry with: the place to encode
+// it in.
 type writer struct {
-	buffer []byte
+	buffer []byte // before there is a slab
 	slab   *slab
 	made   int
 }
 
 var writers = sync.Pool{New: func() any { return &writer{buffer: make([]byte, 0, 1<<10)} }}
 
-// close gives the writer back for another call; a buffer that grew large is not
-// kept.
-func (w *writer) close() {
-	if cap(w.buffer) > maxPooled {
-		w.buffer = nil
+// space returns where to encode an entry: an empty slice, to be appended to and
+// then given to the method entry.
+func (w *writer) space() []byte {
+	if w.made++; w.made <= warmUp {
+		return w.buffer[:0]
 	}
-	writers.Put(w)
-}
-
-// entry returns an entry with a copy of what is in the buffer. Those that may
-// stay long after their neighbours, or are large, are their own.
-func (w *writer) entry(urgent bool) *entry {
-	w.made++
-	if urgent || len(w.buffer) > maxInSlab || w.made <= warmUp {
-		e := newEntry(w.buffer)
-		e.urgent = urgent
-		return e
+	if w.slab != nil && !w.slab.room() {
+		w.slab.leave()
+		w.slab = nil
 	}
 	if w.slab == nil {
 		w.slab = newSlab()
 	}
-	e := w.slab.add(w.buffer)
-	if e == nil {
-		w.slab.leave()
-		w.slab = newSlab()
-		e = w.slab.add(w.buffer)
+	used := len(w.slab.data)
+	return w.slab.data[used:used]
+}
+
+// entry makes data, which began as the space, an entry. Those that may stay
+// long after their neighbours, or are large, get memory of their own.
+func (w *writer) entry(data []byte, urgent bool) *entry {
+	if w.slab != nil && !urgent && len(data) <= maxInSlab {
+		return w.slab.add(data)
+	}
+	e := newEntry(data)
+	e.urgent = urgent
+	switch {
+	case w.slab == nil && cap(data) <= maxPooled:
+		w.buffer = data
+	case w.slab != nil && cap(data) != cap(w.slab.data)-len(w.slab.data):
+		w.slab.leave() // too full for what is logged here
+		w.slab = nil
 	}
 	return e
 }
+
+// close gives the writer back for another call.
+func (w *writer) close() { writers.Put(w) }
 
 // Entries of their own come from pools by size, so that a full queue holds little
 // more than the bytes it counts: sizes are rounded up to an eighth of their power

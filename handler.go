@@ -114,8 +114,8 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	w := writers.Get().(*writer)
 	seq := uint64(h.count.logged.Add(1))
 	format := h.protocols.forEncoding()
-	w.buffer = h.recorder.appendEntry(w.buffer[:0], format, h.scope, ctx, r, seq)
-	e := w.entry(r.Level >= slog.LevelError)
+	data := h.recorder.appendEntry(w.space(), format, h.scope, ctx, r, seq)
+	e := w.entry(data, r.Level >= slog.LevelError)
 	e.seq, e.format = seq, format
 	w.close()
 	if !h.queue.push(e) {
