@@ -335,7 +335,7 @@ func read(t *testing.T, path string) []byte {
 	return text
 }
 
-// documents are the Markdown files of the root and of docs.
+// documents are the Markdown files that users read.
 func documents(t *testing.T) []string {
 	t.Helper()
 	top, err := filepath.Glob(filepath.Join(root, "*.md"))
@@ -346,7 +346,9 @@ func documents(t *testing.T) []string {
 	if err != nil || len(below) == 0 {
 		t.Fatalf("no documents: %v", err)
 	}
-	return append(top, below...)
+	return slices.Concat(top, below, []string{
+		filepath.Join(root, "examples", "README.md"), filepath.Join(root, "deploy", "README.md"),
+	})
 }
 
 // declared returns the variables that statements declare: a snippet need not use
