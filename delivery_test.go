@@ -122,6 +122,12 @@ func (n *noteTaker) String() string {
 	return ""
 }
 
+// told returns the diagnostics so far; they are written in the background.
+func (r *rig) told() string {
+	synctest.Wait()
+	return r.notes.String()
+}
+
 func (r *rig) checkLaw() {
 	r.Helper()
 	m := r.handler.Metrics()
@@ -321,8 +327,8 @@ func TestRefusedKeyHoldsEntriesAndIsProbedEveryBreakerDelay(t *testing.T) {
 		if n := len(r.server.Requests()); n != 11 {
 			r.Errorf("%d requests in ten minutes, want 11", n)
 		}
-		if n := strings.Count(r.notes.String(), "refuses the API key"); n != 1 {
-			r.Errorf("told %d times:\n%s", n, r.notes)
+		if n := strings.Count(r.told(), "refuses the API key"); n != 1 {
+			r.Errorf("told %d times:\n%s", n, r.told())
 		}
 		r.server.Always(ledgertest.OK())
 		r.wait(time.Minute)
