@@ -24,10 +24,13 @@ tidy: ## go mod tidy in every module
 check: ## Run everything that CI runs
 	bash .ci/run
 
+soak: ## Log through a bad network for SOAKTIME (default 10m), and judge
+	go run ./internal/soak -for $(or $(SOAKTIME),10m)
+
 fuzz: ## Fuzz each target for FUZZTIME (default 30s)
 	bash .ci/fuzz $(or $(FUZZTIME),30s)
 
 lint: ## Run golangci-lint
 	bash .ci/lint
 
-.PHONY: help quickstart test modules deploy api tidy check fuzz lint
+.PHONY: help quickstart test modules deploy api tidy check soak fuzz lint
