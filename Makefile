@@ -12,10 +12,16 @@ test: ## Run all tests of the root module with the race detector
 check: ## Run everything that CI runs
 	bash .ci/run
 
+bench: ## Measure everything beside the peers; prints one table (some minutes)
+	cd benchmarks && go run .
+
+plots: ## Draw how costs grow into benchmarks/plots (some minutes)
+	cd benchmarks && go run . -plots plots
+
 fuzz: ## Fuzz each target for FUZZTIME (default 30s)
 	bash .ci/fuzz $(or $(FUZZTIME),30s)
 
 lint: ## Run golangci-lint
 	bash .ci/lint
 
-.PHONY: help quickstart test check fuzz lint
+.PHONY: help quickstart test check bench plots fuzz lint

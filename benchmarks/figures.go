@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -22,6 +23,9 @@ var (
 	full  = size{rounds: 15, burst: 8000, delivered: 200_000, paced: 5 * time.Second, hanging: 200_000}
 	quick = size{rounds: 1, burst: 500, delivered: 2000, paced: 200 * time.Millisecond, hanging: 2000}
 )
+
+// patience is how long calls may hang before they count as blocking.
+var patience = 3 * time.Second
 
 // handle measures what logging one record costs the goroutine that logs it:
 // the processor time of its thread over a burst that the buffer can hold.
@@ -158,23 +162,17 @@ func memory(_ size, t *table) {
 	for _, f := range []struct {
 		name    string
 		records int
-		attrs   []slog.Attr
+		attrs   func() []slog.Attr
 		most    float64
 	}{
-		{"Heap of a full default buffer (10 000 entries)", 10_000, fiveAttrs(), 8},
-		{"Heap under 50 000 records of 4 kB, budget 16 MiB", 50_000, large(), 20},
+		{"Heap of a full default buffer (10 000 entries)", 10_000, fiveAttrs, 8},
+		{"Heap under 50 000 records of 4 kB, budget 16 MiB", 50_000, large, 20},
 	} {
 		for _, p := range shippers() {
 			s := newSink(func(s *sink) { s.hang = make(chan struct{}) })
 			before := heapMiB()
-			l := p.open(s, 0)
-			log := slog.New(l.handler)
-			returned := ends(func() {
-				for range f.records {
-					log.LogAttrs(context.Background(), slog.LevelInfo, marker, f.attrs...)
-				}
-			})
-			used := heapMiB() - before
+			var used float64
+			returned := logHanging(s, p.open(s, 0), f.records, f.attrs, nil, func() { used = heapMiB() - before })
 			r := row{figure: f.name, who: p.name, value: "blocks"}
 			if returned {
 				r.value = fmt.Sprintf("%.1f MiB", used)
@@ -184,31 +182,54 @@ func memory(_ size, t *table) {
 				r.judge(used <= f.most)
 			}
 			t.add(r)
-			abandon(s, l)
 		}
 	}
 }
 
-// abandon ends a logger whose server hangs: the server goes first. What would
-// retry for minutes is left behind.
-func abandon(s *sink, l logger) {
+// logHanging logs n records to a server that never answers, notes how long each
+// call took, and reports whether they all returned within patience. At the end
+// all is released; what goes on trying then is left behind.
+func logHanging(s *sink, l logger, n int, attrs func() []slog.Attr, took *series, measure func()) (returned bool) {
+	log := slog.New(l.handler)
+	var stop atomic.Bool
+	logging := within(func() {
+		for range n {
+			if stop.Load() {
+				return
+			}
+			attrs := attrs()
+			began := time.Now()
+			log.LogAttrs(context.Background(), slog.LevelInfo, marker, attrs...)
+			if took != nil {
+				*took = append(*took, float64(time.Since(began)))
+			}
+		}
+	})
+	returned = logging()
+	measure()
+	stop.Store(true)
 	s.close()
-	ends(l.close)
+	if returned || logging() { // some panic when closed under a call
+		within(l.close)()
+	}
+	return returned
 }
 
-// ends calls f and reports whether it returned within three seconds. It goes on
-// in the background when it did not.
-func ends(f func()) bool {
+// within starts f and returns a function that waits for its end, within
+// patience, and reports whether it has come.
+func within(f func()) (wait func() bool) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		f()
 	}()
-	select {
-	case <-done:
-		return true
-	case <-time.After(3 * time.Second):
-		return false
+	return func() bool {
+		select {
+		case <-done:
+			return true
+		case <-time.After(patience):
+			return false
+		}
 	}
 }
 
@@ -249,20 +270,13 @@ func slowServer(size size, t *table) {
 
 // hanging measures the slow calls of Handle while no answer comes.
 func hanging(size size, t *table) {
+	five := fiveAttrs()
 	for _, p := range shippers() {
 		s := newSink(func(s *sink) { s.hang = make(chan struct{}) })
-		l := p.open(s, 0)
-		log := slog.New(l.handler)
-		attrs := fiveAttrs()
 		took := make(series, 0, size.hanging)
+		returned := logHanging(s, p.open(s, 0), size.hanging, func() []slog.Attr { return five }, &took, func() {})
 		r := row{figure: "p99.9 of Handle while the server hangs", who: p.name, value: "blocks"}
-		if ends(func() {
-			for range size.hanging {
-				began := time.Now()
-				log.LogAttrs(context.Background(), slog.LevelInfo, marker, attrs...)
-				took = append(took, float64(time.Since(began)))
-			}
-		}) {
+		if returned {
 			p999 := time.Duration(took.percentile(0.999))
 			r.value = fmt.Sprintf("%.1f µs", float64(p999)/1e3)
 			if p.ours {
@@ -271,7 +285,6 @@ func hanging(size size, t *table) {
 			}
 		}
 		t.add(r)
-		abandon(s, l)
 	}
 }
 

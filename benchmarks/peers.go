@@ -110,7 +110,7 @@ func openLedger(protocol ledger.Protocol, change func(*ledger.Options)) func(*si
 		return logger{
 			handler: h,
 			close: func() {
-				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				ctx, cancel := context.WithTimeout(context.Background(), atMost)
 				defer cancel()
 				_ = h.Shutdown(ctx)
 			},
@@ -129,8 +129,8 @@ func hasOTLP() bool {
 	return h.Metrics().SDK.Protocol == string(ledger.ProtocolOTLP)
 }
 
-// patience is how long any logger may take to deliver what is left.
-const patience = 20 * time.Second
+// atMost is how long any logger may take to deliver what is left.
+const atMost = 20 * time.Second
 
 func openOTel(compression otlploghttp.Compression) func(*sink, int) logger {
 	return func(s *sink, buffer int) logger {
@@ -147,7 +147,7 @@ func openOTel(compression otlploghttp.Compression) func(*sink, int) logger {
 		return logger{
 			handler: otelslog.NewHandler("benchmarks", otelslog.WithLoggerProvider(provider)),
 			close: func() {
-				ctx, cancel := context.WithTimeout(ctx, patience)
+				ctx, cancel := context.WithTimeout(ctx, atMost)
 				defer cancel()
 				_ = provider.Shutdown(ctx)
 			},
@@ -166,7 +166,7 @@ func openSentry(s *sink, _ int) logger {
 	return logger{
 		handler: sentryslog.Option{}.NewSentryHandler(ctx),
 		close: func() {
-			client.Flush(patience)
+			client.Flush(atMost)
 			client.Close()
 		},
 	}
