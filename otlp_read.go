@@ -251,7 +251,7 @@ func appendValueJSON(b, value []byte, depth int) (_ []byte, ok bool) {
 	if !ok || len(rest) > 0 {
 		return b, false
 	}
-	switch int(f.number)<<3 | f.wire {
+	switch f.number<<3 | f.wire {
 	case tagString:
 		return appendString(b, string(f.bytes)), true
 	case tagBool:
