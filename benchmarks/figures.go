@@ -13,22 +13,25 @@ import (
 // A size is how much a run measures.
 type size struct {
 	rounds    int // interleaved
-	burst     int // records a round of Handle
+	burst     int // records logged without a pause, for the cost of Handle
 	delivered int // records a round of delivery
 	paced     time.Duration
 	hanging   int // calls of Handle while the server hangs
 }
 
 var (
-	full  = size{rounds: 15, burst: 8000, delivered: 200_000, paced: 5 * time.Second, hanging: 200_000}
-	quick = size{rounds: 1, burst: 500, delivered: 2000, paced: 200 * time.Millisecond, hanging: 2000}
+	full  = size{rounds: 15, burst: 2000, delivered: 200_000, paced: 5 * time.Second, hanging: 200_000}
+	quick = size{rounds: 1, burst: 100, delivered: 2000, paced: 200 * time.Millisecond, hanging: 2000}
 )
 
 // patience is how long calls may hang before they count as blocking.
 var patience = 3 * time.Second
 
-// handle measures what logging one record costs the goroutine that logs it:
-// the processor time of its thread over a burst that the buffer can hold.
+// Of a round's bursts the first ones fill pools and caches and do not count.
+const warmBursts, bursts = 2, 4
+
+// handle measures what logging one record costs the goroutine that logs it: the
+// processor time of its thread over bursts that the buffer can hold.
 func handle(size size, t *table) {
 	s := newSink(nil)
 	defer s.close()
@@ -38,24 +41,30 @@ func handle(size size, t *table) {
 		times := make([]series, len(all))
 		for range size.rounds {
 			for i, p := range all {
-				l := p.open(s, size.burst*2)
+				l := p.open(s, size.burst*8)
 				log := slog.New(l.handler.WithAttrs(shape.bound))
 				burst := func(n int) {
 					for range n {
 						log.LogAttrs(ctx, slog.LevelInfo, marker, shape.attrs...)
 					}
 				}
-				burst(size.burst / 10) // warms pools and caches
-				runtime.LockOSThread()
-				began := threadCPU()
-				burst(size.burst)
-				times[i] = append(times[i], float64(threadCPU()-began)/float64(size.burst))
-				runtime.UnlockOSThread()
+				var used time.Duration
+				for i := range warmBursts + bursts {
+					runtime.LockOSThread()
+					began := threadCPU()
+					burst(size.burst)
+					if i >= warmBursts {
+						used += threadCPU() - began
+					}
+					runtime.UnlockOSThread()
+					l.flush()
+				}
+				times[i] = append(times[i], float64(used)/float64(bursts*size.burst))
 				l.close()
 			}
 		}
 		for i, p := range all {
-			l := p.open(s, size.burst*2)
+			l := p.open(s, size.burst*8)
 			log := slog.New(l.handler.WithAttrs(shape.bound))
 			allocs := testing.AllocsPerRun(size.burst, func() { log.LogAttrs(ctx, slog.LevelInfo, marker, shape.attrs...) })
 			l.close()
