@@ -24,10 +24,16 @@ tidy: ## go mod tidy in every module
 check: ## Run everything that CI runs
 	bash .ci/run
 
+bench: ## Measure everything beside the peers; prints one table (some minutes)
+	cd benchmarks && go run .
+
+plots: ## Draw how costs grow into benchmarks/plots (some minutes)
+	cd benchmarks && go run . -plots plots
+
 fuzz: ## Fuzz each target for FUZZTIME (default 30s)
 	bash .ci/fuzz $(or $(FUZZTIME),30s)
 
 lint: ## Run golangci-lint
 	bash .ci/lint
 
-.PHONY: help quickstart test modules deploy api tidy check fuzz lint
+.PHONY: help quickstart test modules deploy api tidy check bench plots fuzz lint
