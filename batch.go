@@ -21,6 +21,8 @@ type batch struct {
 	notBefore    time.Time // no round begins before
 	tried        int64     // when the last round began, in rounds; 0 before the first
 	failedRounds int       // that ended on a 5xx
+	lastFailed   int64     // successes when the last of those ended
+	aside        bool      // the round it is in does not count: see suspect
 	halving      *halving  // of which this is a piece; nil for most
 	born         int64     // successes when the piece was cut
 

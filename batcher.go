@@ -3,7 +3,9 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,7 +18,7 @@ type batcher struct {
 	count  *counters
 	sender *sender
 	report *diagnostics
-	notice func(dropped int64, since, until time.Time) *entry // encodes the notice of drops
+	encode func(context.Context, slog.Record) *entry // of the handler's own records
 	now    func() time.Time
 
 	results chan roundResult
@@ -35,12 +37,14 @@ type batcher struct {
 	owed    int64               // queued entries that are to go now
 	rounds  int64
 	search  *halving
+	aside   *batch // the suspect in a round
 	waiters []*waiter
 
-	spool   *spool      // nil without one
-	claim   *spoolClaim // of the one batch that was read back
-	claimed int         // entries of it not settled yet
-	resting time.Time   // no entry is written to the spool before
+	spool   *spool                    // nil without one
+	crashes atomic.Pointer[crashFile] // nil without a spool
+	claim   *spoolClaim               // of the one batch that was read back
+	claimed int                       // entries of it not settled yet
+	resting time.Time                 // no entry is written to the spool before
 	// unreadable is how many of the spool's lost entries are counted.
 	unreadable int64
 }
@@ -87,6 +91,7 @@ func (b *batcher) run() {
 	for {
 		b.evict()
 		b.announce()
+		b.stamp()
 		b.dispatch()
 		b.answer()
 		if d, ok := b.nextTurn(); ok {
@@ -111,121 +116,10 @@ func (b *batcher) run() {
 	}
 }
 
-// evict makes room: the oldest entries that are not on the wire go, those below
-// Error first. With a spool they go to disk while there is still some room, and
-// are dropped only over the budget.
-func (b *batcher) evict() {
-	b.spill()
-	for b.queue.over() {
-		e := b.takeOldest()
-		if e == nil {
-			return // all is on the wire
-		}
-		b.drop(e, dropOverflow)
-	}
-}
-
-// takeOldest takes out the entry that is to go first; nil when none can.
-func (b *batcher) takeOldest() *entry {
-	for _, urgent := range []bool{false, true} {
-		if e := b.takeHeld(urgent); e != nil {
-			return e
-		}
-		channel := b.queue.ordinary
-		if urgent {
-			channel = b.queue.urgent
-		}
-		if e := b.queue.pop(channel); e != nil {
-			b.count.taken.Add(1)
-			return e
-		}
-	}
-	return nil
-}
-
-// takeHeld takes out the oldest entry of a class that had left the queue.
-func (b *batcher) takeHeld(urgent bool) *entry {
-	for {
-		var oldest *entry
-		var from *batch
-		consider := func(candidate *batch) {
-			if e := candidate.oldest(urgent); e != nil && (oldest == nil || e.seq < oldest.seq) {
-				oldest, from = e, candidate
-			}
-		}
-		for _, candidate := range b.held {
-			consider(candidate)
-		}
-		for candidate := range b.active {
-			consider(candidate)
-		}
-		switch {
-		case oldest == nil:
-			return b.takeForming(urgent)
-		case from.remove(oldest):
-			if i := slices.Index(b.held, from); i >= 0 && from.size() == 0 {
-				b.held = slices.Delete(b.held, i, i+1)
-				b.done(from)
-			}
-			return oldest
-		} // else it went on the wire just now
-	}
-}
-
-func (b *batcher) takeForming(urgent bool) *entry {
-	for i, e := range b.forming {
-		if e.urgent == urgent {
-			b.forming = slices.Delete(b.forming, i, i+1)
-			b.holdEntry(e, -1)
-			return e
-		}
-	}
-	return nil
-}
-
-// drop settles an entry that was taken out of the queue as dropped.
-func (b *batcher) drop(e *entry, why dropReason) {
-	b.count.dropInFlight(why, e, b.now())
-	b.release(e)
-}
-
-// release lets go of a settled entry: of its record on disk, and its memory.
-func (b *batcher) release(e *entry) {
-	b.releaseSpooled(e)
-	e.free()
-}
-
 // holdEntry counts an entry outside any batch into the budget, or out of it.
 func (b *batcher) holdEntry(e *entry, sign int64) {
 	b.queue.heldEntries.Add(sign)
 	b.queue.heldBytes.Add(sign * int64(len(e.data)))
-}
-
-// announce queues the notice of what overflow has dropped, when the episode is
-// over: nothing was dropped for FlushInterval, or somebody is flushing. It waits
-// for room, so that the notice itself makes nothing go.
-func (b *batcher) announce() {
-	lost := b.count.lost.Load()
-	if lost == 0 || b.queue.entries.Load()+b.queue.heldEntries.Load() >= b.queue.maxEntries {
-		return
-	}
-	wanted := slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })
-	last := time.Unix(0, b.count.lastDrop.Load())
-	if !wanted && b.now().Sub(last) < b.config.FlushInterval {
-		return
-	}
-	e := b.notice(b.count.lost.Swap(0), time.Unix(0, b.count.lostFrom.Load()), last)
-	seq := e.seq // e belongs to the queue once pushed
-	b.queue.push(e)
-	for _, w := range b.waiters {
-		if w.notice {
-			w.notice = false
-			w.mark = max(w.mark, seq)
-		}
-	}
-	if wanted {
-		b.drain()
-	}
 }
 
 // drain takes the whole queue into batches, for somebody who waits for it.
@@ -281,18 +175,23 @@ func (b *batcher) fill() *batch {
 // empty reports whether nothing waits to be made into a batch.
 func (b *batcher) empty() bool { return len(b.forming) == 0 && b.queue.entries.Load() <= 0 }
 
+// stamp notes that something has come into the empty queue, also while nothing
+// can be sent: the wait for a connection is part of FlushInterval.
+func (b *batcher) stamp() {
+	if b.since.IsZero() && !b.empty() {
+		b.since = b.now()
+	}
+}
+
 // due reports whether what is queued makes a batch now: it is enough, or old
 // enough.
 func (b *batcher) due() bool {
 	if b.empty() {
 		return false
 	}
-	now := b.now()
-	if b.since.IsZero() {
-		b.since = now
-	}
+	b.stamp()
 	queued := b.queue.entries.Load() + int64(len(b.forming))
-	if now.Sub(b.since) >= b.config.FlushInterval {
+	if b.now().Sub(b.since) >= b.config.FlushInterval {
 		b.owed = queued
 	}
 	return b.owed > 0 || queued >= int64(b.config.FlushSize) || b.queue.bytes.Load() >= b.queue.wakeBytes
@@ -302,7 +201,7 @@ func (b *batcher) due() bool {
 func (b *batcher) dispatch() {
 	for {
 		width, _ := b.sender.room()
-		if len(b.active) >= width {
+		if b.ordinary() >= width {
 			return
 		}
 		next := b.unspool(width)
@@ -313,7 +212,10 @@ func (b *batcher) dispatch() {
 			return
 		}
 		b.rounds++
-		next.tried = b.rounds
+		next.tried, next.aside = b.rounds, b.suspect(next)
+		if next.aside {
+			b.aside = next
+		}
 		b.active[next] = struct{}{}
 		go func() {
 			result := b.sender.round(b.ctx, next)
@@ -325,6 +227,25 @@ func (b *batcher) dispatch() {
 	}
 }
 
+// suspect reports whether it is rather the batch that the server fails on than
+// the server that fails: since the batch last failed others were taken. Such a
+// batch is tried on, but nobody waits while it backs off.
+func (b *batcher) suspect(batch *batch) bool {
+	return batch.failedRounds > 0 && b.count.successes.Load() > batch.lastFailed
+}
+
+// mayStart reports whether a round for a held batch may be started beside those
+// under way: of suspects there is one at a time.
+func (b *batcher) mayStart(batch *batch) bool { return b.aside == nil || !b.suspect(batch) }
+
+// ordinary is how many rounds are under way that count against the width.
+func (b *batcher) ordinary() int {
+	if b.aside != nil {
+		return len(b.active) - 1
+	}
+	return len(b.active)
+}
+
 // pick takes the batch that the next round is for: of those held the one tried
 // longest ago, or a new one, so that batches which the server fails on cannot
 // hold up the rest, or keep the breaker open.
@@ -332,7 +253,7 @@ func (b *batcher) pick() *batch {
 	best := -1
 	now := b.now()
 	for i, candidate := range b.held {
-		if !now.Before(candidate.notBefore) && (best < 0 || candidate.tried < b.held[best].tried) {
+		if !now.Before(candidate.notBefore) && b.mayStart(candidate) && (best < 0 || candidate.tried < b.held[best].tried) {
 			best = i
 		}
 	}
@@ -373,166 +294,17 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 	if len(b.held) > 0 || !b.empty() || b.spooled() > 0 {
 		soonest(next)
 	}
-	if len(b.active) < width {
+	if b.ordinary() < width {
 		for _, waiting := range b.held {
-			soonest(waiting.notBefore)
+			if b.mayStart(waiting) {
+				soonest(waiting.notBefore)
+			}
 		}
 		if !b.empty() && !b.since.IsZero() {
 			soonest(b.since.Add(b.config.FlushInterval))
 		}
 	}
 	return max(at.Sub(b.now()), 0), !at.IsZero()
-}
-
-// settle decides what becomes of a batch after its round.
-func (b *batcher) settle(r roundResult) {
-	delete(b.active, r.batch)
-	switch last := r.last; last.kind {
-	case outcomeTaken:
-		b.taken(r.batch, last.answer.rejected)
-	case outcomeRefused, outcomeTooLarge:
-		b.refused(r.batch, last)
-	case outcomeServerError:
-		r.batch.failedRounds++
-		r.batch.notBefore = b.now().Add(r.delay)
-		b.failed(r)
-	case outcomeNone: // something held it up; ask again soon, but not in a spin
-		r.batch.notBefore = b.now().Add(retryHeld)
-		b.hold(r.batch)
-	default:
-		r.batch.notBefore = b.now().Add(r.delay)
-		b.hold(r.batch)
-	}
-}
-
-// hold keeps batches for a later round, before those that came after them.
-func (b *batcher) hold(batches ...*batch) {
-	for _, kept := range batches {
-		kept.land()
-		if first, ok := kept.first(); ok {
-			i, _ := slices.BinarySearchFunc(b.held, first, func(other *batch, seq uint64) int {
-				its, _ := other.first()
-				return cmp.Compare(its, seq)
-			})
-			b.held = slices.Insert(b.held, i, kept)
-		} else {
-			b.done(kept)
-		}
-	}
-}
-
-// taken settles a batch that the server has, but for some that it rejected. It
-// does not say reliably which.
-func (b *batcher) taken(batch *batch, rejected int) {
-	entries := batch.empty()
-	rejected = min(rejected, len(entries))
-	b.count.sent.Add(int64(len(entries) - rejected))
-	for i, e := range entries {
-		if i < rejected {
-			b.drop(e, dropRejected)
-		} else {
-			b.release(e)
-		}
-	}
-	b.done(batch)
-}
-
-// refused drops the entries that the server names, or halves the batch to find
-// them. What is left goes again at once: nothing of it was taken.
-func (b *batcher) refused(batch *batch, out outcome) {
-	why := dropRejected
-	if out.kind == outcomeTooLarge {
-		why = dropTooLarge
-	}
-	switch {
-	case out.again:
-		b.hold(batch)
-	case out.kind == outcomeRefused && len(out.answer.positions) > 0:
-		b.dropAt(batch, out.answer.positions)
-		b.hold(batch)
-	case batch.size() > 1:
-		b.hold(batch, b.split(batch, batch.size()/2))
-	default:
-		b.dropBatch(batch, why)
-	}
-}
-
-// failed halves a batch that keeps failing, to find the entry that the server
-// fails on, or drops that entry; but only as far as other requests show that it
-// is the batch and not the server.
-func (b *batcher) failed(r roundResult) {
-	batch := r.batch
-	if batch.halving == nil && b.search == nil && batch.failedRounds >= 2 {
-		b.search = &halving{began: b.count.successes.Load(), pieces: 1}
-		batch.halving = b.search
-		batch.born = -1 // the first cut needs no success
-	}
-	if batch.halving == nil {
-		b.hold(batch)
-		return
-	}
-	successes := b.count.successes.Load()
-	switch {
-	case batch.size() > 1 && successes > batch.born:
-		b.hold(batch, b.split(batch, batch.size()/2))
-	case batch.size() == 1 && r.full && successes > batch.halving.began:
-		b.dropBatch(batch, dropRejected)
-	default:
-		b.hold(batch)
-	}
-}
-
-// split leaves n entries in batch and returns the rest as another.
-func (b *batcher) split(old *batch, n int) *batch {
-	entries := old.empty()
-	rest := newBatch(b.queue, slices.Clone(entries[n:]))
-	kept := newBatch(b.queue, entries[:n:n])
-	old.mu.Lock()
-	old.entries, old.bytes = kept.entries, kept.bytes
-	old.mu.Unlock()
-	rest.halving, rest.failures, rest.notBefore, rest.failedRounds = old.halving, old.failures, old.notBefore, old.failedRounds
-	if old.halving != nil {
-		old.halving.pieces++
-		old.born = b.count.successes.Load()
-		rest.born = old.born
-	}
-	return rest
-}
-
-// dropAt drops the entries at positions as rejected.
-func (b *batcher) dropAt(batch *batch, positions []int) {
-	batch.land()
-	batch.mu.Lock()
-	guilty := make([]*entry, 0, len(positions))
-	for _, i := range positions {
-		guilty = append(guilty, batch.entries[i])
-	}
-	batch.mu.Unlock()
-	for _, e := range guilty {
-		if batch.remove(e) {
-			b.drop(e, dropRejected)
-		}
-	}
-}
-
-// dropBatch settles a whole batch as dropped.
-func (b *batcher) dropBatch(batch *batch, why dropReason) {
-	for _, e := range batch.empty() {
-		b.drop(e, why)
-	}
-	b.done(batch)
-}
-
-// done notes that a batch is settled.
-func (b *batcher) done(batch *batch) {
-	if batch.halving == nil {
-		return
-	}
-	batch.halving.pieces--
-	if batch.halving.pieces == 0 && b.search == batch.halving {
-		b.search = nil
-	}
-	batch.halving = nil
 }
 
 // answer tells the waiters whose entries are all settled.

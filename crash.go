@@ -33,8 +33,8 @@ func RecoverAndFlush(h *Handler, timeout time.Duration) {
 	r.AddAttrs(slog.Any("error", err))
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	if h.Handle(ctx, r) == nil {
-		_ = h.Flush(ctx)
+	if h.Handle(ctx, r) == nil && h.Flush(ctx) == nil {
+		h.batcher.crashes.Load().told(err.Error())
 	}
 }
 

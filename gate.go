@@ -64,8 +64,10 @@ func (g *gate) room() (width int, next time.Time) {
 		return 0, g.until
 	}
 	width = g.widthLocked()
-	if !g.proven && g.why == causeNone && width == 1 && !g.since.IsZero() {
-		next = g.since.Add(trial)
+	if !g.proven && g.why == causeNone && !g.since.IsZero() {
+		if end := g.since.Add(trial); end.After(now) {
+			next = end
+		}
 	}
 	return width, next
 }

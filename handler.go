@@ -83,7 +83,7 @@ func newHandler(config *config) *Handler {
 	}
 	c.sender = newSender(config, c.protocols, count, c.report, now)
 	c.batcher = newBatcher(config, c.queue, count, c.sender, c.report, now)
-	c.batcher.notice = c.dropNotice
+	c.batcher.encode = c.encode
 	for _, text := range config.warnings {
 		c.report.tell(text, slog.LevelWarn, text)
 	}
@@ -111,13 +111,13 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	if h.closed.Load() {
 		return h.refuse()
 	}
-	buffer := getBuffer()
+	w := writers.Get().(*writer)
 	seq := uint64(h.count.logged.Add(1))
 	format := h.protocols.forEncoding()
-	*buffer = h.recorder.appendEntry((*buffer)[:0], format, h.scope, ctx, r, seq)
-	e := newEntry(*buffer)
-	e.seq, e.format, e.urgent = seq, format, r.Level >= slog.LevelError
-	putBuffer(buffer)
+	data := h.recorder.appendEntry(w.space(), format, h.scope, ctx, r, seq)
+	e := w.entry(data, r.Level >= slog.LevelError)
+	e.seq, e.format = seq, format
+	w.close()
 	if !h.queue.push(e) {
 		return ErrClosed
 	}
@@ -148,15 +148,12 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 	return &Handler{core: h.core, scope: h.recorder.withGroup(h.scope, name)}
 }
 
-// dropNotice encodes the entry that tells of drops by overflow.
-func (c *core) dropNotice(dropped int64, since, until time.Time) *entry {
-	r := slog.NewRecord(c.now(), slog.LevelWarn, fmt.Sprintf("ledger: dropped %d entries", dropped), 0)
-	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", dropNames[dropOverflow]),
-		slog.Time("since", since.UTC()), slog.Time("until", until.UTC()))
+// encode makes an entry of a record of the handler's own, and counts it as logged.
+func (c *core) encode(ctx context.Context, r slog.Record) *entry {
 	format := c.protocols.forEncoding()
 	seq := uint64(c.count.logged.Add(1))
-	e := newEntry(c.recorder.appendEntry(nil, format, c.recorder.root(), context.Background(), r, seq))
-	e.seq, e.format, e.notice = seq, format, true
+	e := newEntry(c.recorder.appendEntry(nil, format, c.recorder.root(), ctx, r, seq))
+	e.seq, e.format, e.urgent = seq, format, r.Level >= slog.LevelError
 	return e
 }
 
@@ -242,15 +239,4 @@ func (h *Handler) end(ctx context.Context) {
 
 func (h *Handler) leftError(what string, left int64, err error) error {
 	return fmt.Errorf("ledger: %s: %d entries left, %s: %w", what, left, h.sender.trouble(), err)
-}
-
-// Buffers for encoding; like entries, none that grew large goes back.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
-
-func getBuffer() *[]byte { return buffers.Get().(*[]byte) }
-
-func putBuffer(b *[]byte) {
-	if cap(*b) <= maxPooled {
-		buffers.Put(b)
-	}
 }

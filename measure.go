@@ -58,44 +58,39 @@ func fit(b []byte, start int, f entryEncoder) []byte {
 
 // A member is one of an object's, in JSON without spaces.
 type member struct {
-	key     []byte // with its quotes
-	value   []byte
-	members []*member // of a value that is an object
-	size    int       // as measured, with what stands around it
+	parent  *member // nil at the root
+	key     []byte  // with its quotes
+	value   []byte  // unless it is an object with members
+	members []*member
+	left    int // members not dropped
+	size    int // as measured, with what stands around it, but without members
 	dropped bool
 }
 
 // dropLargest drops members, whole and largest first, that take excess
 // characters together, or all. An object that has members is not dropped but
-// loses them; endpoint protects what the server demands of an endpoint.
+// loses them, and goes with the last; endpoint protects what the server demands
+// of an endpoint.
 func dropLargest(members []byte, excess int, endpoint bool) []byte {
-	root := readMembers(members)
+	r := memberReader{text: members}
+	root := r.object(nil)
 	var leaves []*member
-	var collect func(ms []*member, inEndpoint bool)
-	collect = func(ms []*member, inEndpoint bool) {
-		for _, m := range ms {
-			switch {
-			case len(m.members) > 0:
-				collect(m.members, false)
-			case !inEndpoint || endpointBit(unescaped(m.key[1:len(m.key)-1])) == 0:
-				leaves = append(leaves, m)
-			}
-		}
-	}
-	for _, m := range root {
-		if len(m.members) > 0 {
-			collect(m.members, endpoint && string(m.key) == `"endpoint"`)
-		} else if string(m.key) != `"_truncated"` {
+	for _, m := range r.leaves {
+		inEndpoint := endpoint && m.parent != nil && m.parent.parent == nil && string(m.parent.key) == `"endpoint"`
+		marker := m.parent == nil && string(m.key) == `"_truncated"`
+		if !marker && !(inEndpoint && endpointBit(unescaped(m.key[1:len(m.key)-1])) != 0) {
 			leaves = append(leaves, m)
 		}
 	}
 	slices.SortStableFunc(leaves, func(a, b *member) int { return cmp.Compare(b.size, a.size) })
 	for _, m := range leaves {
-		if excess <= 0 {
-			break
+		for ; m != nil && m.left == 0 && excess > 0; m = m.parent {
+			m.dropped = true
+			excess -= m.size
+			if m.parent != nil {
+				m.parent.left--
+			}
 		}
-		m.dropped = true
-		excess -= m.size
 	}
 	return appendMembers(make([]byte, 0, len(members)), root)
 }
@@ -117,17 +112,41 @@ func appendMembers(b []byte, members []*member) []byte {
 	return b
 }
 
-// readMembers reads JSON members, with or without a comma after the last.
-func readMembers(text []byte) []*member {
-	var members []*member
-	for key, value := range eachMember(text) {
-		m := &member{key: key, value: value, size: measureJSON(key) + measureJSON(value) + len(`: , `)}
-		if value[0] == '{' {
-			m.members = readMembers(value[1 : len(value)-1])
+// A memberReader reads sanitized JSON members once, however deep they nest.
+type memberReader struct {
+	text   []byte
+	at     int
+	leaves []*member
+}
+
+// object reads members up to the end of the text or of their object.
+func (r *memberReader) object(parent *member) (members []*member) {
+	for r.at < len(r.text) && r.text[r.at] != '}' {
+		m := &member{parent: parent, key: r.value()}
+		r.at++ // the colon
+		if r.at+1 < len(r.text) && r.text[r.at] == '{' && r.text[r.at+1] != '}' {
+			r.at++
+			m.size = measureJSON(m.key) + len(`: {}, `)
+			m.members = r.object(m)
+			m.left = len(m.members)
+			r.at++ // the brace
+		} else {
+			m.value = r.value()
+			m.size = measureJSON(m.key) + measureJSON(m.value) + len(`: , `)
+			r.leaves = append(r.leaves, m)
+		}
+		if r.at < len(r.text) && r.text[r.at] == ',' {
+			r.at++
 		}
 		members = append(members, m)
 	}
 	return members
+}
+
+func (r *memberReader) value() []byte {
+	n := valueEnd(r.text[min(r.at, len(r.text)):])
+	r.at += n
+	return r.text[r.at-n : r.at]
 }
 
 // eachMember yields the keys, in their quotes, and values of members of a
@@ -142,19 +161,6 @@ func eachMember(text []byte) func(yield func(key, value []byte) bool) {
 			}
 			value := text[:valueEnd(text)]
 			if !yield(key, value) {
-				return
-			}
-			text = text[min(len(value)+1, len(text)):]
-		}
-	}
-}
-
-// eachElement yields the values of a sanitized array's inside.
-func eachElement(text []byte) func(yield func(value []byte) bool) {
-	return func(yield func(value []byte) bool) {
-		for len(text) > 0 {
-			value := text[:valueEnd(text)]
-			if !yield(value) {
 				return
 			}
 			text = text[min(len(value)+1, len(text)):]

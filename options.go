@@ -170,7 +170,6 @@ func newSecret(s string) secret             { return secret{func() string { retu
 func (secret) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte(redacted)) }
 func (secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
-func (s secret) in(text string) bool        { return strings.Contains(text, s.reveal()) }
 func (s secret) maskIn(text string) string  { return strings.ReplaceAll(text, s.reveal(), redacted) }
 
 // A config is what the rest of the package reads: options with the environment

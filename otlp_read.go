@@ -13,34 +13,57 @@ import (
 
 // appendAnyValue appends the inside of an AnyValue for a sanitized JSON value.
 func appendAnyValue(b, value []byte) []byte {
-	if len(value) == 0 {
+	r := memberReader{text: value}
+	return r.appendAnyValue(b)
+}
+
+func (r *memberReader) appendAnyValue(b []byte) []byte {
+	if r.at >= len(r.text) {
 		return b
 	}
-	switch value[0] {
+	switch r.text[r.at] {
 	case '"':
+		value := r.value()
 		return appendTextField(b, tagString, unescaped(value[1:len(value)-1]))
 	case 't':
+		r.number()
 		return append(b, tagBool, 1)
 	case 'f':
+		r.number()
 		return append(b, tagBool, 0)
 	case 'n':
+		r.number()
 		return b
 	case '[':
 		b = append(b, tagArray, 0)
 		list := len(b) - 1
-		for element := range eachElement(value[1 : len(value)-1]) {
+		for r.at++; r.at < len(r.text) && r.text[r.at] != ']'; {
 			b = append(b, tagMember, 0)
 			mark := len(b) - 1
-			b = closeLength(appendAnyValue(b, element), mark, 1)
+			b = closeLength(r.appendAnyValue(b), mark, 1)
+			r.comma()
 		}
+		r.at++
 		return closeLength(b, list, 1)
 	case '{':
 		b = append(b, tagKVList, 0)
 		list := len(b) - 1
-		b = (*otlpFormat)(nil).fromJSON(b, value[1:len(value)-1], false, false, nil)
+		for r.at++; r.at < len(r.text) && r.text[r.at] != '}'; {
+			key := r.value()
+			r.at++ // the colon
+			mark := len(b) + 1
+			b = append(b, tagMember, 0)
+			b = appendTextField(b, tagKey, unescaped(key[1:len(key)-1]))
+			b = append(b, tagValue, 0)
+			inside := len(b) - 1
+			b = closeLength(r.appendAnyValue(b), inside, 1)
+			b = closeLength(b, mark, 1)
+			r.comma()
+		}
+		r.at++
 		return closeLength(b, list, 1)
 	}
-	text := string(value)
+	text := string(r.number())
 	if !strings.ContainsAny(text, ".eE") {
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 			return appendVarint(append(b, tagInt), uint64(n))
@@ -49,6 +72,24 @@ func appendAnyValue(b, value []byte) []byte {
 	}
 	f, _ := strconv.ParseFloat(text, 64)
 	return binary.LittleEndian.AppendUint64(append(b, tagDouble), math.Float64bits(f))
+}
+
+func (r *memberReader) comma() {
+	if r.at < len(r.text) && r.text[r.at] == ',' {
+		r.at++
+	}
+}
+
+// number reads a number or a literal: whatever ends before punctuation.
+func (r *memberReader) number() []byte {
+	start := r.at
+	for r.at < len(r.text) && isWordByte(r.text[r.at]) {
+		r.at++
+	}
+	if r.at == start {
+		r.at++ // no such thing in sanitized JSON
+	}
+	return r.text[start:min(r.at, len(r.text))]
 }
 
 func (f *otlpFormat) fromJSON(b, members []byte, root, hasEndpoint bool, a *apart) []byte {
@@ -214,7 +255,7 @@ func appendValueJSON(b, value []byte, depth int) (_ []byte, ok bool) {
 	if !ok || len(rest) > 0 {
 		return b, false
 	}
-	switch int(f.number)<<3 | f.wire {
+	switch f.number<<3 | f.wire {
 	case tagString:
 		return appendString(b, string(f.bytes)), true
 	case tagBool:

@@ -65,8 +65,8 @@ func TestAutoMovesToOTLPWithoutARequestOfItsOwn(t *testing.T) {
 		if got := strings.Join(paths, ", "); got != "/api/v1/ingest/batch 404, /v1/logs 200, /v1/logs 200" {
 			r.Errorf("requests: %s", got)
 		}
-		if n := strings.Count(r.notes.String(), "another protocol"); n != 1 {
-			r.Errorf("told %d times:\n%s", n, r.notes)
+		if n := strings.Count(r.told(), "another protocol"); n != 1 {
+			r.Errorf("told %d times:\n%s", n, r.told())
 		}
 	})
 }
@@ -118,8 +118,8 @@ func TestFixedProtocolSaysWhatTheServerWants(t *testing.T) {
 			r.log.Info("hello")
 			r.wait(10 * time.Minute)
 			want := map[ledger.Protocol]string{ledger.ProtocolLedger: "OTLP only", ledger.ProtocolOTLP: "Ledger's own protocol only"}[protocol]
-			if !strings.Contains(r.notes.String(), want) {
-				r.Errorf("%s: diagnostics:\n%s", protocol, r.notes)
+			if !strings.Contains(r.told(), want) {
+				r.Errorf("%s: diagnostics:\n%s", protocol, r.told())
 			}
 			for _, request := range r.server.Requests() {
 				if request.Status != 404 {

@@ -1,72 +1,9 @@
 package ledger
 
 import (
-	"math/bits"
-	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// An entry is one encoded record on its way. Its bytes are the same at every
-// attempt; whoever takes it out of the queue owns it, and frees it.
-type entry struct {
-	data   []byte
-	seq    uint64     // the order of logging, also within log_id
-	format wireFormat // what data is encoded in
-	urgent bool       // Error and above: dropped last
-	notice bool       // tells of drops, so its own drop is not told
-}
-
-// Entries come from pools by size, so that a full queue holds little more than
-// the bytes it counts: sizes are rounded up to an eighth of their power of two.
-// Nothing above maxPooled goes back, or one huge record would stay for ever.
-const (
-	minPooledBits = 7 // 128 bytes
-	maxPooledBits = 16
-	maxPooled     = 1 << maxPooledBits
-	stepBits      = 3
-)
-
-var entryPools [(maxPooledBits - minPooledBits + 1) << stepBits]sync.Pool
-
-// sizeClass returns the pool for n bytes and the capacity of its entries.
-func sizeClass(n int) (class, capacity int) {
-	if n <= 1<<minPooledBits {
-		return 0, 1 << minPooledBits
-	}
-	exponent := bits.Len(uint(n-1)) - 1 // 2^exponent < n <= 2^(exponent+1)
-	step := (n - 1 - 1<<exponent) >> (exponent - stepBits)
-	class = 1 + (exponent-minPooledBits)<<stepBits + step
-	return class, 1<<exponent + (step+1)<<(exponent-stepBits)
-}
-
-// newEntry returns an entry with a copy of data.
-func newEntry(data []byte) *entry {
-	class, capacity := sizeClass(len(data))
-	if len(data) > maxPooled {
-		return &entry{data: append([]byte(nil), data...)}
-	}
-	e, _ := entryPools[class].Get().(*entry)
-	if e == nil {
-		e = &entry{data: make([]byte, 0, capacity)}
-	}
-	e.data = append(e.data[:0], data...)
-	return e
-}
-
-// free gives the entry back; nobody may hold it any more.
-func (e *entry) free() {
-	capacity := cap(e.data)
-	if capacity > maxPooled {
-		return
-	}
-	class, want := sizeClass(capacity)
-	if capacity != want {
-		return // grown elsewhere, as a transcoded entry is
-	}
-	*e = entry{data: e.data[:0]}
-	entryPools[class].Put(e)
-}
 
 // The queue is where the caller's goroutine leaves entries and the batcher finds
 // them: two buffered channels used without waiting, one for entries at Error and
@@ -102,7 +39,7 @@ func newQueue(c *config, count *counters, now func() time.Time) *queue {
 		maxEntries:  int64(c.MaxBufferSize),
 		maxBytes:    int64(c.MaxBufferBytes),
 		wakeEntries: int64(c.FlushSize),
-		wakeBytes:   int64(min(maxBody, c.MaxBufferBytes)),
+		wakeBytes:   int64(min(maxBody, c.MaxBufferBytes/4)), // well before bytes run out: half of them may be on the wire
 		spooling:    c.SpoolDir != "",
 		wake:        make(chan struct{}, 1),
 		count:       count,

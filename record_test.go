@@ -182,7 +182,7 @@ func TestEntryFields(t *testing.T) {
 			// The same in OTLP, read back.
 			rec := newRecorder(&config{Options: tt.call.opts}, "", testNow)
 			otlp, native := rec.encoders[otlpForm].(wireFormat), rec.encoders[ledgerForm].(wireFormat)
-			back, err := transcode(nil, otlp, native, tt.call.entryIn(t, otlpForm))
+			back, err := transcode(otlp, native, tt.call.entryIn(t, otlpForm))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -317,7 +317,7 @@ func TestSiblingScopesShareNothing(t *testing.T) {
 			r.AddAttrs(slog.Int("r", i))
 			entry := rec.appendEntry(nil, f, s, context.Background(), r, uint64(i))
 			if i%2 == 0 {
-				entry, _ = transcode(nil, f, rec.encoders[ledgerForm].(wireFormat), entry)
+				entry, _ = transcode(f, rec.encoders[ledgerForm].(wireFormat), entry)
 			}
 			want := map[string]any{"a": 1.0, "g": map[string]any{key: map[string]any{key: float64(i), "r": float64(i)}}}
 			if diff := cmp.Diff(want, attributesOf(t, entry)); diff != "" {

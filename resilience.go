@@ -57,13 +57,14 @@ func newSender(c *config, p *protocols, count *counters, report *diagnostics, no
 			WithDelay(c.BreakerDelay).
 			WithSuccessThreshold(1).
 			Build(),
-		retry: retrypolicy.NewBuilder[outcome]().
-			HandleIf(func(o outcome, _ error) bool { return o.failed() }).
-			WithMaxRetries(max(c.MaxRetries, 0)).
-			WithDelayFunc(func(e failsafe.ExecutionAttempt[outcome]) time.Duration { return e.LastResult().delay }).
-			ReturnLastFailure().
-			Build(),
 	}
+	s.retry = retrypolicy.NewBuilder[outcome]().
+		// A round ends when the breaker opens: the next probe is another's turn.
+		HandleIf(func(o outcome, _ error) bool { return o.failed() && !s.breakerOpen() }).
+		WithMaxRetries(max(c.MaxRetries, 0)).
+		WithDelayFunc(func(e failsafe.ExecutionAttempt[outcome]) time.Duration { return e.LastResult().delay }).
+		ReturnLastFailure().
+		Build()
 	s.timeout.Store(int64(c.HTTPTimeout))
 	return s
 }
@@ -83,7 +84,7 @@ func (o outcome) final() bool {
 type roundResult struct {
 	batch *batch
 	last  outcome // of the last attempt that was made; outcomeNone when none was
-	full  bool    // every attempt that the policy allows was made, and failed
+	full  bool    // as many attempts as retries and breaker allow in a row failed, and nobody else's
 	delay time.Duration
 }
 
@@ -113,6 +114,7 @@ func (s *sender) breakerOpen() bool { return s.breaker.RemainingDelay() > 0 }
 func (s *sender) round(ctx context.Context, b *batch) roundResult {
 	result := roundResult{batch: b}
 	attempts := 0
+	alone, clean := int64(0), true // failures since the last success; whether all were this batch's
 	// The executor's own result is not used: it is lost when ctx ends while an
 	// attempt succeeds.
 	_, _ = failsafe.With(s.retry).WithContext(ctx).Get(func() (outcome, error) {
@@ -122,6 +124,14 @@ func (s *sender) round(ctx context.Context, b *batch) roundResult {
 				s.count.flushes.Add(1)
 			}
 			result.last = out
+			if out.failed() {
+				streak := s.count.consecutive.Load()
+				if streak == 1 {
+					alone = 0 // others were taken just now
+				}
+				alone++
+				clean = clean && alone == streak
+			}
 		}
 		return out, nil
 	})
@@ -135,7 +145,7 @@ func (s *sender) round(ctx context.Context, b *batch) roundResult {
 	}
 	s.count.lastFlush.Store(s.now().UnixNano())
 	if result.last.failed() {
-		result.full = attempts > max(s.config.MaxRetries, 0)
+		result.full = clean && attempts >= min(max(s.config.MaxRetries, 0)+1, s.config.BreakerThreshold)
 		result.delay = s.rest(b, result.last)
 	}
 	return result
@@ -160,9 +170,12 @@ func (s *sender) attempt(ctx context.Context, b *batch) (out outcome) {
 		return outcome{}
 	}
 	entries = s.protocols.inFormat(entries, format)
-	began := s.now()
-	out = s.transport.send(ctx, format, entries, time.Duration(s.timeout.Load()))
+	began, timeout := s.now(), time.Duration(s.timeout.Load())
+	out = s.transport.send(ctx, format, entries, timeout)
 	out.took = s.now().Sub(began)
+	if out.timedOut { // of what this attempt had: others side by side add nothing
+		s.timeout.Store(int64(min(2*timeout, max(maxTimeout, s.config.HTTPTimeout))))
+	}
 	if !out.final() {
 		b.land()
 	}
@@ -236,9 +249,6 @@ func (s *sender) learn(b *batch, out *outcome) func(*gate) {
 		s.count.consecutive.Add(1)
 		b.failures++
 		out.delay = s.backoff(out.kind, b.failures)
-		if out.timedOut {
-			s.timeout.Store(int64(min(2*time.Duration(s.timeout.Load()), max(maxTimeout, s.config.HTTPTimeout))))
-		}
 		pause := time.Duration(0)
 		if out.retryAfter > 0 {
 			pause = jitter(min(out.retryAfter, s.config.MaxRetryAfter))
@@ -303,14 +313,16 @@ func (s *sender) backoff(kind outcomeKind, n int) time.Duration {
 
 // rest is the pause after a round that ended without the server's word: the next
 // step of the backoff, at most BreakerDelay. While the server fails for all, all
-// sending rests.
+// sending rests; a batch that only it fails on rests alone.
 func (s *sender) rest(b *batch, last outcome) time.Duration {
 	first := s.config.RetryBackoff
 	if last.kind == outcomeNetworkError {
 		first = s.config.NetworkBackoff
 	}
 	delay := jitter(min(doubled(first, max(b.failures, 1)), s.config.BreakerDelay))
-	s.gate.rest(delay)
+	if !b.aside {
+		s.gate.rest(delay)
+	}
 	return delay
 }
 

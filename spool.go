@@ -241,9 +241,8 @@ func (s *spool) setAside(segment *spoolSegment) {
 }
 
 // discard forgets a segment and the records in it that wait.
-func (s *spool) discard(segment *spoolSegment) (waiting int) {
-	waiting = segment.waiting
-	s.waiting.Add(-int64(waiting))
+func (s *spool) discard(segment *spoolSegment) {
+	s.waiting.Add(-int64(segment.waiting))
 	segment.waiting = 0
 	segment.removed = true
 	segment.slots = nil
@@ -252,7 +251,6 @@ func (s *spool) discard(segment *spoolSegment) (waiting int) {
 	if s.tail == segment {
 		s.tail = nil
 	}
-	return waiting
 }
 
 // remove deletes a segment's file. When that fails nothing has changed, except
@@ -387,7 +385,7 @@ func (s *spool) create() error {
 	if err != nil {
 		return err
 	}
-	if _, err := file.WriteAt(appendSpoolHeader(nil, spoolVersion), 0); err != nil {
+	if _, err := file.WriteAt(newSpoolHeader(spoolVersion), 0); err != nil {
 		_ = file.Close()
 		_ = s.root.Remove(name)
 		return err

@@ -46,10 +46,9 @@ const spoolScanBudget = 4
 
 var crc32c = crc32.MakeTable(crc32.Castagnoli)
 
-func appendSpoolHeader(b []byte, version byte) []byte {
-	start := len(b)
-	b = append(append(b, spoolMagic...), version)
-	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[start:], crc32c))
+func newSpoolHeader(version byte) []byte {
+	b := append([]byte(spoolMagic), version)
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, crc32c))
 }
 
 // spoolHeaderVersion is the version of the segment that b begins, or 0 when b is
@@ -59,7 +58,7 @@ func spoolHeaderVersion(b []byte) byte {
 		return 0
 	}
 	version := b[len(spoolMagic)]
-	if !bytes.Equal(b[:spoolHeader], appendSpoolHeader(nil, version)) {
+	if !bytes.Equal(b[:spoolHeader], newSpoolHeader(version)) {
 		return 0
 	}
 	return version

@@ -131,7 +131,7 @@ func spoolDirBytes(t testing.TB, dir string) (total int64) {
 
 // spoolSegmentOf is the bytes of an intact segment.
 func spoolSegmentOf(texts ...string) []byte {
-	b := appendSpoolHeader(nil, spoolVersion)
+	b := newSpoolHeader(spoolVersion)
 	for _, r := range spoolRecords(texts...) {
 		b = appendSpoolRecord(b, r)
 	}
@@ -372,7 +372,7 @@ func TestSpoolCorruption(t *testing.T) {
 			return append(b, record...)
 		}), want: all, skipped: 1},
 		{name: "a later version", content: change(func(b []byte) []byte {
-			return append(appendSpoolHeader(nil, spoolVersion+1), b[spoolHeader:]...)
+			return append(newSpoolHeader(spoolVersion+1), b[spoolHeader:]...)
 		}), skipped: 1, left: true},
 		{name: "larger than a segment", content: append(bytes.Clone(good), make([]byte, spoolMostSegment)...), want: all, skipped: 2},
 	}
@@ -470,7 +470,7 @@ func TestSpoolForeignFiles(t *testing.T) {
 // A hostile segment, in which every record head claims all that follows, would
 // take hours without a bound.
 func TestSpoolScanIsBounded(t *testing.T) {
-	b := appendSpoolHeader(nil, spoolVersion)
+	b := newSpoolHeader(spoolVersion)
 	for len(b) < spoolMostSegment-spoolRecordHead {
 		b = append(append(b, spoolMarker...), 0, 0)
 		b = binary.LittleEndian.AppendUint32(b, uint32(spoolMostSegment-spoolRecordHead-len(b)-8))
@@ -550,7 +550,7 @@ func TestSpoolCapTakesClaimedRecords(t *testing.T) {
 
 func TestSpoolCapWithLaterVersions(t *testing.T) {
 	dir := t.TempDir()
-	later := append(appendSpoolHeader(nil, spoolVersion+1), make([]byte, 3000)...)
+	later := append(newSpoolHeader(spoolVersion+1), make([]byte, 3000)...)
 	if err := os.WriteFile(filepath.Join(dir, spoolName(1)), later, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -843,8 +843,8 @@ func FuzzSpoolSegment(f *testing.F) {
 	f.Add(append(bytes.Clone(good), make([]byte, 50)...))
 	f.Add(append(append(bytes.Clone(good[:40]), spoolMarker...), good[20:]...))
 	f.Add(bytes.Repeat([]byte(spoolMarker), 20))
-	f.Add(appendSpoolHeader(nil, 2))
-	f.Add(append(appendSpoolHeader(nil, 1), appendSpoolRecord(nil, spoolRecord{data: good})...)) // a segment in a record
+	f.Add(newSpoolHeader(2))
+	f.Add(append(newSpoolHeader(1), appendSpoolRecord(nil, spoolRecord{data: good})...)) // a segment in a record
 	f.Fuzz(func(t *testing.T, content []byte) {
 		dir := t.TempDir()
 		name := filepath.Join(dir, spoolName(1))

@@ -46,6 +46,7 @@ func (b *batcher) openSpool() {
 	b.count.logged.Add(inherited)
 	b.count.taken.Add(inherited)
 	b.count.spoolIn.Add(inherited)
+	b.inheritCrash()
 }
 
 // spooled is how many entries wait on disk.
@@ -206,6 +207,7 @@ func (b *batcher) closeSpool(left []*entry) (kept []*entry) {
 		b.unclaim()
 	}
 	kept = b.write(fresh)
+	b.crashes.Load().close()
 	if err := b.spool.close(); err != nil {
 		b.report.tell("spool close", slog.LevelWarn, "the spool was not closed well", slog.String("error", fmt.Sprint(err)))
 	}

@@ -135,8 +135,8 @@ func TestSpoolDirThatCannotBeUsedFallsBackToMemory(t *testing.T) {
 	inBubble(t, func(o *ledger.Options) { o.SpoolDir = file }, func(r *rig) {
 		r.log.Info("hello")
 		r.mustFlush()
-		if r.stored() != 1 || !strings.Contains(r.notes.String(), "no spool") || !strings.Contains(r.notes.String(), file) {
-			r.Errorf("%d entries, diagnostics:\n%s", r.stored(), r.notes)
+		if r.stored() != 1 || !strings.Contains(r.told(), "no spool") || !strings.Contains(r.told(), file) {
+			r.Errorf("%d entries, diagnostics:\n%s", r.stored(), r.told())
 		}
 	})
 }
@@ -150,8 +150,8 @@ func TestSpoolIsOneHandlersOwn(t *testing.T) {
 			r.Fatal(err)
 		}
 		synctest.Wait()
-		if !strings.Contains(r.notes.String(), "in use by another") {
-			r.Errorf("diagnostics:\n%s", r.notes)
+		if !strings.Contains(r.told(), "in use by another") {
+			r.Errorf("diagnostics:\n%s", r.told())
 		}
 		if err := second.Shutdown(r.Context()); err != nil {
 			r.Error(err)

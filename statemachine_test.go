@@ -289,7 +289,7 @@ func TestNothingIsLostUncounted(t *testing.T) {
 		if rapid.IntRange(0, 3).Draw(rt, "spool") == 3 {
 			runs++
 			spool = filepath.Join(dir, fmt.Sprint(runs))
-			defer os.RemoveAll(spool)
+			defer func() { _ = os.RemoveAll(spool) }()
 		}
 		if fault := play(t, protocol, spool, steps, shutdown); fault != "" {
 			rt.Fatalf("%s", fault)

@@ -41,18 +41,17 @@ type parsed struct {
 	members     []byte
 }
 
-// transcode appends entry, a whole entry in the format from, to b in the format
-// to: the same log_id, time, level and everything else, as far as both formats
-// have it. It fails when entry is not what from wrote.
-func transcode(b []byte, from, to wireFormat, entry []byte) ([]byte, error) {
+// transcode returns entry, a whole entry in the format from, in the format to:
+// the same log_id, time, level and everything else, as far as both formats have
+// it. It fails when entry is not what from wrote.
+func transcode(from, to wireFormat, entry []byte) ([]byte, error) {
 	p, err := from.parse(entry)
 	if err != nil {
-		return b, err
+		return nil, err
 	}
-	start := len(b)
-	b = to.emit(b, p)
-	if (len(b)-start)*maxGrowth > maxAttributes-to.fixedSize() {
-		b = fit(b, start, to)
+	b := to.emit(nil, p)
+	if len(b)*maxGrowth > maxAttributes-to.fixedSize() {
+		b = fit(b, 0, to)
 	}
 	return b, nil
 }

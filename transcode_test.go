@@ -60,7 +60,7 @@ func otlpAttributes(t testing.TB, entry []byte) map[string]any {
 // otlpFaults are the server's rules for one OTLP record (ledger-wire 6).
 func otlpFaults(t testing.TB, entry []byte) (faults []string) {
 	attrs := otlpAttributes(t, entry)
-	poison(map[string]any(attrs), 0, func(format string, args ...any) { faults = append(faults, format) })
+	poison(attrs, 0, func(format string, args ...any) { faults = append(faults, format) })
 	text := func(key string) string { s, _ := attrs[key].(string); return s }
 	for _, key := range []string{"exception.type", "exception.message", "exception.stacktrace", "service.version",
 		"deployment.environment", "ledger.sdk_version", "telemetry.sdk.version"} {
@@ -164,25 +164,25 @@ func checkTranscoding(t testing.TB, seed uint64) {
 			t.Fatalf("seed %d: %s differs (-native +got):\n%s\n%s\n%s", seed, name, diff, a, entry)
 		}
 	}
-	fromOTLP, err := transcode(nil, otlp, native, b)
+	fromOTLP, err := transcode(otlp, native, b)
 	if err != nil {
 		t.Fatal(err)
 	}
 	same("OTLP with transcoded With attrs", fromOTLP)
-	fromOTLP2, err := transcode(nil, otlp, native, c2)
+	fromOTLP2, err := transcode(otlp, native, c2)
 	if err != nil {
 		t.Fatal(err)
 	}
 	same("OTLP", fromOTLP2)
 	same("native with transcoded With attrs", a2)
-	there, err := transcode(nil, native, otlp, a)
+	there, err := transcode(native, otlp, a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if faults := otlpFaults(t, there); len(faults) > 0 {
 		t.Fatalf("seed %d: the server would not store: %v\n%q", seed, faults, there)
 	}
-	back, err := transcode(nil, otlp, native, there)
+	back, err := transcode(otlp, native, there)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func FuzzTranscodeForeignBytes(f *testing.F) {
 	f.Add(rec.appendEntry(nil, otlp, rec.root(), context.Background(), r, 1))
 	f.Add([]byte("{}"))
 	f.Fuzz(func(t *testing.T, entry []byte) {
-		_, _ = transcode(nil, native, otlp, entry)
-		_, _ = transcode(nil, otlp, native, entry)
+		_, _ = transcode(native, otlp, entry)
+		_, _ = transcode(otlp, native, entry)
 	})
 }

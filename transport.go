@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -76,13 +77,14 @@ type serverLimits struct{ perMinute, perHour int }
 // A transport makes single attempts: body, gzip, headers, and the answer read
 // into an outcome. It never sleeps and never tries again.
 type transport struct {
-	client  http.RoundTripper
-	owned   *http.Transport // client, when it is ours to close
-	base    *url.URL
-	key     secret
-	plain   atomic.Bool // send without compression
-	writers sync.Pool   // of *gzip.Writer
-	now     func() time.Time
+	client http.RoundTripper
+	owned  *http.Transport // client, when it is ours to close
+	base   *url.URL
+	key    secret
+	plain  atomic.Bool // send without compression
+	now    func() time.Time
+
+	compressors sync.Pool // of *compressor
 }
 
 func newTransport(c *config, now func() time.Time) *transport {
@@ -160,10 +162,12 @@ func (t *transport) send(ctx context.Context, format wireFormat, entries []*entr
 	return out
 }
 
-// clean words a transport's error without what must not be told.
+// clean words a transport's error without what must not be told. The text may
+// quote what a server or a proxy said, so it is bounded like its other words.
 func (t *transport) clean(err error) error {
-	if t.key.in(err.Error()) {
-		return errors.New(t.key.maskIn(err.Error()))
+	text := err.Error()
+	if words := shorten(t.key.maskIn(text)); words != text {
+		return errors.New(words)
 	}
 	return err
 }
@@ -177,23 +181,29 @@ func (t *transport) body(format wireFormat, entries []*entry, plain bool) []byte
 	}
 	before, between, after := format.frame(len(entries), size)
 	var out bytes.Buffer
-	var w io.Writer = &out
 	if plain {
 		out.Grow(size + len(before) + len(after) + len(between)*len(entries))
-	} else {
-		out.Grow(size/8 + 512) // logs compress to a tenth or so
-		zw, _ := t.writers.Get().(*gzip.Writer)
-		if zw == nil {
-			zw, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed)
-		}
-		zw.Reset(&out)
-		defer func() {
-			_ = zw.Close() // a bytes.Buffer does not fail
-			zw.Reset(nil)
-			t.writers.Put(zw)
-		}()
-		w = zw
+		writeBody(&out, entries, before, between, after)
+		return out.Bytes()
 	}
+	out.Grow(size/8 + 512) // logs compress to a tenth or so
+	c, _ := t.compressors.Get().(*compressor)
+	if c == nil {
+		c = newCompressor()
+	}
+	c.gzip.Reset(&out)
+	writeBody(c.pieces, entries, before, between, after)
+	_ = c.pieces.Flush() // a bytes.Buffer does not fail
+	_ = c.gzip.Close()
+	c.gzip.Reset(nil)
+	t.compressors.Put(c)
+	if out.Cap() > 2*out.Len() { // it may be long until the server has answered
+		return bytes.Clone(out.Bytes())
+	}
+	return out.Bytes()
+}
+
+func writeBody(w io.Writer, entries []*entry, before, between, after []byte) {
 	_, _ = w.Write(before)
 	for i, e := range entries {
 		if i > 0 {
@@ -202,10 +212,18 @@ func (t *transport) body(format wireFormat, entries []*entry, plain bool) []byte
 		_, _ = w.Write(e.data)
 	}
 	_, _ = w.Write(after)
-	if zw, ok := w.(*gzip.Writer); ok {
-		_ = zw.Close()
-	}
-	return out.Bytes()
+}
+
+// A compressor gathers entries into pieces, because gzip is slower on many small
+// ones: its checksum alone by a factor of three.
+type compressor struct {
+	pieces *bufio.Writer
+	gzip   *gzip.Writer
+}
+
+func newCompressor() *compressor {
+	zw, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	return &compressor{pieces: bufio.NewWriterSize(zw, 32<<10), gzip: zw}
 }
 
 // classify reads an answer. The status decides; the body adds detail.

@@ -14,7 +14,7 @@ import (
 // maxVisits bounds the attrs of one record, groups included: a LogValue method
 // that returns a group of itself, twice, would go on for ever. The attributes'
 // limit leaves room for fewer than 17000 members.
-const maxVisits = 50_000
+const maxVisits = 20_000
 
 // The attrs that say something about the entry.
 const (

@@ -1,0 +1,299 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// A size is how much a run measures.
+type size struct {
+	rounds    int // interleaved
+	burst     int // records a round of Handle
+	delivered int // records a round of delivery
+	paced     time.Duration
+	hanging   int // calls of Handle while the server hangs
+}
+
+var (
+	full  = size{rounds: 15, burst: 8000, delivered: 200_000, paced: 5 * time.Second, hanging: 200_000}
+	quick = size{rounds: 1, burst: 500, delivered: 2000, paced: 200 * time.Millisecond, hanging: 2000}
+)
+
+// handle measures what logging one record costs the goroutine that logs it:
+// the processor time of its thread over a burst that the buffer can hold.
+func handle(size size, t *table) {
+	s := newSink(nil)
+	defer s.close()
+	ctx := context.Background()
+	for _, shape := range shapes() {
+		all := peers()
+		times := make([]series, len(all))
+		for range size.rounds {
+			for i, p := range all {
+				l := p.open(s, size.burst*2)
+				log := slog.New(l.handler.WithAttrs(shape.bound))
+				burst := func(n int) {
+					for range n {
+						log.LogAttrs(ctx, slog.LevelInfo, marker, shape.attrs...)
+					}
+				}
+				burst(size.burst / 10) // warms pools and caches
+				runtime.LockOSThread()
+				began := threadCPU()
+				burst(size.burst)
+				times[i] = append(times[i], float64(threadCPU()-began)/float64(size.burst))
+				runtime.UnlockOSThread()
+				l.close()
+			}
+		}
+		for i, p := range all {
+			l := p.open(s, size.burst*2)
+			log := slog.New(l.handler.WithAttrs(shape.bound))
+			allocs := testing.AllocsPerRun(size.burst, func() { log.LogAttrs(ctx, slog.LevelInfo, marker, shape.attrs...) })
+			l.close()
+			r := row{
+				figure: "Handle, " + shape.name, who: p.name,
+				value: fmt.Sprintf("%.0f ns, %.0f allocs", times[i].median(), allocs),
+				ratio: times[i].over(times[0]),
+			}
+			if p.ours {
+				r.target = fmt.Sprintf("≤ %.2f×, 0 allocs beyond slog's", shape.target)
+				// Above five attrs slog itself allocates, once.
+				r.judge(r.ratio <= shape.target && (allocs == 0 || len(shape.attrs) > 5 && allocs <= 1))
+			}
+			t.add(r)
+		}
+	}
+}
+
+// delivery measures what a delivered record costs the whole process, receiver
+// included, and how fast one goroutine's records are delivered.
+func delivery(size size, t *table) {
+	records := varied()
+	all := append(peers()[:1], shippers()...)
+	for _, decode := range []bool{false, true} {
+		cpu, rate, lost := make([]series, len(all)), make([]series, len(all)), make([]series, len(all))
+		for range max(size.rounds/2, 1) {
+			for i, p := range all {
+				s := newSink(func(s *sink) { s.decode = decode })
+				runtime.GC()
+				cpuBegan, began := processCPU(), time.Now()
+				l := p.open(s, size.delivered)
+				logVaried(slog.New(l.handler), records, size.delivered)
+				l.close()
+				took, used := time.Since(began), processCPU()-cpuBegan
+				cpu[i] = append(cpu[i], float64(used)/float64(size.delivered))
+				rate[i] = append(rate[i], float64(size.delivered)/took.Seconds())
+				if !p.local {
+					lost[i] = append(lost[i], 1-float64(s.records.Load())/float64(size.delivered))
+				}
+				s.close()
+			}
+		}
+		receiver := "receiver reads"
+		if decode {
+			receiver = "receiver decompresses"
+		}
+		for i, p := range all {
+			r := row{
+				figure: "CPU per delivered record, " + receiver, who: p.name,
+				value: fmt.Sprintf("%.2f s per million", cpu[i].median()/1000), ratio: cpu[i].over(cpu[0]),
+			}
+			if decode && lost[i].median() > 0 {
+				r.value += fmt.Sprintf(" (%.0f %% lost)", 100*lost[i].median())
+			}
+			if p.ours {
+				r.target = "≤ 1.60×"
+				r.judge(r.ratio <= 1.6)
+			}
+			t.add(r)
+		}
+		if decode {
+			continue
+		}
+		for i, p := range all[1:] {
+			r := row{figure: "Delivered from one goroutine", who: p.name, value: fmt.Sprintf("%.0f/s", rate[i+1].median())}
+			if p.ours {
+				r.target = "≥ 600000/s"
+				r.judge(rate[i+1].median() >= 600_000)
+			}
+			t.add(r)
+		}
+	}
+}
+
+// wire measures the bytes a record takes on the wire.
+func wire(size size, t *table) {
+	records := varied()
+	for _, p := range shippers() {
+		s := newSink(func(s *sink) { s.decode = true })
+		l := p.open(s, size.delivered)
+		logVaried(slog.New(l.handler), records, min(size.delivered, 50_000))
+		l.close()
+		each := float64(s.bytes.Load()) / float64(max(s.records.Load(), 1))
+		r := row{figure: "Wire bytes per record of 300 bytes", who: p.name, value: fmt.Sprintf("%.1f", each)}
+		if p.ours {
+			r.target = "≤ 40"
+			r.judge(each <= 40)
+		}
+		t.add(r)
+		s.close()
+	}
+}
+
+func heapMiB() float64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc) / (1 << 20)
+}
+
+// memory measures the heap that undelivered records hold, while no answer comes.
+func memory(_ size, t *table) {
+	for _, f := range []struct {
+		name    string
+		records int
+		attrs   []slog.Attr
+		most    float64
+	}{
+		{"Heap of a full default buffer (10 000 entries)", 10_000, fiveAttrs(), 8},
+		{"Heap under 50 000 records of 4 kB, budget 16 MiB", 50_000, large(), 20},
+	} {
+		for _, p := range shippers() {
+			s := newSink(func(s *sink) { s.hang = make(chan struct{}) })
+			before := heapMiB()
+			l := p.open(s, 0)
+			log := slog.New(l.handler)
+			returned := ends(func() {
+				for range f.records {
+					log.LogAttrs(context.Background(), slog.LevelInfo, marker, f.attrs...)
+				}
+			})
+			used := heapMiB() - before
+			r := row{figure: f.name, who: p.name, value: "blocks"}
+			if returned {
+				r.value = fmt.Sprintf("%.1f MiB", used)
+			}
+			if p.ours {
+				r.target = fmt.Sprintf("≤ %.0f MiB", f.most)
+				r.judge(used <= f.most)
+			}
+			t.add(r)
+			abandon(s, l)
+		}
+	}
+}
+
+// abandon ends a logger whose server hangs: the server goes first. What would
+// retry for minutes is left behind.
+func abandon(s *sink, l logger) {
+	s.close()
+	ends(l.close)
+}
+
+// ends calls f and reports whether it returned within three seconds. It goes on
+// in the background when it did not.
+func ends(f func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+		return true
+	case <-time.After(3 * time.Second):
+		return false
+	}
+}
+
+// slowServer counts what is lost at 20 000 records a second while each answer
+// takes 200 ms.
+func slowServer(size size, t *table) {
+	const perSecond = 20_000
+	for _, p := range shippers() {
+		s := newSink(func(s *sink) { s.decode, s.delay = true, 200*time.Millisecond })
+		l := p.open(s, 0)
+		log := slog.New(l.handler)
+		records := varied()
+		began := time.Now()
+		logged := 0
+		for passed := time.Duration(0); passed < size.paced; passed = time.Since(began) {
+			for due := int(passed.Seconds() * perSecond); logged < due; logged++ {
+				log.LogAttrs(context.Background(), slog.LevelInfo, marker, records[logged%len(records)]...)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		l.close()
+		lost := logged - int(s.records.Load())
+		r := row{
+			figure: "Lost at 20 000/s, answers taking 200 ms", who: p.name,
+			value: fmt.Sprintf("%d of %d (%.0f %%), %d requests side by side", lost, logged, 100*float64(lost)/float64(max(logged, 1)), s.most.Load()),
+		}
+		if p.ours {
+			r.target = "0, at most 10 side by side"
+			r.judge(lost <= 0 && s.most.Load() <= 10)
+		}
+		if pace := float64(logged) / size.paced.Seconds(); pace < 0.9*perSecond {
+			r.value += fmt.Sprintf("; blocks, so only %.0f/s were logged", pace)
+		}
+		t.add(r)
+		s.close()
+	}
+}
+
+// hanging measures the slow calls of Handle while no answer comes.
+func hanging(size size, t *table) {
+	for _, p := range shippers() {
+		s := newSink(func(s *sink) { s.hang = make(chan struct{}) })
+		l := p.open(s, 0)
+		log := slog.New(l.handler)
+		attrs := fiveAttrs()
+		took := make(series, 0, size.hanging)
+		r := row{figure: "p99.9 of Handle while the server hangs", who: p.name, value: "blocks"}
+		if ends(func() {
+			for range size.hanging {
+				began := time.Now()
+				log.LogAttrs(context.Background(), slog.LevelInfo, marker, attrs...)
+				took = append(took, float64(time.Since(began)))
+			}
+		}) {
+			p999 := time.Duration(took.percentile(0.999))
+			r.value = fmt.Sprintf("%.1f µs", float64(p999)/1e3)
+			if p.ours {
+				r.target = "≤ 100 µs"
+				r.judge(p999 <= 100*time.Microsecond)
+			}
+		}
+		t.add(r)
+		abandon(s, l)
+	}
+}
+
+// status measures Status while another goroutine logs.
+func status(size size, t *table) {
+	for _, p := range shippers() {
+		if !p.ours {
+			continue
+		}
+		s := newSink(nil)
+		l := p.open(s, 0)
+		runtime.LockOSThread()
+		began := threadCPU()
+		for range size.burst {
+			l.status()
+		}
+		each := float64(threadCPU()-began) / float64(size.burst)
+		runtime.UnlockOSThread()
+		r := row{figure: "Status()", who: p.name, value: fmt.Sprintf("%.0f ns", each), target: "≤ 1000 ns"}
+		r.judge(each <= 1000)
+		t.add(r)
+		l.close()
+		s.close()
+	}
+}

@@ -1,0 +1,93 @@
+// Command benchmarks measures Ledger's handler beside its peers, all in one run,
+// and prints one table.
+//
+// Each figure is taken in rounds in which all take turns, so that a machine that
+// is busy slows all alike; values are medians of the rounds, and ratios medians
+// of the rounds' ratios to slog.JSONHandler writing to io.Discard. Shippers
+// deliver to HTTP servers on loopback, in this process.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() {
+	brief := flag.Bool("quick", false, "prove that everything runs; the figures mean nothing")
+	only := flag.String("only", "", "comma-separated figures: handle, delivery, wire, memory, slow, hang, middleware, status")
+	flag.Parse()
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // peers' own complaints
+
+	scale := full
+	if *brief {
+		scale = quick
+	}
+	t := &table{progress: os.Stderr}
+	began := time.Now()
+	for _, part := range []struct {
+		name string
+		run  func(size, *table)
+	}{
+		{"handle", handle},
+		{"delivery", delivery},
+		{"wire", wire},
+		{"memory", memory},
+		{"slow", slowServer},
+		{"hang", hanging},
+		{"middleware", requests},
+		{"status", status},
+	} {
+		if *only == "" || slices.Contains(strings.Split(*only, ","), part.name) {
+			part.run(scale, t)
+			fmt.Fprintf(t.progress, "%s done after %s\n", part.name, time.Since(began).Round(time.Second))
+		}
+	}
+	t.print(os.Stdout)
+}
+
+// A row is one peer's result for one figure.
+type row struct {
+	figure, who, value string
+	ratio              float64 // to the yardstick; 0 when there is none
+	target, met        string
+}
+
+func (r *row) judge(met bool) {
+	r.met = "yes"
+	if !met {
+		r.met = "**no**"
+	}
+}
+
+type table struct {
+	rows     []row
+	progress io.Writer
+}
+
+func (t *table) add(r row) { t.rows = append(t.rows, r) }
+
+func (t *table) print(w io.Writer) {
+	fmt.Fprintf(w, "%d cores, %s, %s/%s\n\n", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintln(w, "| figure | who | measured | × JSONHandler | target | met |")
+	fmt.Fprintln(w, "| --- | --- | --- | --- | --- | --- |")
+	last := ""
+	for _, r := range t.rows {
+		figure := r.figure
+		if figure == last {
+			figure = ""
+		}
+		last = r.figure
+		ratio := ""
+		if r.ratio > 0 {
+			ratio = fmt.Sprintf("%.2f", r.ratio)
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s |\n", figure, r.who, r.value, ratio, r.target, r.met)
+	}
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"os"
+	"strings"
+	"time"
+
+	axiomslog "github.com/axiomhq/axiom-go/adapters/slog"
+	"github.com/axiomhq/axiom-go/axiom"
+	"github.com/getsentry/sentry-go"
+	sentryslog "github.com/getsentry/sentry-go/slog"
+	"github.com/grafana/loki-client-go/loki"
+	phuslu "github.com/phuslu/log"
+	"github.com/rs/zerolog"
+	slogloki "github.com/samber/slog-loki/v3"
+	"go.opentelemetry.io/contrib/bridges/otelslog"
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+	"go.uber.org/zap"
+	"go.uber.org/zap/exp/zapslog"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/ledger-sdk/ledger-go"
+)
+
+// A logger is a handler under measurement, ready to log.
+type logger struct {
+	handler slog.Handler
+	close   func() // delivers what is left and releases all
+	status  func() // Ledger's
+}
+
+// A peer is one way of logging. Shippers deliver to a sink; local ones write to
+// io.Discard.
+type peer struct {
+	name  string
+	local bool
+	ours  bool
+	// open makes a logger whose buffer, where it can be set, holds that many
+	// records; 0 leaves the default.
+	open func(s *sink, buffer int) logger
+}
+
+const json = "slog.JSONHandler"
+
+// peers returns all that are measured, the yardstick first.
+func peers() []peer {
+	all := []peer{
+		{name: json, local: true, open: local(func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) })},
+		{name: "ledger", ours: true, open: openLedger(ledger.ProtocolLedger, nil)},
+	}
+	if hasOTLP() {
+		all = append(all, peer{name: "ledger, OTLP", ours: true, open: openLedger(ledger.ProtocolOTLP, nil)})
+	}
+	return append(all,
+		peer{name: "otelslog + otlploghttp", open: openOTel(otlploghttp.NoCompression)},
+		peer{name: "otelslog + otlploghttp, gzip", open: openOTel(otlploghttp.GzipCompression)},
+		peer{name: "sentry-go/slog", open: openSentry},
+		peer{name: "axiom-go/adapters/slog", open: openAxiom},
+		peer{name: "samber/slog-loki", open: openLoki},
+		peer{name: "zerolog.SlogHandler", local: true, open: local(func(w io.Writer) slog.Handler {
+			return zerolog.NewSlogHandler(zerolog.New(w).With().Timestamp().Logger())
+		})},
+		peer{name: "zapslog", local: true, open: local(func(w io.Writer) slog.Handler {
+			return zapslog.NewHandler(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(w), zapcore.InfoLevel))
+		})},
+		peer{name: "phuslu/log slog handler", local: true, open: local(func(w io.Writer) slog.Handler { return phuslu.SlogNewJSONHandler(w, nil) })},
+	)
+}
+
+// shippers are the peers that deliver, ours first.
+func shippers() (some []peer) {
+	for _, p := range peers() {
+		if !p.local {
+			some = append(some, p)
+		}
+	}
+	return some
+}
+
+func local(handler func(io.Writer) slog.Handler) func(*sink, int) logger {
+	return func(*sink, int) logger { return logger{handler: handler(io.Discard), close: func() {}} }
+}
+
+// openLedger opens our handler with the server's rate limits raised.
+func openLedger(protocol ledger.Protocol, change func(*ledger.Options)) func(*sink, int) logger {
+	return func(s *sink, buffer int) logger {
+		opts := &ledger.Options{
+			APIKey:            "ledger_benchmark",
+			BaseURL:           s.URL,
+			Protocol:          protocol,
+			Diagnostics:       slog.DiscardHandler,
+			MaxBufferSize:     buffer,
+			MaxBufferBytes:    max(buffer*1000, 16<<20), // the default, or 1 kB a record
+			RequestsPerMinute: math.MaxInt32,
+			RequestsPerHour:   math.MaxInt32,
+		}
+		if change != nil {
+			change(opts)
+		}
+		h, err := ledger.NewHandler(opts)
+		if err != nil {
+			fatal(err)
+		}
+		return logger{
+			handler: h,
+			close: func() {
+				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				defer cancel()
+				_ = h.Shutdown(ctx)
+			},
+			status: func() { h.Status() },
+		}
+	}
+}
+
+// hasOTLP reports whether this version of the library speaks OTLP.
+func hasOTLP() bool {
+	h, err := ledger.NewHandler(&ledger.Options{APIKey: "ledger_benchmark", Protocol: ledger.ProtocolOTLP, Diagnostics: slog.DiscardHandler})
+	if err != nil {
+		return false
+	}
+	defer func() { _ = h.Shutdown(context.Background()) }()
+	return h.Metrics().SDK.Protocol == string(ledger.ProtocolOTLP)
+}
+
+// patience is how long any logger may take to deliver what is left.
+const patience = 20 * time.Second
+
+func openOTel(compression otlploghttp.Compression) func(*sink, int) logger {
+	return func(s *sink, buffer int) logger {
+		ctx := context.Background()
+		exporter, err := otlploghttp.New(ctx, otlploghttp.WithEndpointURL(s.URL+"/v1/logs"), otlploghttp.WithCompression(compression))
+		if err != nil {
+			fatal(err)
+		}
+		var options []sdklog.BatchProcessorOption
+		if buffer > 0 {
+			options = append(options, sdklog.WithMaxQueueSize(buffer))
+		}
+		provider := sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewBatchProcessor(exporter, options...)))
+		return logger{
+			handler: otelslog.NewHandler("benchmarks", otelslog.WithLoggerProvider(provider)),
+			close: func() {
+				ctx, cancel := context.WithTimeout(ctx, patience)
+				defer cancel()
+				_ = provider.Shutdown(ctx)
+			},
+		}
+	}
+}
+
+func openSentry(s *sink, _ int) logger {
+	client, err := sentry.NewClient(sentry.ClientOptions{
+		Dsn: strings.Replace(s.URL, "http://", "http://key@", 1) + "/1",
+	})
+	if err != nil {
+		fatal(err)
+	}
+	ctx := sentry.SetHubOnContext(context.Background(), sentry.NewHub(client, sentry.NewScope()))
+	return logger{
+		handler: sentryslog.Option{}.NewSentryHandler(ctx),
+		close: func() {
+			client.Flush(patience)
+			client.Close()
+		},
+	}
+}
+
+func openAxiom(s *sink, _ int) logger {
+	client, err := axiom.NewClient(axiom.SetNoEnv(), axiom.SetURL(s.URL), axiom.SetToken("xaat-00000000-0000-0000-0000-000000000000"), axiom.SetNoTracing())
+	if err != nil {
+		fatal(err)
+	}
+	h, err := axiomslog.New(axiomslog.SetClient(client), axiomslog.SetDataset("logs"))
+	if err != nil {
+		fatal(err)
+	}
+	return logger{handler: h, close: h.Close}
+}
+
+func openLoki(s *sink, _ int) logger {
+	config, err := loki.NewDefaultConfig(s.URL + "/loki/api/v1/push")
+	if err != nil {
+		fatal(err)
+	}
+	client, err := loki.New(config)
+	if err != nil {
+		fatal(err)
+	}
+	return logger{handler: slogloki.Option{Client: client}.NewLokiHandler(), close: client.Stop}
+}
+
+func fatal(err error) {
+	fmt.Fprintln(os.Stderr, "benchmarks:", err)
+	os.Exit(1)
+}

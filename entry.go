@@ -1,0 +1,181 @@
+package ledger
+
+import (
+	"math/bits"
+	"sync"
+	"sync/atomic"
+)
+
+// An entry is one encoded record on its way. Its bytes are the same at every
+// attempt; whoever takes it out of the queue owns it, and frees it.
+type entry struct {
+	data   []byte
+	seq    uint64     // the order of logging, also within log_id
+	format wireFormat // what data is encoded in
+	urgent bool       // Error and above: dropped last
+	notice bool       // tells of drops, so its own drop is not told
+	slab   *slab      // what the entry and its data are part of; nil when they are their own
+}
+
+// free gives the entry back; nobody may hold it any more.
+func (e *entry) free() {
+	if e.slab != nil {
+		e.slab.release(1)
+		return
+	}
+	capacity := cap(e.data)
+	if capacity > maxPooled {
+		return
+	}
+	class, want := sizeClass(capacity)
+	if capacity != want {
+		return // grown elsewhere, as a transcoded entry is
+	}
+	*e = entry{data: e.data[:0]}
+	entryPools[class].Put(e)
+}
+
+// A slab holds entries one after the other in one piece of memory, which costs
+// the goroutine that logs and the one that compresses far fewer cache misses
+// than entries that lie anywhere. It is used again when all of them are free.
+type slab struct {
+	held    atomic.Int32 // entries not yet freed, those not yet made included, and one for its writer
+	used    int
+	entries [slabEntries]entry
+	data    []byte
+}
+
+const (
+	slabBytes   = 32 << 10
+	slabEntries = 96
+	// maxInSlab is where an entry becomes too large to leave little of a slab
+	// unused.
+	maxInSlab = slabBytes / 16
+	// warmUp is how many entries a writer makes before it takes a slab. Idle
+	// pools are emptied at each collection, so in a program that logs little
+	// every entry may come from a new writer, and must not hold a slab each.
+	warmUp = slabEntries
+)
+
+var slabs = sync.Pool{New: func() any { return &slab{data: make([]byte, 0, slabBytes)} }}
+
+func newSlab() *slab {
+	s := slabs.Get().(*slab)
+	s.held.Store(slabEntries + 1)
+	s.used, s.data = 0, s.data[:0]
+	return s
+}
+
+// room reports whether the slab can take another entry, up to maxInSlab.
+func (s *slab) room() bool {
+	return s.used < slabEntries && cap(s.data)-len(s.data) >= maxInSlab
+}
+
+// add returns the next entry of the slab. Usually data are in the slab already,
+// after those of the entry before.
+func (s *slab) add(data []byte) *entry {
+	start, end := len(s.data), len(s.data)+len(data)
+	s.data = s.data[:end]
+	if len(data) > 0 && &data[0] != &s.data[start] {
+		copy(s.data[start:], data)
+	}
+	e := &s.entries[s.used]
+	s.used++
+	*e = entry{data: s.data[start:end:end], slab: s}
+	return e
+}
+
+// leave is for the writer to call when it adds no more.
+func (s *slab) leave() { s.release(int32(slabEntries-s.used) + 1) }
+
+func (s *slab) release(n int32) {
+	if s.held.Add(-n) == 0 {
+		slabs.Put(s)
+	}
+}
+
+// A writer is what one call of Handle makes an entry with: the place to encode
+// it in.
+type writer struct {
+	buffer []byte // before there is a slab
+	slab   *slab
+	made   int
+}
+
+var writers = sync.Pool{New: func() any { return &writer{buffer: make([]byte, 0, 1<<10)} }}
+
+// space returns where to encode an entry: an empty slice, to be appended to and
+// then given to the method entry.
+func (w *writer) space() []byte {
+	if w.made++; w.made <= warmUp {
+		return w.buffer[:0]
+	}
+	if w.slab != nil && !w.slab.room() {
+		w.slab.leave()
+		w.slab = nil
+	}
+	if w.slab == nil {
+		w.slab = newSlab()
+	}
+	used := len(w.slab.data)
+	return w.slab.data[used:used]
+}
+
+// entry makes data, which began as the space, an entry. Those that may stay
+// long after their neighbours, or are large, get memory of their own.
+func (w *writer) entry(data []byte, urgent bool) *entry {
+	if w.slab != nil && !urgent && len(data) <= maxInSlab {
+		return w.slab.add(data)
+	}
+	e := newEntry(data)
+	e.urgent = urgent
+	switch {
+	case w.slab == nil && cap(data) <= maxPooled:
+		w.buffer = data
+	case w.slab != nil && cap(data) != cap(w.slab.data)-len(w.slab.data):
+		w.slab.leave() // too full for what is logged here
+		w.slab = nil
+	}
+	return e
+}
+
+// close gives the writer back for another call.
+func (w *writer) close() { writers.Put(w) }
+
+// Entries of their own come from pools by size, so that a full queue holds little
+// more than the bytes it counts: sizes are rounded up to an eighth of their power
+// of two. Nothing above maxPooled goes back, or one huge record would stay for
+// ever.
+const (
+	minPooledBits = 7 // 128 bytes
+	maxPooledBits = 16
+	maxPooled     = 1 << maxPooledBits
+	stepBits      = 3
+)
+
+var entryPools [(maxPooledBits - minPooledBits + 1) << stepBits]sync.Pool
+
+// sizeClass returns the pool for n bytes and the capacity of its entries.
+func sizeClass(n int) (class, capacity int) {
+	if n <= 1<<minPooledBits {
+		return 0, 1 << minPooledBits
+	}
+	exponent := bits.Len(uint(n-1)) - 1 // 2^exponent < n <= 2^(exponent+1)
+	step := (n - 1 - 1<<exponent) >> (exponent - stepBits)
+	class = 1 + (exponent-minPooledBits)<<stepBits + step
+	return class, 1<<exponent + (step+1)<<(exponent-stepBits)
+}
+
+// newEntry returns an entry with a copy of data.
+func newEntry(data []byte) *entry {
+	class, capacity := sizeClass(len(data))
+	if len(data) > maxPooled {
+		return &entry{data: append([]byte(nil), data...)}
+	}
+	e, _ := entryPools[class].Get().(*entry)
+	if e == nil {
+		e = &entry{data: make([]byte, 0, capacity)}
+	}
+	e.data = append(e.data[:0], data...)
+	return e
+}
