@@ -197,8 +197,12 @@ func (f *otlpFormat) toJSON(b, members []byte, root bool, a *apart) ([]byte, err
 			rest = append(object[1:len(object)-1], ',')
 			continue
 		}
-		if root && strings.HasPrefix(key, renamedPrefix) && len(key) > len(renamedPrefix)+9 && reserved(key[len(renamedPrefix):]) {
-			key = key[len(renamedPrefix):]
+		if own, renamed := strings.CutPrefix(key, renamedPrefix); root && renamed {
+			// The prefix goes where the way back to OTLP restores it.
+			isString := len(value) > 0 && value[0] == tagString
+			if safeKey(own, isString) == key {
+				key = own
+			}
 		}
 		b = append(appendString(b, key), ':')
 		if b, ok = appendValueJSON(b, value, 1); !ok {

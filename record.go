@@ -112,7 +112,7 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 	}
 	sec, nsec := r.Time.Unix(), r.Time.Nanosecond()
 	timely := true
-	if sec < 0 || sec >= rec.knownNow.Load()+maxAhead {
+	if sec <= 0 || sec >= rec.knownNow.Load()+maxAhead {
 		sec, nsec, timely = rec.timeOf(r.Time, f.earliest())
 	}
 
