@@ -36,4 +36,4 @@ fuzz: ## Fuzz each target for FUZZTIME (default 30s)
 lint: ## Run golangci-lint
 	bash .ci/lint
 
-.PHONY: help quickstart test modules deploy api tidy check bench plots fuzz lint
+.PHONY: help quickstart test modules deploy api tidy check bench plots soak fuzz lint
