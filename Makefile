@@ -9,8 +9,26 @@ quickstart: ## Run the demonstration: a server, a service, an outage
 test: ## Run all tests of the root module with the race detector
 	go test -race ./...
 
+modules: ## Check the exporters, the examples and the documentation
+	bash .ci/modules
+
+deploy: ## Check manifests, image, alert rules and dashboard
+	bash .ci/deploy
+
+api: ## Compare the exported API with the last release
+	bash .ci/api
+
+tidy: ## go mod tidy in every module
+	go mod tidy && bash .ci/modules tidy
+
 check: ## Run everything that CI runs
 	bash .ci/run
+
+bench: ## Measure everything beside the peers; prints one table (some minutes)
+	cd benchmarks && go run .
+
+plots: ## Draw how costs grow into benchmarks/plots (some minutes)
+	cd benchmarks && go run . -plots plots
 
 fuzz: ## Fuzz each target for FUZZTIME (default 30s)
 	bash .ci/fuzz $(or $(FUZZTIME),30s)
@@ -18,4 +36,4 @@ fuzz: ## Fuzz each target for FUZZTIME (default 30s)
 lint: ## Run golangci-lint
 	bash .ci/lint
 
-.PHONY: help quickstart test check fuzz lint
+.PHONY: help quickstart test modules deploy api tidy check bench plots fuzz lint

@@ -25,6 +25,7 @@ type batch struct {
 	aside        bool      // the round it is in does not count: see suspect
 	halving      *halving  // of which this is a piece; nil for most
 	born         int64     // successes when the piece was cut
+	doubted      bool      // its only entry was refused once, and may go once more
 
 	failures int // the sender's: failed attempts since the last success
 }

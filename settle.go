@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"net/http"
 	"slices"
 )
 
@@ -91,6 +92,9 @@ func (b *batcher) refused(batch *batch, out outcome) {
 		b.hold(batch)
 	case batch.size() > 1:
 		b.hold(batch, b.split(batch, batch.size()/2))
+	case out.status == http.StatusBadRequest && !batch.doubted:
+		batch.doubted = true // a body cut or garbled on its way gets a 400 too
+		b.hold(batch)
 	default:
 		b.dropBatch(batch, why)
 	}

@@ -18,7 +18,10 @@ const (
 
 // wrapperPackages declare error types that only wrap, or only carry a text:
 // they say nothing about what went wrong.
-var wrapperPackages = []string{"errors", "fmt", "github.com/pkg/errors"}
+var wrapperPackages = []string{
+	"errors", "fmt", "github.com/pkg/errors",
+	"github.com/cockroachdb/errors/withstack", "github.com/cockroachdb/errors/errutil",
+}
 
 var (
 	plainError     = reflect.TypeOf(errors.New(""))

@@ -355,9 +355,10 @@ func (h *Handler) Metrics() Metrics {
 	return m
 }
 
-// HealthHandler serves [Handler.Status] as JSON: 200, or 503 when unhealthy. Use
-// it for dashboards and readiness; a logging server's trouble is no reason to
-// restart the service, so keep it out of liveness probes.
+// HealthHandler serves [Handler.Status] as JSON: 200, or 503 when unhealthy. It is
+// for dashboards and alerts. A logging server's trouble is no reason to restart
+// the service or to take it out of service: keep it out of liveness probes, and
+// out of readiness probes unless logs matter more than answers.
 func (h *Handler) HealthHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		st := h.Status()
