@@ -24,8 +24,11 @@ tidy: ## go mod tidy in every module
 check: ## Run everything that CI runs
 	bash .ci/run
 
-soak: ## Log through a bad network for SOAKTIME (default 10m), and judge
-	go run ./internal/soak -for $(or $(SOAKTIME),10m)
+bench: ## Measure everything beside the peers; prints one table (some minutes)
+	cd benchmarks && go run .
+
+plots: ## Draw how costs grow into benchmarks/plots (some minutes)
+	cd benchmarks && go run . -plots plots
 
 fuzz: ## Fuzz each target for FUZZTIME (default 30s)
 	bash .ci/fuzz $(or $(FUZZTIME),30s)
@@ -33,4 +36,7 @@ fuzz: ## Fuzz each target for FUZZTIME (default 30s)
 lint: ## Run golangci-lint
 	bash .ci/lint
 
-.PHONY: help quickstart test modules deploy api tidy check soak fuzz lint
+soak: ## Log through a bad network for SOAKTIME (default 10m), and judge
+	go run ./internal/soak -for $(or $(SOAKTIME),10m)
+
+.PHONY: help quickstart test modules deploy api tidy check bench plots soak fuzz lint

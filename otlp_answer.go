@@ -12,9 +12,9 @@ import (
 // maxAnswerText bounds what is kept of a server's words.
 const maxAnswerText = 300
 
-// readAnswer reads ExportLogsServiceResponse, in protobuf or JSON, and the
-// {"detail":…} of errors, which is JSON whatever the request was (ledger-wire
-// 6.1, 6.5, 6.6).
+// readAnswer reads ExportLogsServiceResponse, in protobuf or JSON, and errors:
+// Ledger's {"detail":…}, which is JSON whatever the request was (ledger-wire
+// 6.1, 6.5, 6.6), and the google.rpc.Status that OTLP asks of everybody else.
 func (*otlpFormat) readAnswer(status int, body io.Reader, n int) answer {
 	text, err := io.ReadAll(body)
 	var a answer
@@ -27,6 +27,8 @@ func (*otlpFormat) readAnswer(status int, body io.Reader, n int) answer {
 		a.readOTLPJSON(trimmed)
 	case success:
 		a.readOTLP(text)
+	default:
+		a.readStatus(text)
 	}
 	if !success {
 		a.rejected = 0
@@ -72,6 +74,22 @@ func (a *answer) readOTLP(text []byte) {
 	a.rejected = int(min(max(rejected, 0), math.MaxInt32))
 }
 
+// readStatus reads the message of a google.rpc.Status.
+func (a *answer) readStatus(text []byte) {
+	var message string
+	for len(text) > 0 {
+		f, rest, ok := nextField(text)
+		if !ok {
+			return // another's words
+		}
+		text = rest
+		if f.number == 2 && f.wire == wireBytes {
+			message = string(f.bytes)
+		}
+	}
+	a.readable, a.message = true, message
+}
+
 func (a *answer) readOTLPJSON(text []byte) {
 	type partial struct {
 		Rejected json.RawMessage `json:"rejectedLogRecords"`
@@ -80,6 +98,7 @@ func (a *answer) readOTLPJSON(text []byte) {
 	var body struct {
 		Partial *partial        `json:"partialSuccess"`
 		Detail  json.RawMessage `json:"detail"`
+		Status  string          `json:"message"` // of a google.rpc.Status
 	}
 	if json.Unmarshal(text, &body) != nil {
 		return
@@ -96,6 +115,8 @@ func (a *answer) readOTLPJSON(text []byte) {
 		if json.Unmarshal(body.Detail, &a.message) != nil {
 			a.message = string(body.Detail)
 		}
+	} else {
+		a.message = body.Status
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"strings"
@@ -496,6 +497,7 @@ func TestHoldingEntriesCostsNoWork(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // its goroutines would count
 	for name, mood := range moods {
 		t.Run(name, func(t *testing.T) {
+			runtime.GC()
 			inBubble(t, func(o *ledger.Options) { o.MaxBufferSize, o.FlushSize = 100, 20 }, func(r *rig) {
 				r.server.Always(mood())
 				for range 3 {

@@ -23,8 +23,9 @@ const (
 	// maxBody is where a batch is full, in bytes before compression. The
 	// server's oldest generation refuses 4 MiB for good (ledger-wire 2.2).
 	maxBody = 1 << 20
-	// maxAnswer bounds what is read of an answer. A 422 quotes each refused
-	// entry, so it may be larger than the request.
+	// maxAnswer bounds what is read of an answer that tells of one trouble, and
+	// maxRefusal of one that may tell of each entry: a 422 quotes them, and a
+	// success gives the reason for each that was rejected.
 	maxAnswer  = 64 << 10
 	maxRefusal = 4 << 20
 	// maxQuoted bounds the server's words in errors and diagnostics, in bytes.
@@ -229,7 +230,7 @@ func newCompressor() *compressor {
 func (t *transport) classify(resp *http.Response, format wireFormat, n int) outcome {
 	out := outcome{status: resp.StatusCode, limits: parseLimits(resp.Header)}
 	bound := int64(maxAnswer)
-	if resp.StatusCode == http.StatusUnprocessableEntity {
+	if resp.StatusCode == http.StatusUnprocessableEntity || resp.StatusCode/100 == 2 {
 		bound = maxRefusal
 	}
 	out.answer = format.readAnswer(resp.StatusCode, io.LimitReader(resp.Body, bound), n)

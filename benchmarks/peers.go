@@ -31,6 +31,7 @@ import (
 // A logger is a handler under measurement, ready to log.
 type logger struct {
 	handler slog.Handler
+	flush   func() // delivers what is left; nothing where that cannot be asked for
 	close   func() // delivers what is left and releases all
 	status  func() // Ledger's
 }
@@ -84,7 +85,9 @@ func shippers() (some []peer) {
 }
 
 func local(handler func(io.Writer) slog.Handler) func(*sink, int) logger {
-	return func(*sink, int) logger { return logger{handler: handler(io.Discard), close: func() {}} }
+	return func(*sink, int) logger {
+		return logger{handler: handler(io.Discard), flush: func() {}, close: func() {}}
+	}
 }
 
 // openLedger opens our handler with the server's rate limits raised.
@@ -109,8 +112,9 @@ func openLedger(protocol ledger.Protocol, change func(*ledger.Options)) func(*si
 		}
 		return logger{
 			handler: h,
+			flush:   func() { _ = h.Flush(context.Background()) },
 			close: func() {
-				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				ctx, cancel := context.WithTimeout(context.Background(), atMost)
 				defer cancel()
 				_ = h.Shutdown(ctx)
 			},
@@ -129,8 +133,8 @@ func hasOTLP() bool {
 	return h.Metrics().SDK.Protocol == string(ledger.ProtocolOTLP)
 }
 
-// patience is how long any logger may take to deliver what is left.
-const patience = 20 * time.Second
+// atMost is how long any logger may take to deliver what is left.
+const atMost = 20 * time.Second
 
 func openOTel(compression otlploghttp.Compression) func(*sink, int) logger {
 	return func(s *sink, buffer int) logger {
@@ -146,8 +150,9 @@ func openOTel(compression otlploghttp.Compression) func(*sink, int) logger {
 		provider := sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewBatchProcessor(exporter, options...)))
 		return logger{
 			handler: otelslog.NewHandler("benchmarks", otelslog.WithLoggerProvider(provider)),
+			flush:   func() { _ = provider.ForceFlush(ctx) },
 			close: func() {
-				ctx, cancel := context.WithTimeout(ctx, patience)
+				ctx, cancel := context.WithTimeout(ctx, atMost)
 				defer cancel()
 				_ = provider.Shutdown(ctx)
 			},
@@ -165,8 +170,9 @@ func openSentry(s *sink, _ int) logger {
 	ctx := sentry.SetHubOnContext(context.Background(), sentry.NewHub(client, sentry.NewScope()))
 	return logger{
 		handler: sentryslog.Option{}.NewSentryHandler(ctx),
+		flush:   func() { client.Flush(atMost) },
 		close: func() {
-			client.Flush(patience)
+			client.Flush(atMost)
 			client.Close()
 		},
 	}
@@ -181,7 +187,7 @@ func openAxiom(s *sink, _ int) logger {
 	if err != nil {
 		fatal(err)
 	}
-	return logger{handler: h, close: h.Close}
+	return logger{handler: h, flush: func() {}, close: h.Close}
 }
 
 func openLoki(s *sink, _ int) logger {
@@ -193,7 +199,7 @@ func openLoki(s *sink, _ int) logger {
 	if err != nil {
 		fatal(err)
 	}
-	return logger{handler: slogloki.Option{Client: client}.NewLokiHandler(), close: client.Stop}
+	return logger{handler: slogloki.Option{Client: client}.NewLokiHandler(), flush: func() {}, close: client.Stop}
 }
 
 func fatal(err error) {

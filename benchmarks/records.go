@@ -69,5 +69,5 @@ func logVaried(log *slog.Logger, records [][]slog.Attr, n int) {
 	}
 }
 
-// large is a record of 4 kB.
+// large are the attrs of a record of 4 kB, in memory of their own.
 func large() []slog.Attr { return []slog.Attr{slog.String("text", strings.Repeat("x", 4000))} }
