@@ -36,4 +36,7 @@ fuzz: ## Fuzz each target for FUZZTIME (default 30s)
 lint: ## Run golangci-lint
 	bash .ci/lint
 
-.PHONY: help quickstart test modules deploy api tidy check bench plots fuzz lint
+soak: ## Log through a bad network for SOAKTIME (default 10m), and judge
+	go run ./internal/soak -for $(or $(SOAKTIME),10m)
+
+.PHONY: help quickstart test modules deploy api tidy check bench plots soak fuzz lint

@@ -122,10 +122,24 @@ func (b *batcher) holdEntry(e *entry, sign int64) {
 	b.queue.heldBytes.Add(sign * int64(len(e.data)))
 }
 
-// drain takes the whole queue into batches, for somebody who waits for it.
+// drain takes what is queued into batches, for somebody who waits for it. What
+// comes meanwhile is left, or a drain that loggers keep up with would not end.
 func (b *batcher) drain() {
-	for batch := b.fill(); batch != nil; batch = b.fill() {
+	ordinary, urgent := len(b.queue.ordinary), len(b.queue.urgent)
+	for ordinary > 0 || urgent > 0 || len(b.forming) > 0 {
+		batch := b.fill()
+		if batch == nil {
+			return
+		}
+		for _, e := range batch.entries {
+			if e.urgent {
+				urgent--
+			} else {
+				ordinary--
+			}
+		}
 		b.held = append(b.held, batch)
+		b.evict() // what came meanwhile may be more urgent
 	}
 }
 

@@ -169,6 +169,8 @@ func (*ledgerFormat) setsApart() bool { return false }
 // earliest is the year 1: the server parses the years 1 to 9999 (ledger-wire 2.3).
 func (*ledgerFormat) earliest() int64 { return -62_135_596_800 }
 
+func (*ledgerFormat) depth() int { return maxDepth }
+
 func (f *ledgerFormat) fixedSize() int { return f.fixed }
 
 // Trace ids and the endpoint are attributes here.
@@ -278,7 +280,7 @@ func (*ledgerFormat) toJSON(b, members []byte, _ bool, _ *apart) ([]byte, error)
 	return append(b, members...), nil
 }
 
-func (*ledgerFormat) fromJSON(b, members []byte, _, _ bool, _ *apart) []byte {
+func (*ledgerFormat) fromJSON(b, members []byte, _ int, _ bool, _ *apart) []byte {
 	return append(b, members...)
 }
 

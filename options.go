@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -164,13 +165,27 @@ const redacted = "[redacted]"
 
 // A secret is a string that no verb, encoder or debugger's print shows: the
 // text is behind a function, since fmt prints unexported string fields raw.
-type secret struct{ reveal func() string }
+type secret struct {
+	reveal func() string
+	maskIn func(text string) string // replaces the secret, also where it was quoted or escaped
+}
 
-func newSecret(s string) secret             { return secret{func() string { return s }} }
+func newSecret(s string) secret {
+	if s == "" {
+		return secret{func() string { return "" }, func(text string) string { return text }}
+	}
+	quoted := strconv.Quote(s)
+	asJSON, _ := json.Marshal(s) // a string always marshals
+	var masks []string
+	for _, form := range []string{s, quoted[1 : len(quoted)-1], string(asJSON[1 : len(asJSON)-1]), url.QueryEscape(s), url.PathEscape(s)} {
+		masks = append(masks, form, redacted)
+	}
+	return secret{func() string { return s }, strings.NewReplacer(masks...).Replace}
+}
+
 func (secret) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte(redacted)) }
 func (secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
-func (s secret) maskIn(text string) string  { return strings.ReplaceAll(text, s.reveal(), redacted) }
 
 // A config is what the rest of the package reads: options with the environment
 // and the defaults applied, and checked. It never changes.
@@ -262,7 +277,10 @@ func (l *levelText) UnmarshalText(text []byte) error {
 		*l = levelText(LevelCritical)
 		return nil
 	}
-	return (*slog.Level)(l).UnmarshalText([]byte(s))
+	if (*slog.Level)(l).UnmarshalText([]byte(s)) != nil {
+		return fmt.Errorf("%q is not a level: want a name such as INFO or WARN+2", s)
+	}
+	return nil
 }
 
 // newConfig applies the environment (of vars, "name=value" each) and the
@@ -273,13 +291,21 @@ func newConfig(opts *Options, vars []string) (*config, error) {
 		c.Options = *opts
 	}
 	lookup := env.ToMap(vars)
+	keys := []secret{newSecret(strings.TrimSpace(c.APIKey)), newSecret(strings.TrimSpace(lookup[variableOf("APIKey")]))}
 	var faults []error
 	fault := func(field, format string, args ...any) {
 		name := field
 		if v := variableOf(field); v != "" {
 			name += " (" + v + ")"
 		}
-		faults = append(faults, fmt.Errorf("ledger: %s: "+format, append([]any{name}, args...)...))
+		err := fmt.Errorf("ledger: %s: "+format, append([]any{name}, args...)...)
+		// A fault quotes the value, and that may be a key pasted into the wrong line.
+		for _, key := range keys {
+			if text := key.maskIn(err.Error()); text != err.Error() {
+				err = errors.New(text)
+			}
+		}
+		faults = append(faults, err)
 	}
 
 	c.applyEnvironment(lookup, fault)

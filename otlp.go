@@ -281,12 +281,18 @@ func (f *otlpFormat) appendOddAttr(b []byte, key string, v slog.Value, root bool
 }
 
 func (*otlpFormat) appendJSONAttr(b []byte, key string, json []byte, root bool) []byte {
+	return appendJSONAt(b, key, json, root, 1) // the caller has seen to the depth
+}
+
+// appendJSONAt is appendJSONAttr for JSON that may nest too deep, which stands
+// within depth objects and arrays.
+func appendJSONAt(b []byte, key string, json []byte, root bool, depth int) []byte {
 	mark := len(b) + 1
 	b = append(b, attrTag(root), 0)
 	b = appendTextField(b, tagKey, key)
 	b = append(b, tagValue, 0)
 	value := len(b) - 1
-	b = appendAnyValue(b, json)
+	b = appendAnyValue(b, json, depth)
 	b = closeLength(b, value, 1)
 	return closeLength(b, mark, 1)
 }
@@ -317,6 +323,13 @@ func (*otlpFormat) setsApart() bool { return true }
 
 // earliest is 1970: OTLP's times are unsigned, and 0 means none.
 func (*otlpFormat) earliest() int64 { return 1 }
+
+// depth keeps a request within the hundred nested messages at which protobuf's
+// decoders for Python, Java, C++ and Rust refuse all of it. The attributes begin
+// at the sixth, and a group takes three.
+func (*otlpFormat) depth() int { return otlpDepth }
+
+const otlpDepth = 30
 
 func (f *otlpFormat) fixedSize() int { return f.fixed }
 

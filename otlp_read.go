@@ -11,17 +11,23 @@ import (
 	"strings"
 )
 
-// appendAnyValue appends the inside of an AnyValue for a sanitized JSON value.
-func appendAnyValue(b, value []byte) []byte {
+// appendAnyValue appends the inside of an AnyValue for a sanitized JSON value
+// that stands within depth objects and arrays.
+func appendAnyValue(b, value []byte, depth int) []byte {
 	r := memberReader{text: value}
-	return r.appendAnyValue(b)
+	return r.appendAnyValue(b, depth)
 }
 
-func (r *memberReader) appendAnyValue(b []byte) []byte {
+func (r *memberReader) appendAnyValue(b []byte, depth int) []byte {
 	if r.at >= len(r.text) {
 		return b
 	}
-	switch r.text[r.at] {
+	c := r.text[r.at]
+	if (c == '[' || c == '{') && depth >= otlpDepth {
+		r.value()
+		return appendTextField(b, tagString, tooDeep)
+	}
+	switch c {
 	case '"':
 		value := r.value()
 		return appendTextField(b, tagString, unescaped(value[1:len(value)-1]))
@@ -40,7 +46,7 @@ func (r *memberReader) appendAnyValue(b []byte) []byte {
 		for r.at++; r.at < len(r.text) && r.text[r.at] != ']'; {
 			b = append(b, tagMember, 0)
 			mark := len(b) - 1
-			b = closeLength(r.appendAnyValue(b), mark, 1)
+			b = closeLength(r.appendAnyValue(b, depth+1), mark, 1)
 			r.comma()
 		}
 		r.at++
@@ -56,7 +62,7 @@ func (r *memberReader) appendAnyValue(b []byte) []byte {
 			b = appendTextField(b, tagKey, unescaped(key[1:len(key)-1]))
 			b = append(b, tagValue, 0)
 			inside := len(b) - 1
-			b = closeLength(r.appendAnyValue(b), inside, 1)
+			b = closeLength(r.appendAnyValue(b, depth+1), inside, 1)
 			b = closeLength(b, mark, 1)
 			r.comma()
 		}
@@ -92,7 +98,8 @@ func (r *memberReader) number() []byte {
 	return r.text[start:min(r.at, len(r.text))]
 }
 
-func (f *otlpFormat) fromJSON(b, members []byte, root, hasEndpoint bool, a *apart) []byte {
+func (f *otlpFormat) fromJSON(b, members []byte, level int, hasEndpoint bool, a *apart) []byte {
+	root := level == 0
 	for quoted, value := range eachMember(members) {
 		key := unescaped(quoted[1 : len(quoted)-1])
 		if root {
@@ -114,7 +121,7 @@ func (f *otlpFormat) fromJSON(b, members []byte, root, hasEndpoint bool, a *apar
 				key = safeKey(key, isString)
 			}
 		}
-		b = f.appendJSONAttr(b, key, value, root)
+		b = appendJSONAt(b, key, value, root, level+1)
 	}
 	return b
 }
@@ -469,7 +476,7 @@ func (f *otlpFormat) emit(b []byte, p *parsed) []byte {
 		b = appendStringAttr(b, tagAttribute, slog.TimeKey, string(append(t, 'Z')))
 	}
 	var a apart
-	b = f.fromJSON(b, p.members, true, p.logType == typeEndpoint || p.hasEndpoint, &a)
+	b = f.fromJSON(b, p.members, 0, p.logType == typeEndpoint || p.hasEndpoint, &a)
 	b = f.appendTrace(b, a.traceID, a.spanID)
 	if a.endpoint != nil {
 		b = f.appendEndpoint(b, *a.endpoint)

@@ -44,6 +44,9 @@ type entryEncoder interface {
 	setsApart() bool
 	// earliest is the first second that the format can express.
 	earliest() int64
+	// depth is how many objects and arrays the attributes may nest, the
+	// outermost included: [maxDepth] at most.
+	depth() int
 	// fixedSize is what the server counts toward the attributes' limit beside
 	// what is in an entry.
 	fixedSize() int
@@ -175,7 +178,7 @@ func (w *walk) recordAttrs(s *scope, r *slog.Record) {
 		w.endpointRecord(r)
 		return
 	}
-	for i := s.opened; i < len(s.groups); i++ {
+	for i := s.opened; i < min(len(s.groups), w.f.depth()-1); i++ {
 		marks = append(marks, len(w.b))
 		w.b = w.f.openGroup(w.b, s.groups[i], i == 0)
 	}

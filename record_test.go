@@ -289,8 +289,19 @@ func TestGroupsEndAtTheDepthLimit(t *testing.T) {
 	for range 150 {
 		a = slog.Attr{Key: "g", Value: slog.GroupValue(a)}
 	}
-	if n := depth(attributesOf(t, logCall{attrs: []slog.Attr{a}}.entry(t))); n != maxDepth {
+	native := logCall{attrs: []slog.Attr{a}}.entry(t)
+	if n := depth(attributesOf(t, native)); n != maxDepth {
 		t.Errorf("attributes nest %d levels, want %d", n, maxDepth)
+	}
+	c := &config{}
+	transcoded, err := transcode(newLedgerFormat(c), newOTLPFormat(c), native)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range [][]byte{logCall{attrs: []slog.Attr{a}}.entryIn(t, otlpForm), transcoded} {
+		if n := depth(otlpAttributes(t, entry)); n != otlpDepth {
+			t.Errorf("attributes nest %d levels in OTLP, want %d", n, otlpDepth)
+		}
 	}
 	var steps []step
 	for range 150 {

@@ -132,11 +132,12 @@ func (b *bound) with(f entryEncoder, s *scope, members []byte) *bound {
 	return newBound(f, segments, s)
 }
 
-// newBound joins segments, as many as groups of s are opened and one.
+// newBound joins segments, as many as groups of s are opened and one. What is in
+// groups beyond the format's depth stays in the innermost that is opened.
 func newBound(f entryEncoder, segments [][]byte, s *scope) *bound {
 	b := &bound{segments: segments}
 	for i, segment := range segments {
-		if i > 0 {
+		if i > 0 && i < f.depth() {
 			b.marks = append(b.marks, len(b.prefix))
 			b.prefix = f.openGroup(b.prefix, s.groups[i-1], i == 1)
 		}
@@ -158,7 +159,7 @@ func (rec *recorder) boundIn(s *scope, to form) *bound {
 	var apart apart
 	for i, segment := range have.segments {
 		ids := have.apart
-		segments[i] = transcodeMembers(f, rec.encoders[from], segment, i == 0, s.hasEndpoint, &ids)
+		segments[i] = transcodeMembers(f, rec.encoders[from], segment, i, s.hasEndpoint, &ids)
 		if i == 0 {
 			apart = ids
 		}

@@ -16,10 +16,10 @@ type parsing interface {
 	// toJSON appends members of this format as JSON members, each with a comma
 	// after it. At the root it adds what the format sets apart.
 	toJSON(b, members []byte, root bool, a *apart) ([]byte, error)
-	// fromJSON appends such JSON members as members of this format. At the root
-	// it takes out of them what the format sets apart; hasEndpoint tells
+	// fromJSON appends such JSON members, which stand within level groups, as
+	// members of this format. At the root, which is level 0, it takes out of them what the format sets apart; hasEndpoint tells
 	// whether that includes the member "endpoint".
-	fromJSON(b, members []byte, root, hasEndpoint bool, a *apart) []byte
+	fromJSON(b, members []byte, level int, hasEndpoint bool, a *apart) []byte
 	// measure returns how much of the attributes' limit p takes.
 	measure(p *parsed) int
 }
@@ -58,13 +58,13 @@ func transcode(from, to wireFormat, entry []byte) ([]byte, error) {
 
 // transcodeMembers returns With attrs in another format. They were written by
 // from, so that a failure would be a fault of this package.
-func transcodeMembers(to, from entryEncoder, members []byte, root, hasEndpoint bool, a *apart) []byte {
-	json, err := from.toJSON(nil, members, root, a)
+func transcodeMembers(to, from entryEncoder, members []byte, level int, hasEndpoint bool, a *apart) []byte {
+	json, err := from.toJSON(nil, members, level == 0, a)
 	if err != nil {
 		return nil
 	}
 	*a = apart{}
-	return to.fromJSON(nil, json, root, hasEndpoint, a)
+	return to.fromJSON(nil, json, level, hasEndpoint, a)
 }
 
 // Severities and texts of the server's five levels on OpenTelemetry's scale.

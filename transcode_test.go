@@ -160,6 +160,9 @@ func checkTranscoding(t testing.TB, seed uint64) {
 		if strings.Contains(string(a), `"_truncated"`) || strings.Contains(string(entry), `"_truncated"`) {
 			return
 		}
+		if strings.Contains(string(entry), tooDeep) { // OTLP ends nesting earlier
+			return
+		}
 		if diff := difference(comparable(want), comparable(got)); diff != "" {
 			t.Fatalf("seed %d: %s differs (-native +got):\n%s\n%s\n%s", seed, name, diff, a, entry)
 		}

@@ -177,7 +177,7 @@ func (w *walk) scalar(key string, v slog.Value) {
 // group appends a group, inlined when it has no key, or nothing when it turns
 // out to be empty.
 func (w *walk) group(key string, attrs []slog.Attr) bool {
-	if w.level >= maxDepth-1 || w.inside >= maxDepth {
+	if w.level >= w.f.depth()-1 || w.inside >= maxDepth {
 		w.scalar(key, slog.StringValue(tooDeep))
 		return true
 	}
@@ -310,8 +310,10 @@ func (w *walk) any(key string, v any, failure error) {
 	fault := scratch.marshal(v)
 	if fault == "" {
 		var err error
-		// The value stands in the attributes object and level groups.
-		scratch.clean, err = sanitizeJSON(scratch.clean[:0], scratch.Bytes(), w.level+1, w.rec.secret)
+		// The value stands in the attributes object and level groups, and in
+		// as many more as this format has fewer than the sanitizer allows.
+		depth := w.level + 1 + maxDepth - w.f.depth()
+		scratch.clean, err = sanitizeJSON(scratch.clean[:0], scratch.Bytes(), depth, w.rec.secret)
 		if err != nil {
 			fault = "!ERROR:" + err.Error()
 		}

@@ -51,10 +51,11 @@ func Main(service Service, requests ...string) {
 	})
 }
 
-// MainJob is the main function of an example that ends by itself.
-func MainJob(job Job) {
+// MainJob is the main function of an example that ends by itself. The options
+// are for the server that RunJob starts.
+func MainJob(job Job, opts ...ledgertest.Option) {
 	if os.Getenv("LEDGER_API_KEY") == "" {
-		entries, err := RunJob(job)
+		entries, err := RunJob(job, opts...)
 		Print(os.Stdout, entries)
 		exit(err)
 		return
@@ -90,8 +91,8 @@ func Run(service Service, requests ...string) ([]ledgertest.Entry, error) {
 }
 
 // RunJob runs job against a server of its own, and returns what the server got.
-func RunJob(job Job) ([]ledgertest.Entry, error) {
-	srv := ledgertest.NewServer()
+func RunJob(job Job, opts ...ledgertest.Option) ([]ledgertest.Entry, error) {
+	srv := ledgertest.NewServer(opts...)
 	defer srv.Close()
 	defer Setenv("LEDGER_API_KEY", ledgertest.APIKey)()
 	defer Setenv("LEDGER_BASE_URL", srv.URL)()
