@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -202,24 +203,24 @@ func TestEntriesReadBackAndWrittenAgainAreOnDiskOnce(t *testing.T) {
 			}
 			// What is read back is refused and halved; while one half hangs, the
 			// other is in memory, and memory runs short.
-			taken := false
+			var taken atomic.Bool
 			r.server.SetFault(func(q *ledgertest.Request) ledgertest.Fault {
 				switch {
-				case taken:
+				case taken.Load():
 					return ledgertest.Hang()
 				case len(q.Entries) == 25: // a quarter of the budget: read back
-					taken = true
+					taken.Store(true)
 					return ledgertest.Status(413, "")
 				}
 				return ledgertest.OK()
 			})
 			for range 600 {
-				if taken {
+				if taken.Load() {
 					break
 				}
 				r.wait(time.Second)
 			}
-			if !taken {
+			if !taken.Load() {
 				r.Fatal("nothing was read back")
 			}
 			for range 200 {
