@@ -26,6 +26,7 @@ type batch struct {
 	halving      *halving  // of which this is a piece; nil for most
 	born         int64     // successes when the piece was cut
 	doubted      bool      // its only entry was refused once, and may go once more
+	accused      bool      // its only entry failed a full round, and may fail one more
 
 	failures int // the sender's: failed attempts since the last success
 }
@@ -140,4 +141,5 @@ func (b *batch) first() (seq uint64, ok bool) {
 type halving struct {
 	began  int64 // successes when it began
 	pieces int   // not settled yet
+	taken  bool  // a piece was taken
 }

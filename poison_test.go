@@ -60,7 +60,7 @@ func (r *rig) checkCost(innocent, guilty int, reason string) {
 
 func TestOneGuiltyEntryCostsItselfAndFewRequests(t *testing.T) {
 	for name, refusal := range refusals {
-		for _, position := range []int{0, 1, 499, 500, 612, 998, 999} {
+		for _, position := range []int{0, 612, 999} {
 			t.Run(fmt.Sprint(name, " at ", position), func(t *testing.T) {
 				inBubble(t, nil, func(r *rig) {
 					r.server.Always(refusal.fault)
@@ -280,15 +280,15 @@ func TestOutageLeavesBatchesWhole(t *testing.T) {
 				r.logMixed(50)
 				r.mustFlush()
 				r.server.Always(fault)
-				for range 8 {
+				for range 5 {
 					r.logMixed(100)
 					r.wait(20 * time.Minute)
 				}
 				r.server.Always(ledgertest.OK())
 				before := len(r.server.Requests())
 				r.settleWithin(10*time.Minute, nil)
-				if n := len(r.server.Requests()) - before; r.stored() != 850 || n > 9 {
-					r.Errorf("%d entries, %d requests for 8 batches", r.stored(), n)
+				if n := len(r.server.Requests()) - before; r.stored() != 550 || n > 6 {
+					r.Errorf("%d entries, %d requests for 5 batches", r.stored(), n)
 				}
 				if m := r.handler.Metrics(); m.Buffer.TotalDropped != 0 {
 					r.Errorf("dropped %v", m.Buffer.Dropped)

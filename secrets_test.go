@@ -126,7 +126,7 @@ func TestNoAnswerMakesUsTellTheKey(t *testing.T) {
 							t.Fatal(err)
 						}
 						server.Always(fault)
-						for i := range 50 { // some overflow
+						for i := range 25 { // some overflow
 							slog.New(h).Error("hello", "i", i)
 						}
 						ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)

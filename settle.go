@@ -67,6 +67,9 @@ func (b *batcher) taken(batch *batch, rejected int) {
 	entries := batch.empty()
 	rejected = min(rejected, len(entries))
 	b.count.sent.Add(int64(len(entries) - rejected))
+	if batch.halving != nil {
+		batch.halving.taken = true
+	}
 	for i, e := range entries {
 		if i < rejected {
 			b.drop(e, dropRejected)
@@ -118,8 +121,11 @@ func (b *batcher) failed(r roundResult) {
 	switch {
 	case batch.size() > 1 && successes > batch.born:
 		b.hold(batch, b.split(batch, batch.size()/2))
-	case batch.size() == 1 && r.full && successes > batch.halving.began:
+	case batch.size() == 1 && r.full && successes > batch.halving.began && (batch.halving.taken || batch.accused):
 		b.dropBatch(batch, dropRejected)
+	case batch.size() == 1 && r.full && successes > batch.halving.began:
+		batch.accused = true // no piece beside it was taken, so others must be once more
+		b.hold(batch)
 	default:
 		b.hold(batch)
 	}
