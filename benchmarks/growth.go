@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"image/color"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -30,11 +31,12 @@ func growth(size size, folder string) {
 	if size.rounds == 1 {
 		goroutines, records = goroutines[:3], records[:3]
 	}
-	draw(filepath.Join(folder, "goroutines.svg"), size, "Processor time of a record, delivery included", "goroutines that log at once", goroutines, byGoroutines)
-	draw(filepath.Join(folder, "records.svg"), size, "Processor time of a record in the goroutine that logs", "records", records, byRecords)
+	draw(filepath.Join(folder, "goroutines.svg"), size, "Processor time of a record, delivery included", "goroutines that log at once", goroutines, size.delivered/4, byGoroutines)
+	draw(filepath.Join(folder, "records.svg"), size, "Processor time of a record in the goroutine that logs", "records", records, 0, byRecords)
 }
 
-// byGoroutines is the process's time for a record while n goroutines log.
+// byGoroutines is the process's time for a record while n goroutines log; the
+// buffer holds all of them.
 func byGoroutines(l logger, size size, n int) float64 {
 	log := slog.New(l.handler)
 	attrs := fiveAttrs()
@@ -53,7 +55,8 @@ func byGoroutines(l logger, size size, n int) float64 {
 	return float64(processCPU()-began) / float64(each*n)
 }
 
-// byRecords is the logging thread's time for a record of n.
+// byRecords is the logging thread's time for a record of n, with default buffers:
+// what does not fit any more is dropped, or waits, as each does it.
 func byRecords(l logger, _ size, n int) float64 {
 	log := slog.New(l.handler)
 	attrs := fiveAttrs()
@@ -72,8 +75,9 @@ func byRecords(l logger, _ size, n int) float64 {
 	return each
 }
 
-// draw measures a curve for each peer and draws them all. The peers take turns.
-func draw(file string, size size, title, axis string, xs []int, measure func(logger, size, int) float64) {
+// draw measures a curve for each peer, with a buffer of the given size or the
+// default, and draws them all. The peers take turns.
+func draw(file string, size size, title, axis string, xs []int, buffer int, measure func(logger, size, int) float64) {
 	all := append(peers()[:1], shippers()...)
 	curves := make([]plotter.XYs, len(all))
 	s := newSink(nil)
@@ -89,7 +93,7 @@ func draw(file string, size size, title, axis string, xs []int, measure func(log
 				if x > 64 && time.Duration(last*float64(x)) > pointAtMost {
 					continue
 				}
-				costs[i] = append(costs[i], measure(p.open(s, 0), size, x))
+				costs[i] = append(costs[i], measure(p.open(s, buffer), size, x))
 			}
 		}
 		for i := range all {
@@ -99,34 +103,40 @@ func draw(file string, size size, title, axis string, xs []int, measure func(log
 		}
 	}
 
+	if err := render(file, title, axis, all, curves); err != nil {
+		fatal(err)
+	}
+}
+
+// render draws one curve for each peer, ours wide, the yardstick black.
+func render(file, title, axis string, all []peer, curves []plotter.XYs) error {
 	p := plot.New()
 	p.Title.Text = title
 	p.X.Label.Text = axis
 	p.Y.Label.Text = "ns a record"
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	p.X.Tick.Marker, p.Y.Tick.Marker = plot.LogTicks{Prec: -1}, plot.LogTicks{Prec: -1}
-	p.Y.Min = 100
+	p.Y.Min = 50 // leaves room for the legend
+	p.X.Padding = 0
+	p.Legend.Left = true
+	p.Legend.TextStyle.Font.Size = vg.Points(10)
 	p.Add(plotter.NewGrid())
 	for i, curve := range curves {
 		line, points, err := plotter.NewLinePoints(curve)
 		if err != nil {
-			fatal(err)
+			return err
 		}
-		line.Color, points.Color = plotutil.Color(i), plotutil.Color(i)
+		line.Color, points.Color = color.Black, color.Black
+		if i > 0 {
+			line.Color, points.Color = plotutil.DarkColors[(i-1)%7], plotutil.DarkColors[(i-1)%7]
+		}
 		points.Shape = plotutil.Shape(i)
 		if all[i].ours {
 			line.Width = vg.Points(3)
-		}
-		if all[i].local {
-			line.Dashes = plotutil.Dashes(1)
 		}
 		p.Add(line, points)
 		p.Legend.Add(all[i].name, line, points)
 		fmt.Fprintf(os.Stderr, "%s, %s: %.0f\n", title, all[i].name, curve)
 	}
-	p.Legend.Top = true
-	p.Legend.YOffs = vg.Points(-4)
-	if err := p.Save(22*vg.Centimeter, 14*vg.Centimeter, file); err != nil {
-		fatal(err)
-	}
+	return p.Save(24*vg.Centimeter, 14*vg.Centimeter, file)
 }

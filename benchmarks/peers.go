@@ -14,6 +14,7 @@ import (
 	"github.com/axiomhq/axiom-go/axiom"
 	"github.com/getsentry/sentry-go"
 	sentryslog "github.com/getsentry/sentry-go/slog"
+	kitlog "github.com/go-kit/kit/log"
 	"github.com/grafana/loki-client-go/loki"
 	phuslu "github.com/phuslu/log"
 	"github.com/rs/zerolog"
@@ -195,7 +196,7 @@ func openLoki(s *sink, _ int) logger {
 	if err != nil {
 		fatal(err)
 	}
-	client, err := loki.New(config)
+	client, err := loki.NewWithLogger(config, kitlog.NewNopLogger())
 	if err != nil {
 		fatal(err)
 	}
