@@ -89,7 +89,7 @@ func (b *batcher) write(entries []*entry) (kept []*entry) {
 	written, dropped, err := b.spool.append(records)
 	b.count.spoolIn.Add(int64(written))
 	for _, e := range entries[:written] {
-		e.free()
+		b.release(e) // an entry read back is on disk twice now, but for this
 	}
 	b.countLost(int64(dropped))
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -183,5 +184,57 @@ func TestPoisonInTheSpoolCostsItself(t *testing.T) {
 				}
 			})
 		}
+	})
+}
+
+// Entries that were read back go to disk again when memory runs short, and then
+// they are there once: their first record is let go.
+func TestEntriesReadBackAndWrittenAgainAreOnDiskOnce(t *testing.T) {
+	forProtocols(t, func(t *testing.T, protocol ledger.Protocol) {
+		dir := filepath.Join(t.TempDir(), "spool")
+		inOneBubble(t, protocol, func(o *ledger.Options) {
+			o.SpoolDir, o.MaxBufferSize, o.FlushSize, o.HTTPPoolSize = dir, 100, 100, 1
+		}, func(r *rig) {
+			r.server.Always(ledgertest.Hang())
+			logged := 400
+			for i := range logged {
+				r.log.Info(fmt.Sprint("entry ", i))
+				synctest.Wait()
+			}
+			// What is read back is refused and halved; while one half hangs, the
+			// other is in memory, and memory runs short.
+			var taken atomic.Bool
+			r.server.SetFault(func(q *ledgertest.Request) ledgertest.Fault {
+				switch {
+				case taken.Load():
+					return ledgertest.Hang()
+				case len(q.Entries) == 25: // a quarter of the budget: read back
+					taken.Store(true)
+					return ledgertest.Status(413, "")
+				}
+				return ledgertest.OK()
+			})
+			for range 600 {
+				if taken.Load() {
+					break
+				}
+				r.wait(time.Second)
+			}
+			if !taken.Load() {
+				r.Fatal("nothing was read back")
+			}
+			for range 200 {
+				r.log.Info(fmt.Sprint("entry ", logged))
+				logged++
+				r.wait(time.Millisecond)
+			}
+			if err := r.shutdown(time.Second); err != nil {
+				r.Errorf("Shutdown: %v", err)
+			}
+			m := r.handler.Metrics()
+			if lawBroken(m) || m.Buffer.InFlight != 0 || m.Buffer.TotalDropped != 0 || m.Flusher.TotalLogsSent+m.Buffer.Spooled != int64(logged) {
+				r.Errorf("%d logged, metrics %+v", logged, m)
+			}
+		})
 	})
 }

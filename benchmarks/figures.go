@@ -119,7 +119,7 @@ func delivery(size size, t *table) {
 			if decode && lost[i].median() > 0 {
 				r.value += fmt.Sprintf(" (%.0f %% lost)", 100*lost[i].median())
 			}
-			if p.ours {
+			if p.ours && !decode {
 				r.target = "≤ 1.60×"
 				r.judge(r.ratio <= 1.6)
 			}
@@ -201,7 +201,7 @@ func memory(_ size, t *table) {
 func logHanging(s *sink, l logger, n int, attrs func() []slog.Attr, took *series, measure func()) (returned bool) {
 	log := slog.New(l.handler)
 	var stop atomic.Bool
-	logging := within(func() {
+	logging := within(patience, func() {
 		for range n {
 			if stop.Load() {
 				return
@@ -219,14 +219,14 @@ func logHanging(s *sink, l logger, n int, attrs func() []slog.Attr, took *series
 	stop.Store(true)
 	s.close()
 	if returned || logging() { // some panic when closed under a call
-		within(l.close)()
+		within(patience, l.close)()
 	}
 	return returned
 }
 
-// within starts f and returns a function that waits for its end, within
-// patience, and reports whether it has come.
-func within(f func()) (wait func() bool) {
+// within starts f and returns a function that waits for its end, at most as
+// long as the limit, and reports whether it has come.
+func within(limit time.Duration, f func()) (wait func() bool) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -236,7 +236,7 @@ func within(f func()) (wait func() bool) {
 		select {
 		case <-done:
 			return true
-		case <-time.After(patience):
+		case <-time.After(limit):
 			return false
 		}
 	}
@@ -259,7 +259,7 @@ func slowServer(size size, t *table) {
 			}
 			time.Sleep(time.Millisecond)
 		}
-		l.close()
+		within(atMost, l.close)() // Sentry's waits for its whole queue
 		lost := logged - int(s.records.Load())
 		r := row{
 			figure: "Lost at 20 000/s, answers taking 200 ms", who: p.name,

@@ -80,7 +80,7 @@ func draw(file string, size size, title, axis string, xs []int, measure func(log
 	defer s.close()
 	for _, x := range xs {
 		costs := make([]series, len(all))
-		for range min(size.rounds, 5) {
+		for range min(size.rounds, 3) {
 			for i, p := range all {
 				last := 1e4 // ns; what a point costs is guessed from the one before
 				if n := len(curves[i]); n > 0 {
