@@ -84,15 +84,32 @@ func dropLargest(members []byte, excess int, endpoint bool) []byte {
 	}
 	slices.SortStableFunc(leaves, func(a, b *member) int { return cmp.Compare(b.size, a.size) })
 	for _, m := range leaves {
+		copies := m.copies()
 		for ; m != nil && m.left == 0 && excess > 0; m = m.parent {
 			m.dropped = true
-			excess -= m.size
+			excess -= m.size * copies
 			if m.parent != nil {
 				m.parent.left--
 			}
 		}
 	}
 	return appendMembers(make([]byte, 0, len(members)), root)
+}
+
+// copies is how often the server may count m. Under OTLP it keeps both the
+// endpoint that it builds and what it builds that of. Where it counts fewer,
+// what is still too much goes in another round, and nothing goes without need.
+func (m *member) copies() int {
+	for m.parent != nil {
+		m = m.parent
+	}
+	switch string(m.key) {
+	case `"endpoint"`:
+		return 3
+	case `"url.query"`:
+		return 2
+	}
+	return 1
 }
 
 func appendMembers(b []byte, members []*member) []byte {

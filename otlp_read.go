@@ -503,9 +503,12 @@ func (f *otlpFormat) measure(p *parsed) int {
 		n += len(names) + measureString(p.errorType) + measureString(p.errorMessage) + measureString(p.stack)
 	}
 	for key, value := range eachMember(p.members) {
-		if string(key) == `"endpoint"` {
+		switch string(key) {
+		case `"endpoint"`:
 			// The path parameters count as JSON within a string.
 			n += 2*measureJSON(value) + 300
+		case `"url.query"`: // a program's own, which an endpoint without one takes in
+			n += measureJSON(value)
 		}
 	}
 	return n

@@ -116,4 +116,23 @@ func TestOTLPKeepsTheServersNamesSafe(t *testing.T) {
 	}
 }
 
+// TestOTLPDropsNoMoreThanItMust: the server counts some attributes twice. When
+// the largest of them goes, it goes with its copies, and the rest stays.
+func TestOTLPDropsNoMoreThanItMust(t *testing.T) {
+	endpoint := slog.Group(endpointKey, "method", "GET", "path", "/", "status_code", 200, "duration_ms", 1.5, "response_body", strings.Repeat("b", 60_000))
+	small := slog.Group(endpointKey, "method", "GET", "path", "/", "status_code", 200, "duration_ms", 1.5)
+	for name, large := range map[string][]slog.Attr{
+		"a response body":        {endpoint},
+		"a query of the program": {small, slog.String(queryKey, strings.Repeat("q", 60_000))},
+		"its query, not a text":  {small, slog.Any(queryKey, []string{strings.Repeat("q", 60_000)})},
+	} {
+		attrs := append([]slog.Attr{slog.String("keep", "me"), slog.String(traceIDKey, strings.Repeat("ab", 16))}, large...)
+		entry := logCall{attrs: attrs}.entryIn(t, otlpForm)
+		got := otlpAttributes(t, entry)
+		if got["_truncated"] != true || got["keep"] != "me" || !bytes.Contains(entry, bytes.Repeat([]byte{0xab}, 16)) {
+			t.Errorf("%s: of the others is left: %v", name, got)
+		}
+	}
+}
+
 func logAttrs(args ...any) []slog.Attr { return slog.Group("", args...).Value.Group() }

@@ -133,6 +133,29 @@ func alike(want, got Value) bool {
 	return want == got
 }
 
+// TestServersCopiesCount: the server builds an endpoint out of the attributes,
+// also out of a program's own url.query, and measures both. A random program
+// found it.
+func TestServersCopiesCount(t *testing.T) {
+	b := newBackend(t)
+	number := func(key string, n int) Attr { return Attr{Key: key, slog: slog.IntValue(n), want: int64(n)} }
+	p := &Program{Release: "v1", Calls: []*Call{{PC: caller(), Attrs: []Attr{
+		text("url.query", strings.Repeat("q", 49_700)),
+		groupOf("endpoint", []Attr{
+			text("method", "GET"), text("path", "/"), number("status_code", 200),
+			{Key: "duration_ms", slog: slog.Float64Value(1.5), want: double(1.5)},
+		}),
+	}}}}
+	began, ended, err := p.Run(ledger.Options{BaseURL: b.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, _ := b.take()
+	if err := p.Check(records, began, ended); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestTranscodedProgramsDecode: what was encoded in Ledger's own protocol, before
 // the server turned out to speak OTLP only, is OTLP as well.
 func TestTranscodedProgramsDecode(t *testing.T) {
