@@ -283,8 +283,8 @@ func TestClientThatLeavesARealServer(t *testing.T) {
 			cancel()
 		}()
 		request, _ := http.NewRequestWithContext(ctx, "GET", server.URL, nil)
-		if _, err := server.Client().Do(request); !errors.Is(err, context.Canceled) {
-			t.Errorf("client: %v", err)
+		if response, err := server.Client().Do(request); err == nil { // it may have been on its way
+			_ = response.Body.Close()
 		}
 		<-book.written
 		entry := book.entry(t)
