@@ -10,7 +10,7 @@ import (
 // above. Both share one budget with what the batcher holds. Nothing here locks.
 //
 // Only what is not on the wire counts against the budget, because only that can
-// be dropped; but bytes on the wire take up to half of the byte budget, so that
+// be dropped; but bytes on the wire take up to 5/8 of the byte budget, so that
 // memory stays near MaxBufferBytes even while a slow server keeps every
 // connection busy.
 type queue struct {
@@ -39,7 +39,7 @@ func newQueue(c *config, count *counters, now func() time.Time) *queue {
 		maxEntries:  int64(c.MaxBufferSize),
 		maxBytes:    int64(c.MaxBufferBytes),
 		wakeEntries: int64(c.FlushSize),
-		wakeBytes:   int64(min(maxBody, c.MaxBufferBytes/4)), // well before bytes run out: half of them may be on the wire
+		wakeBytes:   int64(min(maxBody, c.MaxBufferBytes/4)), // well before bytes run out: 5/8 of them may be on the wire
 		spooling:    c.SpoolDir != "",
 		wake:        make(chan struct{}, 1),
 		count:       count,
@@ -92,7 +92,7 @@ func (q *queue) poke() {
 }
 
 func (q *queue) byteLimit() int64 {
-	return q.maxBytes - min(q.wireBytes.Load(), q.maxBytes/2)
+	return q.maxBytes - min(q.wireBytes.Load(), q.maxBytes/8*5)
 }
 
 // overAlone reports whether the channels alone hold more than the budget, so

@@ -67,6 +67,9 @@ func TestCurrentSizeIsTheQueuesRealLength(t *testing.T) {
 
 // A full buffer holds little more than the entries it counts.
 func TestMemoryOfAFullBuffer(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector has memory of its own")
+	}
 	heap := func() int64 {
 		runtime.GC()
 		runtime.GC()
