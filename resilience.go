@@ -85,7 +85,10 @@ type roundResult struct {
 	batch *batch
 	last  outcome // of the last attempt that was made; outcomeNone when none was
 	full  bool    // as many attempts as retries and breaker allow in a row failed, and nobody else's
-	delay time.Duration
+	// beside means that others were taken between the round's first failure and
+	// its last: the surest sign that it is the batch and not the server.
+	beside bool
+	delay  time.Duration
 }
 
 // room reports how many rounds may run at once, and when to ask again; the zero
@@ -113,7 +116,7 @@ func (s *sender) breakerOpen() bool { return s.breaker.RemainingDelay() > 0 }
 // up, or something holds all sending. It returns when ctx ends.
 func (s *sender) round(ctx context.Context, b *batch) roundResult {
 	result := roundResult{batch: b}
-	attempts := 0
+	attempts, before := 0, int64(0)
 	alone, clean := int64(0), true // failures since the last success; whether all were this batch's
 	// The executor's own result is not used: it is lost when ctx ends while an
 	// attempt succeeds.
@@ -122,6 +125,7 @@ func (s *sender) round(ctx context.Context, b *batch) roundResult {
 		if out.kind != outcomeNone {
 			if attempts++; attempts == 1 {
 				s.count.flushes.Add(1)
+				before = s.count.successes.Load()
 			}
 			result.last = out
 			if out.failed() {
@@ -146,6 +150,7 @@ func (s *sender) round(ctx context.Context, b *batch) roundResult {
 	s.count.lastFlush.Store(s.now().UnixNano())
 	if result.last.failed() {
 		result.full = clean && attempts >= min(max(s.config.MaxRetries, 0)+1, s.config.BreakerThreshold)
+		result.beside = s.count.successes.Load() > before
 		result.delay = s.rest(b, result.last)
 	}
 	return result

@@ -121,10 +121,10 @@ func (b *batcher) failed(r roundResult) {
 	switch {
 	case batch.size() > 1 && successes > batch.born:
 		b.hold(batch, b.split(batch, batch.size()/2))
-	case batch.size() == 1 && r.full && successes > batch.halving.began && (batch.halving.taken || batch.accused):
+	case batch.size() == 1 && r.full && successes > batch.halving.began && (batch.halving.taken || r.beside && batch.accused):
 		b.dropBatch(batch, dropRejected)
-	case batch.size() == 1 && r.full && successes > batch.halving.began:
-		batch.accused = true // no piece beside it was taken, so others must be once more
+	case batch.size() == 1 && r.full && r.beside:
+		batch.accused = true // no piece beside it was taken, so others must be in one more round
 		b.hold(batch)
 	default:
 		b.hold(batch)
