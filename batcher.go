@@ -154,7 +154,7 @@ func (b *batcher) fill() *batch {
 	b.forming = nil
 	size := frame
 	for _, e := range entries {
-		size += len(e.data) + 1
+		size += e.size() + 1
 		b.holdEntry(e, -1) // newBatch counts it again
 	}
 	for _, channel := range []chan *entry{b.queue.urgent, b.queue.ordinary} {
@@ -164,7 +164,7 @@ func (b *batcher) fill() *batch {
 				break
 			}
 			b.count.taken.Add(1)
-			if size += len(e.data) + 1; size > maxBody && len(entries) > 0 {
+			if size += e.size() + 1; size > maxBody && len(entries) > 0 {
 				b.forming = []*entry{e}
 				b.holdEntry(e, 1)
 				break

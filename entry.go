@@ -9,12 +9,34 @@ import (
 // An entry is one encoded record on its way. Its bytes are the same at every
 // attempt; whoever takes it out of the queue owns it, and frees it.
 type entry struct {
-	data   []byte
+	data   []byte     // without the ending
 	seq    uint64     // the order of logging, also within log_id
 	format wireFormat // what data is encoded in
+	kinds  kinds      // of the ending; none when data is whole
 	urgent bool       // Error and above: dropped last
 	notice bool       // tells of drops, so its own drop is not told
 	slab   *slab      // what the entry and its data are part of; nil when they are their own
+}
+
+// size is that of the whole entry.
+func (e *entry) size() int {
+	if e.kinds == (kinds{}) {
+		return len(e.data)
+	}
+	return len(e.data) + e.format.endingSize(e.kinds, e.seq)
+}
+
+// appendTo appends the whole entry.
+func (e *entry) appendTo(b []byte) []byte {
+	b = append(b, e.data...)
+	return e.appendEnding(b)
+}
+
+func (e *entry) appendEnding(b []byte) []byte {
+	if e.kinds == (kinds{}) {
+		return b
+	}
+	return e.format.appendEnding(b, e.kinds, e.seq)
 }
 
 // free gives the entry back; nobody may hold it any more.
@@ -47,7 +69,7 @@ type slab struct {
 
 const (
 	slabBytes   = 32 << 10
-	slabEntries = 96
+	slabEntries = 160
 	// maxInSlab is where an entry becomes too large to leave little of a slab
 	// unused.
 	maxInSlab = slabBytes / 16

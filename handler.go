@@ -70,10 +70,11 @@ func NewHandler(opts *Options) (*Handler, error) {
 func newHandler(config *config) *Handler {
 	now := time.Now
 	count := &counters{}
+	idPrefix := newIDPrefix()
 	c := &core{
 		config:    config,
-		recorder:  newRecorder(config, idPrefix(), now),
-		protocols: newProtocols(config),
+		recorder:  newRecorder(config, idPrefix, now),
+		protocols: newProtocols(config, idPrefix),
 		queue:     newQueue(config, count, now),
 		count:     count,
 		report:    newDiagnostics(config),
@@ -91,9 +92,9 @@ func newHandler(config *config) *Handler {
 	return &Handler{core: c, scope: c.recorder.root()}
 }
 
-// idPrefix begins every log_id of this handler: 80 random bits, so that ids are
-// unique across processes without a random number a record.
-func idPrefix() string {
+// newIDPrefix returns what every log_id of a handler begins with: 80 random bits,
+// so that ids are unique across processes without a random number a record.
+func newIDPrefix() string {
 	var random [10]byte
 	_, _ = rand.Read(random[:]) // never fails
 	return strings.ToLower(base32.StdEncoding.EncodeToString(random[:])) + "-"
@@ -114,9 +115,9 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	w := writers.Get().(*writer)
 	seq := uint64(h.count.logged.Add(1))
 	format := h.protocols.forEncoding()
-	data := h.recorder.appendEntry(w.space(), format, h.scope, ctx, r, seq)
+	data, kinds := h.recorder.appendEntry(w.space(), format, h.scope, ctx, r, seq)
 	e := w.entry(data, r.Level >= slog.LevelError)
-	e.seq, e.format = seq, format
+	e.seq, e.format, e.kinds = seq, format, kinds
 	w.close()
 	if !h.queue.push(e) {
 		return ErrClosed
@@ -152,8 +153,9 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 func (c *core) encode(ctx context.Context, r slog.Record) *entry {
 	format := c.protocols.forEncoding()
 	seq := uint64(c.count.logged.Add(1))
-	e := newEntry(c.recorder.appendEntry(nil, format, c.recorder.root(), ctx, r, seq))
-	e.seq, e.format, e.urgent = seq, format, r.Level >= slog.LevelError
+	data, kinds := c.recorder.appendEntry(nil, format, c.recorder.root(), ctx, r, seq)
+	e := newEntry(data)
+	e.seq, e.format, e.kinds, e.urgent = seq, format, kinds, r.Level >= slog.LevelError
 	return e
 }
 

@@ -19,13 +19,14 @@ type ledgerFormat struct {
 	fixed     int    // what they take of the attributes' limit
 	// tails are what follows an entry's attributes and errors up to the log_id,
 	// by log type and importance: nothing in them changes from entry to entry.
-	tails [len(logTypeNames)][len(importanceNames)][]byte
+	tails    [len(logTypeNames)][len(importanceNames)][]byte
+	idPrefix string
 }
 
 const attrsOpening = `,"attributes":{`
 
-func newLedgerFormat(c *config) *ledgerFormat {
-	f := &ledgerFormat{attrsHead: []byte(attrsOpening)}
+func newLedgerFormat(c *config, idPrefix string) *ledgerFormat {
+	f := &ledgerFormat{attrsHead: []byte(attrsOpening), idPrefix: idPrefix}
 	if c.Service != "" {
 		f.attrsHead = append(f.attrsHead, `"service":`...)
 		f.attrsHead = append(appendString(f.attrsHead, c.Service), ',')
@@ -189,9 +190,15 @@ func (*ledgerFormat) appendError(b []byte, errorType, message, stack string) []b
 	return b
 }
 
-func (f *ledgerFormat) end(b []byte, _ int, k kinds, idPrefix string, seq uint64) []byte {
+func (*ledgerFormat) end(b []byte, _ int, _ kinds, _ uint64) []byte { return b }
+
+func (f *ledgerFormat) endingSize(k kinds, _ uint64) int {
+	return len(f.tails[k.logType][k.importance]) + len(f.idPrefix) + seqDigits + len(`"}`)
+}
+
+func (f *ledgerFormat) appendEnding(b []byte, k kinds, seq uint64) []byte {
 	b = append(b, f.tails[k.logType][k.importance]...)
-	b = append(b, idPrefix...)
+	b = append(b, f.idPrefix...)
 	b = appendSeq(b, seq)
 	return append(b, '"', '}')
 }

@@ -19,6 +19,7 @@ type otlpFormat struct {
 	scope    []byte // the field scope of ScopeLogs
 	fixed    int
 	tails    [len(logTypeNames)][len(importanceNames)][]byte
+	idPrefix string
 }
 
 // Tags of the fields written here: number<<3 | wire type.
@@ -70,8 +71,8 @@ const (
 	sdkName           = "ledger-go"
 )
 
-func newOTLPFormat(c *config) *otlpFormat {
-	f := &otlpFormat{}
+func newOTLPFormat(c *config, idPrefix string) *otlpFormat {
+	f := &otlpFormat{idPrefix: idPrefix}
 	var resource []byte
 	attr := func(key, value string) {
 		if value == "" {
@@ -403,15 +404,24 @@ func (*otlpFormat) appendError(b []byte, errorType, message, stack string) []byt
 	return b
 }
 
-func (f *otlpFormat) end(b []byte, start int, k kinds, idPrefix string, seq uint64) []byte {
+// end reckons the ending into the record's length.
+func (f *otlpFormat) end(b []byte, start int, k kinds, seq uint64) []byte {
+	return closeLengthOf(b, start+1, recordRoom, f.endingSize(k, seq))
+}
+
+func (f *otlpFormat) endingSize(k kinds, seq uint64) int {
+	const keys = 6 + len(logIDKey) + 6 + len(sequenceKey)
+	return len(f.tails[k.logType][k.importance]) + keys + 2 + len(f.idPrefix) + seqDigits + 1 + sizeVarint(seq&math.MaxInt64)
+}
+
+func (f *otlpFormat) appendEnding(b []byte, k kinds, seq uint64) []byte {
 	b = append(b, f.tails[k.logType][k.importance]...)
-	n := len(idPrefix) + seqDigits
+	n := len(f.idPrefix) + seqDigits
 	b = appendKey(b, tagAttribute, logIDKey, 2+n) // at most 64 characters
 	b = append(b, tagString, byte(n))
-	b = append(b, idPrefix...)
+	b = append(b, f.idPrefix...)
 	b = appendSeq(b, seq)
-	b = appendIntAttr(b, tagAttribute, sequenceKey, int64(seq&math.MaxInt64))
-	return closeLength(b, start+1, recordRoom)
+	return appendIntAttr(b, tagAttribute, sequenceKey, int64(seq&math.MaxInt64))
 }
 
 // reserved reports whether the server reads a column out of the root attribute

@@ -27,9 +27,12 @@ func sizeVarint(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
 
 // closeLength writes the length of what follows at mark, where room bytes were
 // left for it, and moves what follows when it takes more or fewer.
-func closeLength(b []byte, mark, room int) []byte {
+func closeLength(b []byte, mark, room int) []byte { return closeLengthOf(b, mark, room, 0) }
+
+// closeLengthOf is closeLength where more bytes are still to come.
+func closeLengthOf(b []byte, mark, room, more int) []byte {
 	n := len(b) - mark - room
-	size := sizeVarint(uint64(n))
+	size := sizeVarint(uint64(n + more))
 	for len(b)-mark-size < n {
 		b = append(b, 0)
 	}
@@ -37,7 +40,7 @@ func closeLength(b []byte, mark, room int) []byte {
 		copy(b[mark+size:mark+size+n], b[mark+room:])
 		b = b[:mark+size+n]
 	}
-	appendVarint(b[mark:mark:mark+size], uint64(n))
+	appendVarint(b[mark:mark:mark+size], uint64(n+more))
 	return b
 }
 

@@ -18,8 +18,8 @@ type protocols struct {
 	refusals int // requests since the last taken one that found no endpoint
 }
 
-func newProtocols(c *config) *protocols {
-	own, otlp := wireFormat(newLedgerFormat(c)), wireFormat(newOTLPFormat(c))
+func newProtocols(c *config, idPrefix string) *protocols {
+	own, otlp := wireFormat(newLedgerFormat(c, idPrefix)), wireFormat(newOTLPFormat(c, idPrefix))
 	p := &protocols{all: []wireFormat{own, otlp}}
 	switch c.Protocol {
 	case ProtocolLedger:
@@ -101,7 +101,7 @@ func (p *protocols) inFormat(entries []*entry, format wireFormat) []*entry {
 		}
 		// Bytes that their own encoder does not know go as they are, for the
 		// server to refuse.
-		if data, err := transcode(e.format, format, e.data); err == nil {
+		if data, err := transcode(e.format, format, e.appendTo(nil)); err == nil {
 			copies[i] = &entry{data: data, seq: e.seq, format: format}
 		}
 	}

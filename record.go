@@ -15,6 +15,9 @@ const maxAhead = 4 * 60 // seconds
 // An entryEncoder writes entries of one format. The calls for an entry are
 // begin, any number of members, endAttrs, what the entry has of appendTrace,
 // appendEndpoint and appendError, and end. It is immutable.
+//
+// What a handler's entries all end in stays out of the queue: an entry gets its
+// ending, with its log_id, when a body is written.
 type entryEncoder interface {
 	// form indexes what is kept once per format.
 	form() form
@@ -36,8 +39,11 @@ type entryEncoder interface {
 	appendTrace(b []byte, traceID, spanID string) []byte
 	appendEndpoint(b []byte, e endpoint) []byte
 	appendError(b []byte, errorType, message, stack string) []byte
-	// end completes the entry that began at the length start.
-	end(b []byte, start int, k kinds, idPrefix string, seq uint64) []byte
+	// end completes the entry that began at the length start, up to its ending.
+	end(b []byte, start int, k kinds, seq uint64) []byte
+	// appendEnding appends what makes the entry whole: endingSize bytes.
+	appendEnding(b []byte, k kinds, seq uint64) []byte
+	endingSize(k kinds, seq uint64) int
 
 	// setsApart reports whether trace ids and endpoints have fields of their
 	// own in this format, outside the attributes.
@@ -66,7 +72,6 @@ const (
 // A recorder turns records into entries. It is safe for concurrent use.
 type recorder struct {
 	config   *config
-	idPrefix string
 	now      func() time.Time
 	replace  func([]string, slog.Attr) slog.Attr
 	secret   *redactor
@@ -79,29 +84,29 @@ type recorder struct {
 // idPrefix is at most 48 characters, unique to this process.
 func newRecorder(c *config, idPrefix string, now func() time.Time) *recorder {
 	rec := &recorder{
-		config:   c,
-		idPrefix: idPrefix,
-		now:      now,
-		replace:  c.ReplaceAttr,
-		secret:   newRedactor(c),
+		config:  c,
+		now:     now,
+		replace: c.ReplaceAttr,
+		secret:  newRedactor(c),
 	}
-	rec.encoders[ledgerForm] = newLedgerFormat(c)
-	rec.encoders[otlpForm] = newOTLPFormat(c)
+	rec.encoders[ledgerForm] = newLedgerFormat(c, idPrefix)
+	rec.encoders[otlpForm] = newOTLPFormat(c, idPrefix)
 	if c.Protocol == ProtocolOTLP {
 		rec.current.Store(int32(otlpForm))
 	}
 	return rec
 }
 
-// appendEntry appends one whole entry for r in format f to b. It never panics,
-// whatever the record holds, never waits and takes no lock. seq must be unique
-// within the process.
-func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.Context, r slog.Record, seq uint64) (entry []byte) {
+// appendEntry appends an entry for r in format f to b, and returns the kinds its
+// ending is to have; none when the entry is whole. It never panics, whatever the
+// record holds, never waits and takes no lock. seq must be unique within the
+// process.
+func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.Context, r slog.Record, seq uint64) (entry []byte, k kinds) {
 	start := len(b)
 	whole := b
 	defer func() {
 		if p := recover(); p != nil {
-			entry = rec.appendLastResort(whole, f, r, seq, p)
+			entry, k = rec.appendLastResort(whole, f, r, seq, p)
 		}
 	}()
 
@@ -160,11 +165,11 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 	if fromContext != nil || s.err != nil {
 		w.facts.complete(&s.facts, fromContext)
 	}
-	b = rec.appendTail(w.b, f, start, &w.facts, r.Level, r.PC, seq)
+	b, k = rec.appendTail(w.b, f, start, &w.facts, r.Level, r.PC, seq)
 	if (len(b)-start)*maxGrowth > maxAttributes-f.fixedSize() {
-		b = fit(b, start, f)
+		return fit(f.appendEnding(b, k, seq), start, f), kinds{}
 	}
-	return b
+	return b, k
 }
 
 // recordAttrs walks the record's own attrs, in the groups that no With attr has
@@ -199,8 +204,8 @@ func (w *walk) recordAttrs(s *scope, r *slog.Record) {
 }
 
 // appendTail decides the entry's kinds and appends all that follows the
-// attributes.
-func (rec *recorder) appendTail(b []byte, f entryEncoder, start int, facts *facts, level slog.Level, pc uintptr, seq uint64) []byte {
+// attributes, but for the ending.
+func (rec *recorder) appendTail(b []byte, f entryEncoder, start int, facts *facts, level slog.Level, pc uintptr, seq uint64) ([]byte, kinds) {
 	if f.setsApart() {
 		if facts.traceID != "" || facts.spanID != "" {
 			b = f.appendTrace(b, facts.traceID, facts.spanID)
@@ -222,12 +227,13 @@ func (rec *recorder) appendTail(b []byte, f entryEncoder, start int, facts *fact
 		}
 		b = f.appendError(b, cutText(errorType, maxErrorType), cutText(message, maxErrorMessage), cutText(stack, maxStackTrace))
 	}
-	return f.end(b, start, facts.kinds(class), rec.idPrefix, seq)
+	k := facts.kinds(class)
+	return f.end(b, start, k, seq), k
 }
 
 // appendLastResort appends an entry for a record that could not be encoded,
 // which would be a fault of this package: the message still arrives.
-func (rec *recorder) appendLastResort(b []byte, f entryEncoder, r slog.Record, seq uint64, panicked any) []byte {
+func (rec *recorder) appendLastResort(b []byte, f entryEncoder, r slog.Record, seq uint64, panicked any) ([]byte, kinds) {
 	start := len(b)
 	now := rec.now()
 	b = f.begin(b, now.Unix(), now.Nanosecond(), r.Level, r.Message)
@@ -235,7 +241,8 @@ func (rec *recorder) appendLastResort(b []byte, f entryEncoder, r slog.Record, s
 	b = f.appendAttr(b, "_error", slog.StringValue(panicText(nil, panicked)), true)
 	b = f.endAttrs(b, attrs)
 	var none facts
-	return f.end(b, start, none.kinds(classOf(r.Level)), rec.idPrefix, seq)
+	k := none.kinds(classOf(r.Level))
+	return f.end(b, start, k, seq), k
 }
 
 // timeOf returns the time to log for t: t itself, or the current time when t is
@@ -279,14 +286,14 @@ func classOf(l slog.Level) class {
 	return classCritical
 }
 
-// kinds are an entry's log_type and importance.
+// kinds are an entry's log_type and importance, both or neither.
 type kinds struct {
 	logType    logType
 	importance importance
 }
 
 // A logType is one the server takes; 0 is none.
-type logType int
+type logType uint8
 
 const (
 	noLogType logType = iota
@@ -301,7 +308,7 @@ const (
 var logTypeNames = [...]string{"", "logger", "console", "exception", "database", "endpoint", "custom"}
 
 // An importance is one the server takes; 0 is none.
-type importance int
+type importance uint8
 
 const (
 	noImportance importance = iota

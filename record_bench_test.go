@@ -59,7 +59,7 @@ func BenchmarkEntry(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					seq++
-					buf = rec.appendEntry(buf[:0], f, s, context.Background(), c.r, seq)
+					buf, _ = rec.appendEntry(buf[:0], f, s, context.Background(), c.r, seq)
 				}
 			})
 		}

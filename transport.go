@@ -177,7 +177,7 @@ func (t *transport) clean(err error) error {
 func (t *transport) body(format wireFormat, entries []*entry, plain bool) []byte {
 	size := 0
 	for _, e := range entries {
-		size += len(e.data)
+		size += e.size()
 	}
 	before, between, after := format.frame(len(entries), size)
 	var out bytes.Buffer
@@ -203,13 +203,20 @@ func (t *transport) body(format wireFormat, entries []*entry, plain bool) []byte
 	return out.Bytes()
 }
 
-func writeBody(w io.Writer, entries []*entry, before, between, after []byte) {
+// A bodyWriter is a [bytes.Buffer] or a [bufio.Writer].
+type bodyWriter interface {
+	io.Writer
+	AvailableBuffer() []byte
+}
+
+func writeBody(w bodyWriter, entries []*entry, before, between, after []byte) {
 	_, _ = w.Write(before)
 	for i, e := range entries {
 		if i > 0 {
 			_, _ = w.Write(between)
 		}
 		_, _ = w.Write(e.data)
+		_, _ = w.Write(e.appendEnding(w.AvailableBuffer()))
 	}
 	_, _ = w.Write(after)
 }
