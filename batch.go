@@ -35,10 +35,9 @@ type batch struct {
 func newBatch(q *queue, entries []*entry) *batch {
 	b := &batch{queue: q, entries: entries}
 	for _, e := range entries {
-		b.bytes += len(e.data)
+		b.bytes += e.memory()
 	}
-	q.heldEntries.Add(int64(len(entries)))
-	q.heldBytes.Add(int64(b.bytes))
+	q.held.add(int64(len(entries)), int64(b.bytes))
 	return b
 }
 
@@ -54,10 +53,8 @@ func (b *batch) lift() []*entry {
 	defer b.mu.Unlock()
 	b.onWire = true
 	q, n, size := b.queue, int64(len(b.entries)), int64(b.bytes)
-	q.heldEntries.Add(-n)
-	q.heldBytes.Add(-size)
-	q.wireEntries.Add(n)
-	q.wireBytes.Add(size)
+	q.held.add(-n, -size)
+	q.wire.add(n, size)
 	return b.entries
 }
 
@@ -77,10 +74,8 @@ func (b *batch) landLocked() {
 	}
 	b.onWire = false
 	q, n, size := b.queue, int64(len(b.entries)), int64(b.bytes)
-	q.wireEntries.Add(-n)
-	q.wireBytes.Add(-size)
-	q.heldEntries.Add(n)
-	q.heldBytes.Add(size)
+	q.wire.add(-n, -size)
+	q.held.add(n, size)
 }
 
 // empty takes all entries out, wherever they are, for their owner to settle.
@@ -89,8 +84,7 @@ func (b *batch) empty() []*entry {
 	defer b.mu.Unlock()
 	b.landLocked()
 	entries := b.entries
-	b.queue.heldEntries.Add(-int64(len(entries)))
-	b.queue.heldBytes.Add(-int64(b.bytes))
+	b.queue.held.add(-int64(len(entries)), -int64(b.bytes))
 	b.entries, b.bytes = nil, 0
 	return entries
 }
@@ -119,9 +113,8 @@ func (b *batch) remove(e *entry) bool {
 		return false
 	}
 	b.entries = slices.Delete(b.entries, i, i+1)
-	b.bytes -= len(e.data)
-	b.queue.heldEntries.Add(-1)
-	b.queue.heldBytes.Add(-int64(len(e.data)))
+	b.bytes -= e.memory()
+	b.queue.held.add(-1, -int64(e.memory()))
 	return true
 }
 

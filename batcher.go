@@ -118,8 +118,7 @@ func (b *batcher) run() {
 
 // holdEntry counts an entry outside any batch into the budget, or out of it.
 func (b *batcher) holdEntry(e *entry, sign int64) {
-	b.queue.heldEntries.Add(sign)
-	b.queue.heldBytes.Add(sign * int64(len(e.data)))
+	b.queue.held.add(sign, sign*int64(e.memory()))
 }
 
 // drain takes what is queued into batches, for somebody who waits for it. What
@@ -149,10 +148,12 @@ func (b *batcher) drain() {
 func (b *batcher) fill() *batch {
 	const frame = 64 // more than either protocol puts around a body
 	most := min(b.config.FlushSize, b.sender.largest())
-	queued := b.queue.entries.Load()
+	queued := b.queue.queued.entries()
 	entries := b.forming
 	b.forming = nil
+	entries = slices.Grow(entries, int(min(queued, int64(most))))
 	size := frame
+	var taken int64
 	for _, e := range entries {
 		size += e.size() + 1
 		b.holdEntry(e, -1) // newBatch counts it again
@@ -163,7 +164,7 @@ func (b *batcher) fill() *batch {
 			if e == nil {
 				break
 			}
-			b.count.taken.Add(1)
+			taken++
 			if size += e.size() + 1; size > maxBody && len(entries) > 0 {
 				b.forming = []*entry{e}
 				b.holdEntry(e, 1)
@@ -172,6 +173,7 @@ func (b *batcher) fill() *batch {
 			entries = append(entries, e)
 		}
 	}
+	b.count.taken.Add(taken)
 	b.owed = max(b.owed-int64(len(entries)), 0)
 	switch {
 	case b.empty():
@@ -187,7 +189,7 @@ func (b *batcher) fill() *batch {
 }
 
 // empty reports whether nothing waits to be made into a batch.
-func (b *batcher) empty() bool { return len(b.forming) == 0 && b.queue.entries.Load() <= 0 }
+func (b *batcher) empty() bool { return len(b.forming) == 0 && b.queue.queued.entries() == 0 }
 
 // stamp notes that something has come into the empty queue, also while nothing
 // can be sent: the wait for a connection is part of FlushInterval.
@@ -204,11 +206,12 @@ func (b *batcher) due() bool {
 		return false
 	}
 	b.stamp()
-	queued := b.queue.entries.Load() + int64(len(b.forming))
+	n, bytes := b.queue.queued.get()
+	queued := n + int64(len(b.forming))
 	if b.now().Sub(b.since) >= b.config.FlushInterval {
 		b.owed = queued
 	}
-	return b.owed > 0 || queued >= int64(b.config.FlushSize) || b.queue.bytes.Load() >= b.queue.wakeBytes
+	return b.owed > 0 || queued >= int64(b.config.FlushSize) || bytes >= b.queue.wakeBytes
 }
 
 // dispatch starts as many rounds as may run now.

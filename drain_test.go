@@ -47,7 +47,7 @@ func TestFlushDoesNotChaseWhatIsLoggedMeanwhile(t *testing.T) {
 		}
 	}()
 	for ctx.Err() == nil {
-		most = max(most, h.queue.heldEntries.Load())
+		most = max(most, h.queue.held.entries())
 		time.Sleep(time.Millisecond)
 	}
 	stop.Store(true)

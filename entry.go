@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 // An entry is one encoded record on its way. Its bytes are the same at every
@@ -17,6 +18,12 @@ type entry struct {
 	notice bool       // tells of drops, so its own drop is not told
 	slab   *slab      // what the entry and its data are part of; nil when they are their own
 }
+
+// entryOverhead is what an entry takes beside its data.
+const entryOverhead = int(unsafe.Sizeof(entry{}))
+
+// memory is what the entry counts against MaxBufferBytes.
+func (e *entry) memory() int { return len(e.data) + entryOverhead }
 
 // size is that of the whole entry.
 func (e *entry) size() int {

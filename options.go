@@ -79,10 +79,11 @@ type Options struct {
 	// FlushSize is how many entries make a batch at once; default and most
 	// 1000 (the server's limit). Variable: LEDGER_FLUSH_SIZE.
 	FlushSize int
-	// MaxBufferSize bounds the entries in memory; default 10000.
+	// MaxBufferSize bounds the entries in memory; default 10000, at most 67108864.
 	// Variable: LEDGER_MAX_BUFFER_SIZE.
 	MaxBufferSize int
-	// MaxBufferBytes bounds the bytes of the entries in memory; default 16 MiB.
+	// MaxBufferBytes bounds the memory that the entries take, in bytes; default
+	// 16 MiB, at most 32 GiB.
 	// Variable: LEDGER_MAX_BUFFER_BYTES.
 	MaxBufferBytes int
 
@@ -439,6 +440,9 @@ func (c *config) check(fault faultFunc) {
 		if n < 0 {
 			fault(field, "must not be negative")
 		}
+	}
+	if c.MaxBufferSize > maxEntries {
+		fault("MaxBufferSize", "%d, at most %d", c.MaxBufferSize, maxEntries)
 	}
 	switch {
 	case c.FlushSize > maxBatch:

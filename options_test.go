@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,25 @@ func TestKeyWithoutPrefixIsAnError(t *testing.T) {
 		if _, err := newConfig(&Options{APIKey: key}, nil); (err == nil) != ok {
 			t.Errorf("%q: %v", key, err)
 		}
+	}
+}
+
+func TestBufferHasAnUpperBound(t *testing.T) {
+	if _, err := newConfig(&Options{APIKey: testKey, MaxBufferSize: maxEntries + 1}, nil); err == nil || !strings.Contains(err.Error(), "at most 67108864") {
+		t.Errorf("error %v", err)
+	}
+	c, err := newConfig(&Options{APIKey: testKey, MaxBufferSize: 10, MaxBufferBytes: math.MaxInt}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := newQueue(c, &counters{}, time.Now)
+	for range 10 {
+		if q.push(&entry{data: make([]byte, 1000)}); q.over() {
+			t.Fatal("ten entries of ten are too many")
+		}
+	}
+	if n, b := q.queued.get(); n != 10 || b != 10*int64(1000+entryOverhead) {
+		t.Errorf("%d entries of %d bytes", n, b)
 	}
 }
 

@@ -88,7 +88,10 @@ func (b *batcher) takeForming(urgent bool) *entry {
 // for room, so that the notice itself makes nothing go.
 func (b *batcher) announce() {
 	lost := b.count.lost.Load()
-	if lost == 0 || b.queue.entries.Load()+b.queue.heldEntries.Load() >= b.queue.maxEntries {
+	if lost == 0 {
+		return
+	}
+	if n, _ := b.queue.offWire(); n >= b.queue.maxEntries {
 		return
 	}
 	wanted := slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })

@@ -20,9 +20,9 @@ type queue struct {
 	wakeEntries          int64 // queued entries that make a batch
 	wakeBytes            int64
 
-	entries, bytes         atomic.Int64 // in the channels
-	heldEntries, heldBytes atomic.Int64 // taken out, not on the wire
-	wireEntries, wireBytes atomic.Int64 // in attempts under way
+	queued load // in the channels
+	held   load // taken out, not on the wire
+	wire   load // in attempts under way
 
 	spooling bool // the batcher takes entries to disk under pressure
 
@@ -37,7 +37,7 @@ func newQueue(c *config, count *counters, now func() time.Time) *queue {
 		ordinary:    make(chan *entry, c.MaxBufferSize),
 		urgent:      make(chan *entry, c.MaxBufferSize),
 		maxEntries:  int64(c.MaxBufferSize),
-		maxBytes:    int64(c.MaxBufferBytes),
+		maxBytes:    min(int64(c.MaxBufferBytes), maxBytes),
 		wakeEntries: int64(c.FlushSize),
 		wakeBytes:   int64(min(maxBody, c.MaxBufferBytes/4)), // well before bytes run out: 5/8 of them may be on the wire
 		spooling:    c.SpoolDir != "",
@@ -51,8 +51,8 @@ func newQueue(c *config, count *counters, now func() time.Time) *queue {
 // oldest entry goes, those below Error first. It reports false when the queue
 // is sealed, and then e is counted as dropped.
 func (q *queue) push(e *entry) bool {
-	size := int64(len(e.data))
-	n, b := q.entries.Add(1), q.bytes.Add(size)
+	size := int64(e.memory())
+	n, b := q.queued.add(1, size)
 	channel := q.ordinary
 	if e.urgent {
 		channel = q.urgent
@@ -71,9 +71,7 @@ func (q *queue) push(e *entry) bool {
 		for q.overAlone() && (q.dropFrom(q.ordinary) || q.dropFrom(q.urgent)) {
 		}
 	}
-	held := q.heldEntries.Load()
-	if n == 1 || n == q.wakeEntries || q.spooling && q.pressed(spillAbove) || b >= q.wakeBytes && b-size < q.wakeBytes ||
-		held > 0 && (n+held > q.maxEntries || b+q.heldBytes.Load() > q.byteLimit()) {
+	if n == 1 || n == q.wakeEntries || b >= q.wakeBytes && b-size < q.wakeBytes || q.strained(n, b) {
 		q.poke()
 	}
 	if q.sealed.Load() {
@@ -91,36 +89,53 @@ func (q *queue) poke() {
 	}
 }
 
+// strained reports whether the batcher has to see to the budget, with n entries
+// of b bytes in the channels.
+func (q *queue) strained(n, b int64) bool {
+	if q.spooling && q.pressed(spillAbove) {
+		return true
+	}
+	heldEntries, heldBytes := q.held.get()
+	return heldEntries > 0 && (n+heldEntries > q.maxEntries || b+heldBytes > q.byteLimit())
+}
+
 func (q *queue) byteLimit() int64 {
-	return q.maxBytes - min(q.wireBytes.Load(), q.maxBytes/8*5)
+	return q.maxBytes - min(q.wire.bytes(), q.maxBytes/8*5)
 }
 
 // overAlone reports whether the channels alone hold more than the budget, so
 // that what is dropped from them would have to go in any case.
 func (q *queue) overAlone() bool {
-	return q.entries.Load() > q.maxEntries || q.bytes.Load() > q.byteLimit()
+	n, b := q.queued.get()
+	return n > q.maxEntries || b > q.byteLimit()
 }
 
 // over reports whether the channels and the batcher's entries off the wire are
 // more than the budget.
 func (q *queue) over() bool {
-	return q.entries.Load()+q.heldEntries.Load() > q.maxEntries ||
-		q.bytes.Load()+q.heldBytes.Load() > q.byteLimit()
+	n, b := q.offWire()
+	return n > q.maxEntries || b > q.byteLimit()
 }
 
 // pressed reports whether more than share of the budget is in use: where a spool
 // begins to take entries, before the budget makes them go.
 func (q *queue) pressed(share float64) bool {
-	return float64(q.entries.Load()+q.heldEntries.Load()) > share*float64(q.maxEntries) ||
-		float64(q.bytes.Load()+q.heldBytes.Load()) > share*float64(q.byteLimit())
+	n, b := q.offWire()
+	return float64(n) > share*float64(q.maxEntries) || float64(b) > share*float64(q.byteLimit())
+}
+
+// offWire is what counts against the budget: in the channels and held.
+func (q *queue) offWire() (entries, bytes int64) {
+	n, b := q.queued.get()
+	heldEntries, heldBytes := q.held.get()
+	return n + heldEntries, b + heldBytes
 }
 
 // pop takes the oldest entry out of a channel; nil when there is none.
 func (q *queue) pop(channel chan *entry) *entry {
 	select {
 	case e := <-channel:
-		q.entries.Add(-1)
-		q.bytes.Add(-int64(len(e.data)))
+		q.queued.add(-1, -int64(e.memory()))
 		return e
 	default:
 		return nil

@@ -54,10 +54,10 @@ func TestCurrentSizeIsTheQueuesRealLength(t *testing.T) {
 			synctest.Wait()
 			m := h.Metrics()
 			queued := len(h.queue.ordinary) + len(h.queue.urgent)
-			if m.Buffer.CurrentSize != queued || int64(queued) != h.queue.entries.Load() {
-				t.Fatalf("after %d: current_size %d, queue %d, counted %d", i, m.Buffer.CurrentSize, queued, h.queue.entries.Load())
+			if m.Buffer.CurrentSize != queued || int64(queued) != h.queue.queued.entries() {
+				t.Fatalf("after %d: current_size %d, queue %d, counted %d", i, m.Buffer.CurrentSize, queued, h.queue.queued.entries())
 			}
-			held := h.queue.heldEntries.Load() + h.queue.wireEntries.Load()
+			held := h.queue.held.entries() + h.queue.wire.entries()
 			if int64(m.Buffer.InFlight) != held {
 				t.Fatalf("after %d: in_flight %d, held and on the wire %d", i, m.Buffer.InFlight, held)
 			}

@@ -51,7 +51,7 @@ type SDKMetrics struct {
 type BufferMetrics struct {
 	CurrentSize  int   `json:"current_size"` // entries queued
 	MaxSize      int   `json:"max_size"`
-	CurrentBytes int   `json:"current_bytes"` // bytes of the entries queued
+	CurrentBytes int   `json:"current_bytes"` // memory of the entries queued
 	MaxBytes     int   `json:"max_bytes"`
 	InFlight     int   `json:"in_flight"` // entries taken out of the queue and not settled
 	Spooled      int64 `json:"spooled"`   // entries in SpoolDir
@@ -298,9 +298,9 @@ func (h *Handler) Status() Status {
 // utilization is the larger share of the two budgets, in percent, to two digits.
 func (h *Handler) utilization() float64 {
 	q := h.queue
-	entries := q.entries.Load() + q.heldEntries.Load() + q.wireEntries.Load()
-	bytes := q.bytes.Load() + q.heldBytes.Load() + q.wireBytes.Load()
-	share := max(float64(entries)/float64(q.maxEntries), float64(bytes)/float64(q.maxBytes))
+	n, b := q.offWire()
+	wireEntries, wireBytes := q.wire.get()
+	share := max(float64(n+wireEntries)/float64(q.maxEntries), float64(b+wireBytes)/float64(q.maxBytes))
 	return math.Round(max(share, 0)*10_000) / 100
 }
 
@@ -318,7 +318,7 @@ func (h *Handler) Metrics() Metrics {
 		Buffer: BufferMetrics{
 			CurrentSize:        int(t.queued),
 			MaxSize:            h.config.MaxBufferSize,
-			CurrentBytes:       int(max(h.queue.bytes.Load(), 0)),
+			CurrentBytes:       int(h.queue.queued.bytes()),
 			MaxBytes:           h.config.MaxBufferBytes,
 			InFlight:           int(t.inFlight),
 			Spooled:            t.spooled,
