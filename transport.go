@@ -33,6 +33,10 @@ const (
 	// maxTimeout is where an attempt's timeout stops doubling: the server may
 	// take 30s to say what became of a batch (ledger-wire 6.4).
 	maxTimeout = 35 * time.Second
+	// writeBuffer is a connection's. A usual batch of 1000 entries, compressed,
+	// fits with its headers, and goes out in one write; net/http would make
+	// a buffer for each request else.
+	writeBuffer = 32 << 10
 	// idleTimeout closes idle connections before the server does, after 5s.
 	idleTimeout = 4 * time.Second
 )
@@ -99,6 +103,7 @@ func newTransport(c *config, now func() time.Time) *transport {
 			MaxIdleConnsPerHost:    c.HTTPPoolSize,
 			IdleConnTimeout:        idleTimeout,
 			MaxResponseHeaderBytes: maxAnswer,
+			WriteBufferSize:        writeBuffer,
 			DisableCompression:     true, // no answer is worth a bomb
 			ForceAttemptHTTP2:      true,
 		}
@@ -180,27 +185,24 @@ func (t *transport) body(format wireFormat, entries []*entry, plain bool) []byte
 		size += e.size()
 	}
 	before, between, after := format.frame(len(entries), size)
-	var out bytes.Buffer
 	if plain {
+		var out bytes.Buffer
 		out.Grow(size + len(before) + len(after) + len(between)*len(entries))
 		writeBody(&out, entries, before, between, after)
 		return out.Bytes()
 	}
-	out.Grow(size/8 + 512) // logs compress to a tenth or so
 	c, _ := t.compressors.Get().(*compressor)
 	if c == nil {
 		c = newCompressor()
 	}
-	c.gzip.Reset(&out)
+	c.gzip.Reset(&c.out)
 	writeBody(c.pieces, entries, before, between, after)
 	_ = c.pieces.Flush() // a bytes.Buffer does not fail
 	_ = c.gzip.Close()
-	c.gzip.Reset(nil)
+	body := bytes.Clone(c.out.Bytes()) // it may be long until the server has answered
+	c.out.Reset()
 	t.compressors.Put(c)
-	if out.Cap() > 2*out.Len() { // it may be long until the server has answered
-		return bytes.Clone(out.Bytes())
-	}
-	return out.Bytes()
+	return body
 }
 
 // A bodyWriter is a [bytes.Buffer] or a [bufio.Writer].
@@ -226,6 +228,7 @@ func writeBody(w bodyWriter, entries []*entry, before, between, after []byte) {
 type compressor struct {
 	pieces *bufio.Writer
 	gzip   *gzip.Writer
+	out    bytes.Buffer
 }
 
 func newCompressor() *compressor {
