@@ -115,7 +115,7 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	w := writers.Get().(*writer)
 	seq := uint64(h.count.logged.Add(1))
 	format := h.protocols.forEncoding()
-	data, kinds := h.recorder.appendEntry(w.space(), format, h.scope, ctx, r, seq)
+	data, kinds := h.recorder.appendEntry(w.space(), format, h.scope, ctx, &r, seq)
 	e := w.entry(data, r.Level >= slog.LevelError)
 	e.seq, e.format, e.kinds = seq, format, kinds
 	w.close()
@@ -153,7 +153,7 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 func (c *core) encode(ctx context.Context, r slog.Record) *entry {
 	format := c.protocols.forEncoding()
 	seq := uint64(c.count.logged.Add(1))
-	data, kinds := c.recorder.appendEntry(nil, format, c.recorder.root(), ctx, r, seq)
+	data, kinds := c.recorder.appendEntry(nil, format, c.recorder.root(), ctx, &r, seq)
 	e := newEntry(data)
 	e.seq, e.format, e.kinds, e.urgent = seq, format, kinds, r.Level >= slog.LevelError
 	return e

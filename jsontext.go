@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"strconv"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 )
@@ -221,6 +222,34 @@ func appendTwo(b []byte, n int) []byte {
 
 const dateTimeSize = len("2006-01-02T15:04:05")
 
+// A date is the text of a day's times, with zeros for the time.
+type date struct {
+	day  int64 // counted from 1970-01-01
+	text [dateTimeSize]byte
+}
+
+func dateOf(day int64) (d date) {
+	year, month, dom := civil(day)
+	d.day = day
+	copy(d.text[:], "0000-00-00T00:00:00")
+	putTwo(d.text[:], year/100)
+	putTwo(d.text[2:], year%100)
+	putTwo(d.text[5:], month)
+	putTwo(d.text[8:], dom)
+	return d
+}
+
+// today is the date of nearly all times, which takes longest to write.
+var today atomic.Pointer[date]
+
+func noteToday(sec int64) {
+	day := sec / secondsPerDay
+	if d := today.Load(); d == nil || d.day != day {
+		d := dateOf(day)
+		today.Store(&d)
+	}
+}
+
 // appendDateTime appends YYYY-MM-DDTHH:MM:SS of Unix seconds in years 0 to 9999.
 func appendDateTime(b []byte, sec int64) []byte {
 	day := sec / secondsPerDay
@@ -229,14 +258,14 @@ func appendDateTime(b []byte, sec int64) []byte {
 		day--
 		rest += secondsPerDay
 	}
-	year, month, dom := civil(day)
 	n := len(b)
-	b = append(b, "0000-00-00T00:00:00"...)
+	if d := today.Load(); d != nil && d.day == day {
+		b = append(b, d.text[:]...)
+	} else {
+		d := dateOf(day)
+		b = append(b, d.text[:]...)
+	}
 	t := b[n : n+dateTimeSize : n+dateTimeSize]
-	putTwo(t, year/100)
-	putTwo(t[2:], year%100)
-	putTwo(t[5:], month)
-	putTwo(t[8:], dom)
 	putTwo(t[11:], rest/3600)
 	putTwo(t[14:], rest/60%60)
 	putTwo(t[17:], rest%60)

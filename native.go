@@ -95,18 +95,21 @@ func (f *ledgerFormat) beginClass(b []byte, sec int64, nsec int, c class, messag
 	return append(b, f.attrsHead...)
 }
 
-func (*ledgerFormat) appendAttr(b []byte, key string, v slog.Value, _ bool) []byte {
-	b = append(b, '"')
-	b = append(b, key...)
-	b = append(b, '"', ':')
-	b = appendScalar(b, v)
-	return append(b, ',')
+func (*ledgerFormat) appendKnown(b []byte, k *knownKey, v slog.Value, _ bool) (_ []byte, ok bool) {
+	mark := len(b)
+	if b, ok = appendScalar(append(b, k.json()...), v); !ok {
+		return b[:mark], false
+	}
+	return append(b, ','), true
 }
 
-func (*ledgerFormat) appendOddAttr(b []byte, key string, v slog.Value, _ bool) []byte {
+func (*ledgerFormat) appendAttr(b []byte, key string, v slog.Value, _ bool) []byte {
 	b = appendString(b, key)
 	b = append(b, ':')
-	b = appendScalar(b, v)
+	b, ok := appendScalar(b, v)
+	if !ok {
+		b = append(b, "null"...)
+	}
 	return append(b, ',')
 }
 
@@ -118,26 +121,26 @@ func (*ledgerFormat) appendJSONAttr(b []byte, key string, json []byte, _ bool) [
 }
 
 // appendScalar appends v, which is no group and no LogValuer, as JSON.
-func appendScalar(b []byte, v slog.Value) []byte {
+func appendScalar(b []byte, v slog.Value) (_ []byte, ok bool) {
 	switch v.Kind() {
 	case slog.KindString:
-		return appendString(b, v.String())
+		return appendString(b, v.String()), true
 	case slog.KindInt64:
-		return strconv.AppendInt(b, v.Int64(), 10)
+		return strconv.AppendInt(b, v.Int64(), 10), true
 	case slog.KindUint64:
-		return strconv.AppendUint(b, v.Uint64(), 10)
+		return strconv.AppendUint(b, v.Uint64(), 10), true
 	case slog.KindFloat64:
-		return appendFloat(b, v.Float64())
+		return appendFloat(b, v.Float64()), true
 	case slog.KindBool:
-		return strconv.AppendBool(b, v.Bool())
+		return strconv.AppendBool(b, v.Bool()), true
 	case slog.KindDuration:
-		return strconv.AppendInt(b, int64(v.Duration()), 10)
+		return strconv.AppendInt(b, int64(v.Duration()), 10), true
 	case slog.KindTime:
 		b = append(b, '"')
 		b = appendTime(b, v.Time())
-		return append(b, '"')
+		return append(b, '"'), true
 	}
-	return append(b, "null"...)
+	return b, false
 }
 
 func (*ledgerFormat) openGroup(b []byte, key string, _ bool) []byte {

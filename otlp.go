@@ -236,49 +236,74 @@ func appendDoubleAttr(b []byte, tag byte, key string, f float64) []byte {
 }
 
 func (*otlpFormat) appendAttr(b []byte, key string, v slog.Value, root bool) []byte {
-	tag := attrTag(root)
+	start := len(b)
+	b = appendTextField(append(b, attrTag(root), 0), tagKey, key)
+	b, _ = appendScalarValue(append(b, tagValue, 0), start, v)
+	return b
+}
+
+func (*otlpFormat) appendKnown(b []byte, k *knownKey, v slog.Value, root bool) (_ []byte, ok bool) {
+	start := len(b)
+	key := k.bare()
+	b = append(b, attrTag(root), 0, tagKey, byte(len(key)))
+	b = append(b, key...)
+	if b, ok = appendScalarValue(append(b, tagValue, 0), start, v); !ok {
+		b = b[:start]
+	}
+	return b, ok
+}
+
+// appendScalarValue ends the member that began at the length start with its
+// value, for both of whose lengths there is one byte. ok is false for a value
+// that is no scalar, which leaves an empty one.
+func appendScalarValue(b []byte, start int, v slog.Value) (_ []byte, ok bool) {
+	mark := len(b)
 	switch v.Kind() {
 	case slog.KindString:
-		return appendStringAttr(b, tag, key, cleanText(v.String()))
+		b = appendStringValue(b, v.String())
 	case slog.KindInt64:
-		return appendIntAttr(b, tag, key, v.Int64())
+		b = appendVarint(append(b, tagInt), uint64(v.Int64()))
 	case slog.KindUint64:
-		if u := v.Uint64(); u > math.MaxInt64 { // OTLP has no such integer
-			var buf [20]byte
-			return appendStringAttr(b, tag, key, string(strconv.AppendUint(buf[:0], u, 10)))
+		if u := v.Uint64(); u <= math.MaxInt64 {
+			b = appendVarint(append(b, tagInt), u)
+		} else { // OTLP has no such integer
+			text := len(b) + 2
+			b = strconv.AppendUint(append(b, tagString, 0), u, 10)
+			b[text-1] = byte(len(b) - text)
 		}
-		return appendIntAttr(b, tag, key, int64(v.Uint64()))
 	case slog.KindFloat64:
 		switch f := v.Float64(); { // what JSON has no number for poisons the server
 		case math.IsNaN(f):
-			return appendStringAttr(b, tag, key, "NaN")
+			b = appendStringValue(b, "NaN")
 		case math.IsInf(f, 1):
-			return appendStringAttr(b, tag, key, "+Inf")
+			b = appendStringValue(b, "+Inf")
 		case math.IsInf(f, -1):
-			return appendStringAttr(b, tag, key, "-Inf")
+			b = appendStringValue(b, "-Inf")
 		default:
-			return appendDoubleAttr(b, tag, key, f)
+			b = binary.LittleEndian.AppendUint64(append(b, tagDouble), math.Float64bits(f))
 		}
 	case slog.KindBool:
-		b = appendKey(b, tag, key, 2)
+		b = append(b, tagBool, 0)
 		if v.Bool() {
-			return append(b, tagBool, 1)
+			b[mark+1] = 1
 		}
-		return append(b, tagBool, 0)
 	case slog.KindDuration:
-		return appendIntAttr(b, tag, key, int64(v.Duration()))
+		b = appendVarint(append(b, tagInt), uint64(v.Duration()))
 	case slog.KindTime:
-		var buf [64]byte
-		text := appendTime(buf[:0], v.Time())
-		b = appendKey(b, tag, key, 2+len(text))
-		b = append(b, tagString, byte(len(text)))
-		return append(b, text...)
+		b = appendTime(append(b, tagString, 0), v.Time())
+		b[mark+1] = byte(len(b) - mark - 2)
 	}
-	return appendKey(b, tag, key, 0)
+	if n := len(b) - start - 2; n < 0x80 {
+		b[start+1], b[mark-1] = byte(n), byte(len(b)-mark)
+		return b, len(b) > mark
+	}
+	return closeLength(closeLength(b, mark-1, 1), start+1, 1), true
 }
 
-func (f *otlpFormat) appendOddAttr(b []byte, key string, v slog.Value, root bool) []byte {
-	return f.appendAttr(b, key, v, root)
+func appendStringValue(b []byte, s string) []byte {
+	s = cleanText(s)
+	b = appendVarint(append(b, tagString), uint64(len(s)))
+	return append(b, s...)
 }
 
 func (*otlpFormat) appendJSONAttr(b []byte, key string, json []byte, root bool) []byte {

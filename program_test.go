@@ -287,7 +287,7 @@ func checkAgainstStandard(t testing.TB, seed uint64, replace func([]string, slog
 		}
 	}
 	want := standardAttributes(t, opts, steps, r)
-	entry := rec.wholeEntry(nil, newLedgerFormat(rec.config, "0123456789abcdef"), rec.play(steps), context.Background(), r, seed)
+	entry := rec.wholeEntry(newLedgerFormat(rec.config, "0123456789abcdef"), rec.play(steps), context.Background(), r, seed)
 	requireAccepted(t, entry, time.Now())
 	if want == nil {
 		return
@@ -327,7 +327,7 @@ func FuzzHostileEntry(f *testing.F) {
 		p := programmer{rand.New(rand.NewPCG(seed, 2)), true}
 		steps, r := p.program()
 		rec := newRecorder(&config{Options: Options{Service: p.pick("", "shop"), AddSource: p.IntN(2) == 0}}, "0123456789abcdef", time.Now)
-		entry := rec.wholeEntry(nil, newLedgerFormat(rec.config, "0123456789abcdef"), rec.play(steps), context.Background(), r, seed)
+		entry := rec.wholeEntry(newLedgerFormat(rec.config, "0123456789abcdef"), rec.play(steps), context.Background(), r, seed)
 		requireAccepted(t, entry, time.Now())
 	})
 }

@@ -48,10 +48,18 @@ func closeLengthOf(b []byte, mark, room, more int) []byte {
 func isStorable(s string) bool {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	i := 0
+	for ; i+32 <= len(s); i += 32 { // four words at once, for long texts
+		b := []byte(s[i : i+32])
+		w, x := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+		y, z := binary.LittleEndian.Uint64(b[16:]), binary.LittleEndian.Uint64(b[24:])
+		if (w|x|y|z|(w-ones)|(x-ones)|(y-ones)|(z-ones))&highs != 0 {
+			break // NUL, or not ASCII
+		}
+	}
 	for ; i+8 <= len(s); i += 8 {
 		x := binary.LittleEndian.Uint64([]byte(s[i : i+8]))
 		if (x|(x-ones))&highs != 0 {
-			break // NUL, or not ASCII
+			break
 		}
 	}
 	for ; i < len(s); i++ {

@@ -23,11 +23,13 @@ type entryEncoder interface {
 	form() form
 	// begin appends all that stands before the attributes.
 	begin(b []byte, sec int64, nsec int, level slog.Level, message string) []byte
-	// appendAttr appends one member whose key isPlain and whose value is no
-	// group, no LogValuer, and of the kind Any only for nil.
+	// appendAttr appends one member, whose key cleanText leaves as it is, and
+	// whose value is no group, no LogValuer, and of the kind Any only for nil.
 	appendAttr(b []byte, key string, v slog.Value, root bool) []byte
-	// appendOddAttr is appendAttr for any key that cleanText leaves as it is.
-	appendOddAttr(b []byte, key string, v slog.Value, root bool) []byte
+	// appendKnown is appendAttr for a key that the [keyTable] knows. It leaves b
+	// as it is, and ok is false, for a value that appendAttr does not take, and
+	// for nil.
+	appendKnown(b []byte, k *knownKey, v slog.Value, root bool) (_ []byte, ok bool)
 	// appendJSONAttr appends a member whose value is sanitized JSON.
 	appendJSONAttr(b []byte, key string, json []byte, root bool) []byte
 	// openGroup begins a group; closeGroup ends the innermost one, of which
@@ -75,6 +77,7 @@ type recorder struct {
 	now      func() time.Time
 	replace  func([]string, slog.Attr) slog.Attr
 	secret   *redactor
+	keys     *keyTable
 	encoders [formCount]entryEncoder
 	current  atomic.Int32 // the form of the last entry; With attrs are encoded in it
 	knownNow atomic.Int64 // Unix seconds; never ahead of the clock
@@ -88,6 +91,7 @@ func newRecorder(c *config, idPrefix string, now func() time.Time) *recorder {
 		now:     now,
 		replace: c.ReplaceAttr,
 		secret:  newRedactor(c),
+		keys:    &keyTable{},
 	}
 	rec.encoders[ledgerForm] = newLedgerFormat(c, idPrefix)
 	rec.encoders[otlpForm] = newOTLPFormat(c, idPrefix)
@@ -101,12 +105,12 @@ func newRecorder(c *config, idPrefix string, now func() time.Time) *recorder {
 // ending is to have; none when the entry is whole. It never panics, whatever the
 // record holds, never waits and takes no lock. seq must be unique within the
 // process.
-func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.Context, r slog.Record, seq uint64) (entry []byte, k kinds) {
+func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.Context, r *slog.Record, seq uint64) (entry []byte, k kinds) {
 	start := len(b)
 	whole := b
 	defer func() {
 		if p := recover(); p != nil {
-			entry, k = rec.appendLastResort(whole, f, r, seq, p)
+			entry, k = rec.appendLastResort(whole, f, *r, seq, p)
 		}
 	}()
 
@@ -140,7 +144,7 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 	}
 	var fromContext *facts
 	if rec.config.ContextAttrs != nil {
-		w.contextAttrs(ctx, s, &r)
+		w.contextAttrs(ctx, s, r)
 		found := w.facts
 		fromContext = &found
 	}
@@ -152,7 +156,7 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 	prefix := len(w.b)
 	w.b = append(w.b, bound.prefix...)
 	if n := r.NumAttrs(); n > 0 {
-		w.recordAttrs(s, &r)
+		w.recordAttrs(s, r)
 	}
 	for i := len(bound.marks) - 1; i >= 0; i-- {
 		w.b = f.closeGroup(w.b, prefix+bound.marks[i])
@@ -188,12 +192,16 @@ func (w *walk) recordAttrs(s *scope, r *slog.Record) {
 		w.b = w.f.openGroup(w.b, s.groups[i], i == 0)
 	}
 	some := false
-	r.Attrs(func(a slog.Attr) bool {
-		if w.attr(a) {
-			some = true
-		}
-		return true
-	})
+	if layoutKnown {
+		front, back := attrsOf(r)
+		some = w.attrs(front)
+		some = len(back) > 0 && w.attrs(back) || some
+	} else {
+		r.Attrs(func(a slog.Attr) bool {
+			some = w.attr(a) || some
+			return true
+		})
+	}
 	if !some {
 		w.b = w.b[:before]
 		return
@@ -252,6 +260,7 @@ func (rec *recorder) appendLastResort(b []byte, f entryEncoder, r slog.Record, s
 func (rec *recorder) timeOf(t time.Time, earliest int64) (sec int64, nsec int, timely bool) {
 	now := rec.now()
 	rec.knownNow.Store(now.Unix())
+	noteToday(now.Unix())
 	if t.IsZero() || t.Unix() < earliest || t.After(now.Add(maxAhead*time.Second)) {
 		return now.Unix(), now.Nanosecond(), false
 	}

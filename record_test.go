@@ -39,8 +39,8 @@ type logCall struct {
 }
 
 // wholeEntry is appendEntry with the ending.
-func (rec *recorder) wholeEntry(b []byte, f wireFormat, s *scope, ctx context.Context, r slog.Record, seq uint64) []byte {
-	b, k := rec.appendEntry(b, f, s, ctx, r, seq)
+func (rec *recorder) wholeEntry(f wireFormat, s *scope, ctx context.Context, r slog.Record, seq uint64) []byte {
+	b, k := rec.appendEntry(nil, f, s, ctx, &r, seq)
 	e := entry{data: b, seq: seq, format: f, kinds: k}
 	return e.appendTo(nil)
 }
@@ -61,7 +61,7 @@ func (c logCall) entryIn(t testing.TB, form form) []byte {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	entry := rec.wholeEntry(nil, rec.encoders[form].(wireFormat), rec.play(c.with), ctx, r, 42)
+	entry := rec.wholeEntry(rec.encoders[form].(wireFormat), rec.play(c.with), ctx, r, 42)
 	if form == ledgerForm {
 		requireAccepted(t, entry, testNow())
 	} else if faults := otlpFaults(t, entry); len(faults) > 0 {
@@ -214,7 +214,7 @@ func nan() float64 { var zero float64; return zero / zero }
 
 func TestRecordWithoutATimeGetsTheCurrentOne(t *testing.T) {
 	rec := newRecorder(&config{}, "p", testNow)
-	entry := rec.wholeEntry(nil, rec.encoders[ledgerForm].(wireFormat), rec.root(), nil, slog.Record{}, 1)
+	entry := rec.wholeEntry(rec.encoders[ledgerForm].(wireFormat), rec.root(), nil, slog.Record{}, 1)
 	if got, want := decodeEntry(t, entry)["timestamp"], "2026-03-01T12:30:46.123456Z"; got != want {
 		t.Errorf("timestamp %v, want %v", got, want)
 	}
@@ -333,7 +333,7 @@ func TestSiblingScopesShareNothing(t *testing.T) {
 			}
 			r := slog.NewRecord(testTime, 0, "m", 0)
 			r.AddAttrs(slog.Int("r", i))
-			entry := rec.wholeEntry(nil, f, s, context.Background(), r, uint64(i))
+			entry := rec.wholeEntry(f, s, context.Background(), r, uint64(i))
 			if i%2 == 0 {
 				entry, _ = transcode(f, rec.encoders[ledgerForm].(wireFormat), entry)
 			}
@@ -398,7 +398,7 @@ func TestHotPathDoesNotAllocate(t *testing.T) {
 			r := slog.NewRecord(testTime, slog.LevelWarn, "message", 0)
 			r.AddAttrs(attrs...)
 			buf := make([]byte, 0, 8192)
-			if n := testing.AllocsPerRun(200, func() { buf, _ = rec.appendEntry(buf[:0], f, bound, context.Background(), r, 7) }); n != 0 {
+			if n := testing.AllocsPerRun(200, func() { buf, _ = rec.appendEntry(buf[:0], f, bound, context.Background(), &r, 7) }); n != 0 {
 				t.Errorf("%s attrs as %s: %v allocations", name, f.protocol(), n)
 			}
 		}

@@ -116,7 +116,7 @@ func (w *walk) guarded(a slog.Attr) (some bool) {
 	mark := len(w.b)
 	defer func() {
 		if p := recover(); p != nil {
-			w.b = w.f.appendOddAttr(w.b[:mark], cleanText(a.Key), slog.StringValue(panicText(nil, p)), w.level == 0)
+			w.b = w.f.appendAttr(w.b[:mark], cleanText(a.Key), slog.StringValue(panicText(nil, p)), w.level == 0)
 			some = true
 		}
 	}()

@@ -76,7 +76,7 @@ func (c *capture) Enabled(context.Context, slog.Level) bool { return true }
 func (c *capture) WithAttrs([]slog.Attr) slog.Handler       { return c }
 func (c *capture) WithGroup(string) slog.Handler            { return c }
 func (c *capture) Handle(ctx context.Context, r slog.Record) error {
-	c.entry = c.rec.wholeEntry(nil, c.rec.encoders[ledgerForm].(wireFormat), c.rec.root(), ctx, r, 1)
+	c.entry = c.rec.wholeEntry(c.rec.encoders[ledgerForm].(wireFormat), c.rec.root(), ctx, r, 1)
 	return nil
 }
 

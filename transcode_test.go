@@ -133,18 +133,18 @@ func checkTranscoding(t testing.TB, seed uint64) {
 	native.attrsHead, otlp.resource = newRecorder(c, "", nil).encoders[ledgerForm].(*ledgerFormat).attrsHead, nil
 	ctx := context.Background()
 	s := rec.play(steps) // in the native format
-	a := rec.wholeEntry(nil, native, s, ctx, r, seed)
-	b := rec.wholeEntry(nil, otlp, s, ctx, r, seed) // what With bound is transcoded
+	a := rec.wholeEntry(native, s, ctx, r, seed)
+	b := rec.wholeEntry(otlp, s, ctx, r, seed) // what With bound is transcoded
 	requireAccepted(t, a, time.Now())
 	if faults := otlpFaults(t, b); len(faults) > 0 {
 		t.Fatalf("seed %d: the server would not store: %v\n%q", seed, faults, b)
 	}
 	s2 := rec.play(steps) // bound in OTLP
-	c2 := rec.wholeEntry(nil, otlp, s2, ctx, r, seed)
+	c2 := rec.wholeEntry(otlp, s2, ctx, r, seed)
 	if faults := otlpFaults(t, c2); len(faults) > 0 {
 		t.Fatalf("seed %d: the server would not store: %v\n%q", seed, faults, c2)
 	}
-	a2 := rec.wholeEntry(nil, native, s2, ctx, r, seed)
+	a2 := rec.wholeEntry(native, s2, ctx, r, seed)
 	requireAccepted(t, a2, time.Now())
 
 	want := decodeEntry(t, a)
@@ -205,8 +205,8 @@ func FuzzTranscodeForeignBytes(f *testing.F) {
 	r := slog.NewRecord(time.Now(), slog.LevelInfo, "m", 0)
 	r.AddAttrs(slog.Int("a", 1), slog.Group("g", slog.Any("b", []int{1})))
 	native, otlp := newLedgerFormat(c, "0123456789abcdef"), newOTLPFormat(c, "0123456789abcdef")
-	f.Add(rec.wholeEntry(nil, native, rec.root(), context.Background(), r, 1))
-	f.Add(rec.wholeEntry(nil, otlp, rec.root(), context.Background(), r, 1))
+	f.Add(rec.wholeEntry(native, rec.root(), context.Background(), r, 1))
+	f.Add(rec.wholeEntry(otlp, rec.root(), context.Background(), r, 1))
 	f.Add([]byte("{}"))
 	f.Fuzz(func(t *testing.T, entry []byte) {
 		_, _ = transcode(native, otlp, entry)

@@ -48,49 +48,81 @@ func (w *walk) open(s *scope) {
 	w.level = len(s.groups)
 }
 
-// attr appends a and reports whether there was anything to append. Attrs with
-// nothing special about them take the short ways.
-func (w *walk) attr(a slog.Attr) bool {
-	if w.replace == nil && w.ordinary(a.Key) {
-		kind := a.Value.Kind()
-		if kind != slog.KindAny && kind < slog.KindGroup {
-			w.b = w.f.appendAttr(w.b, a.Key, a.Value, w.level == 0)
-			return true
+// attrs appends attrs and reports whether there was anything to append. Those
+// with nothing special about them, nearly all, take the short way.
+func (w *walk) attrs(attrs []slog.Attr) (some bool) {
+	b, f, keys, root := w.b, w.f, w.rec.keys, w.level == 0
+	if w.replace != nil || w.masked {
+		keys = &noKeys
+	}
+	for i := range attrs {
+		if known := keys.find(attrs[i].Key); known != nil {
+			var ok bool
+			if b, ok = f.appendKnown(b, known, attrs[i].Value, root); ok {
+				some = true
+				continue
+			}
 		}
-		if kind == slog.KindGroup && a.Key != "" && len(a.Value.Group()) > 0 {
-			return w.group(a.Key, a.Value.Group())
+		w.b = b
+		if w.attr(attrs[i]) {
+			some = true
+		}
+		b = w.b
+	}
+	w.b = b
+	return some
+}
+
+// noKeys knows nothing.
+var noKeys keyTable
+
+// attr appends a, whatever it is, and reports whether there was anything to
+// append.
+func (w *walk) attr(a slog.Attr) bool {
+	if w.replace == nil && !w.masked {
+		if done, some := w.attrOfKnown(a); done {
+			return some
 		}
 	}
 	a, failure, ok := w.settle(a)
 	return ok && w.emit(a, failure)
 }
 
-// ordinary reports whether key is plain text that means nothing where the walk
-// stands, and no secret's.
-func (w *walk) ordinary(key string) bool {
-	if !isPlain(key) || w.masked {
-		return false
+// attrOfKnown appends a if its key is known, or can be, and there is nothing to
+// find out about its value.
+func (w *walk) attrOfKnown(a slog.Attr) (done, some bool) {
+	known := w.rec.keys.find(a.Key)
+	if known == nil && w.rec.ordinary(a.Key) {
+		known = w.rec.keys.learn(a.Key)
 	}
-	n := len(key)
-	if n >= 2 {
-		// The first test of masks, without a call.
-		if c, d := key[n-2], key[n-1]; (!isLetter(c) || !isLetter(d) || w.rec.secret.pairs[pair(c, d)] != 0) && w.rec.secret.masks(key) {
-			return false
-		}
-	} else if w.rec.secret.masks(key) {
-		return false
+	if known == nil {
+		return false, false
 	}
-	switch n {
-	case len(logTypeKey), len(importanceKey):
-		if w.inside == 0 && (key == logTypeKey || key == importanceKey) {
-			return false
+	v := a.Value
+	switch v.Kind() {
+	case slog.KindGroup:
+		if len(v.Group()) > 0 {
+			return true, w.group(a.Key, v.Group())
 		}
-	case len(endpointKey), len(spanIDKey):
-		if w.level == 0 && (key == endpointKey || key == traceIDKey || key == spanIDKey) {
-			return false
+	case slog.KindAny:
+		err, isError := v.Any().(error)
+		if _, isMarshaler := err.(json.Marshaler); !isError || isMarshaler {
+			return false, false
 		}
+		v = slog.StringValue(w.failed(err))
 	}
-	return n <= 9 || w.level > 0 || !w.f.setsApart() || !reserved(key)
+	w.b, done = w.f.appendKnown(w.b, known, v, w.level == 0)
+	return done, done
+}
+
+// failed notes the entry's error, which is the first one, and returns the text
+// of err.
+func (w *walk) failed(err error) string {
+	text := errorText(err)
+	if w.err == nil {
+		w.err, w.errMessage = err, text
+	}
+	return text
 }
 
 // settle resolves a's value and lets ReplaceAttr see it. failure is the error
@@ -167,11 +199,7 @@ func (w *walk) emit(a slog.Attr, failure error) bool {
 }
 
 func (w *walk) scalar(key string, v slog.Value) {
-	if isPlain(key) {
-		w.b = w.f.appendAttr(w.b, key, v, w.level == 0)
-	} else {
-		w.b = w.f.appendOddAttr(w.b, key, v, w.level == 0)
-	}
+	w.b = w.f.appendAttr(w.b, key, v, w.level == 0)
 }
 
 // group appends a group, inlined when it has no key, or nothing when it turns
@@ -195,12 +223,7 @@ func (w *walk) group(key string, attrs []slog.Attr) bool {
 			w.groups = append(slices.Clip(groups), key)
 		}
 	}
-	some := false
-	for _, a := range attrs {
-		if w.attr(a) {
-			some = true
-		}
-	}
+	some := w.attrs(attrs)
 	w.inside--
 	w.groups = groups
 	if key != "" {
@@ -296,10 +319,7 @@ func (w *walk) any(key string, v any, failure error) {
 	text := ""
 	_, isMarshaler := v.(json.Marshaler)
 	if failure != nil && (w.err == nil || !isMarshaler) {
-		text = errorText(failure)
-		if w.err == nil {
-			w.err, w.errMessage = failure, text
-		}
+		text = w.failed(failure)
 	}
 	if failure != nil && !isMarshaler {
 		w.scalar(key, slog.StringValue(text))

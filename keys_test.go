@@ -1,0 +1,162 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestKeyTableKnowsOnlyWhatItLearnt(t *testing.T) {
+	keys := &keyTable{}
+	longest := strings.Repeat("k", maxKnown)
+	for _, key := range []string{"method", "a", longest} {
+		if keys.find(key) != nil {
+			t.Errorf("%q is known before it was learnt", key)
+		}
+		learnt := keys.learn(key)
+		if learnt == nil || keys.find(key) != learnt || string(learnt.json()) != `"`+key+`":` || string(learnt.bare()) != key {
+			t.Errorf("%q: learnt %v, found %v", key, learnt, keys.find(key))
+		}
+	}
+	for _, key := range []string{"", longest + "k", "methoD", "nethod", "metho", "methods", "b"} {
+		if keys.find(key) != nil {
+			t.Errorf("%q is known", key)
+		}
+	}
+	for _, key := range []string{"", longest + "k", "method"} {
+		if keys.learn(key) != nil {
+			t.Errorf("%q is learnt", key)
+		}
+	}
+}
+
+// A table that is full leaves the other keys to the long way, which writes the
+// same, and knows what it knew.
+func TestKeyTableThatIsFull(t *testing.T) {
+	rec := newRecorder(&config{}, "0123456789abcdef", testNow)
+	for i := range rec.keys.slots {
+		rec.keys.slots[i].claimed.Store(true)
+	}
+	r := slog.NewRecord(testTime, slog.LevelInfo, "m", 0)
+	r.AddAttrs(slog.Int("late", 1), slog.Group("later", slog.Int("x", 2)), slog.Any("latest", fmt.Errorf("fault")))
+	for _, form := range []form{ledgerForm, otlpForm} {
+		f := rec.encoders[form].(wireFormat)
+		got := rec.wholeEntry(f, rec.root(), context.Background(), r, 7)
+		fresh := newRecorder(&config{}, "0123456789abcdef", testNow)
+		fresh.wholeEntry(f, fresh.root(), context.Background(), r, 7) // learns
+		want := fresh.wholeEntry(f, fresh.root(), context.Background(), r, 7)
+		if rec.keys.find("late") != nil || fresh.keys.find("late") == nil {
+			t.Error("the table is not full, or the other did not learn")
+		}
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestKeyTableIsSharedByGoroutines(t *testing.T) {
+	keys := &keyTable{}
+	var all []string
+	for i := range 200 {
+		all = append(all, strings.Repeat(string(rune('a'+i%26)), 1+i/26))
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for _, key := range all {
+				if k := keys.find(key); k != nil && string(k.bare()) != key {
+					t.Errorf("%q found as %q", key, k.bare())
+				}
+				keys.learn(key)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// A key that means something is never taken for one that does not, wherever it
+// is logged first.
+func TestKeysThatMeanSomethingAreNotLearnt(t *testing.T) {
+	rec := newRecorder(&config{}, "0123456789abcdef", testNow)
+	r := slog.NewRecord(testTime, slog.LevelInfo, "m", 0)
+	special := []string{logTypeKey, importanceKey, endpointKey, traceIDKey, spanIDKey, "password", "service.version", "a\"b", "é", ""}
+	var attrs []any
+	for _, key := range special {
+		attrs = append(attrs, slog.String(key, "x"))
+	}
+	r.AddAttrs(slog.Group("inner", attrs...))
+	rec.wholeEntry(rec.encoders[ledgerForm].(wireFormat), rec.root(), context.Background(), r, 7)
+	for _, key := range special {
+		if rec.keys.find(key) != nil {
+			t.Errorf("%q was learnt", key)
+		}
+	}
+	if rec.keys.find("inner") == nil {
+		t.Error("an ordinary key was not learnt")
+	}
+}
+
+// The attrs are read where this version of Go keeps them, which must be where
+// they are; reading them by Record.Attrs gives the same.
+func TestRecordLayout(t *testing.T) {
+	if !layoutKnown {
+		t.Error("slog.Record is laid out in a way that is not known here: Handle is slower than it could be")
+	}
+	if sameLayout(reflect.TypeFor[slog.Attr](), reflect.TypeFor[recordLayout]()) {
+		t.Error("another type's layout passes for a record's")
+	}
+	for n := range 12 {
+		r := slog.NewRecord(time.Now(), slog.LevelInfo, "m", 0)
+		var want []slog.Attr
+		for i := range n {
+			a := slog.Int(fmt.Sprint("key", i), i)
+			want = append(want, a)
+			r.AddAttrs(a)
+		}
+		clone := r.Clone()
+		clone.AddAttrs(slog.Bool("other", true))
+		front, back := attrsOf(&r)
+		got := append(append([]slog.Attr(nil), front...), back...)
+		if diff := cmp.Diff(want, got, cmp.Comparer(slog.Attr.Equal)); diff != "" {
+			t.Errorf("%d attrs: %s", n, diff)
+		}
+	}
+}
+
+func TestUnknownRecordLayout(t *testing.T) {
+	rec := newRecorder(&config{}, "0123456789abcdef", testNow)
+	r := slog.NewRecord(testTime, slog.LevelInfo, "m", 0)
+	for i := range 9 {
+		r.AddAttrs(slog.Int(fmt.Sprint("key", i), i))
+	}
+	f := rec.encoders[ledgerForm].(wireFormat)
+	want := rec.wholeEntry(f, rec.root(), context.Background(), r, 7)
+	defer func(known bool) { layoutKnown = known }(layoutKnown)
+	layoutKnown = false
+	if diff := cmp.Diff(string(want), string(rec.wholeEntry(f, rec.root(), context.Background(), r, 7))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Times of today and of other days are written alike, before and after the day
+// is known.
+func TestDateOfToday(t *testing.T) {
+	now := time.Now().UTC()
+	for _, at := range []time.Time{now, now.AddDate(0, 0, -1), now.AddDate(0, 0, 1), time.Unix(0, 0).UTC(), time.Unix(-1, 0).UTC()} {
+		want := at.Format("2006-01-02T15:04:05")
+		if got := string(appendDateTime(nil, at.Unix())); got != want {
+			t.Errorf("%s, not %s", got, want)
+		}
+		noteToday(now.Unix())
+		if got := string(appendDateTime(nil, at.Unix())); got != want {
+			t.Errorf("with today's date: %s, not %s", got, want)
+		}
+	}
+}
