@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -20,7 +21,7 @@ type size struct {
 }
 
 var (
-	full  = size{rounds: 15, burst: 2000, delivered: 200_000, paced: 5 * time.Second, hanging: 200_000}
+	full  = size{rounds: 21, burst: 2000, delivered: 200_000, paced: 5 * time.Second, hanging: 200_000}
 	quick = size{rounds: 1, burst: 100, delivered: 2000, paced: 200 * time.Millisecond, hanging: 2000}
 )
 
@@ -40,8 +41,8 @@ func handle(size size, t *table) {
 		all := peers()
 		times := make([]series, len(all))
 		for range size.rounds {
-			for i, p := range all {
-				l := p.open(s, size.burst*8)
+			for _, i := range rand.Perm(len(all)) {
+				l := all[i].open(s, size.burst*8)
 				log := slog.New(l.handler.WithAttrs(shape.bound))
 				burst := func(n int) {
 					for range n {
@@ -91,7 +92,8 @@ func delivery(size size, t *table) {
 	for _, decode := range []bool{false, true} {
 		cpu, rate, lost := make([]series, len(all)), make([]series, len(all)), make([]series, len(all))
 		for range max(size.rounds/2, 1) {
-			for i, p := range all {
+			for _, i := range rand.Perm(len(all)) { // none follows the same one each time
+				p := all[i]
 				s := newSink(func(s *sink) { s.decode = decode })
 				runtime.GC()
 				cpuBegan, began := processCPU(), time.Now()

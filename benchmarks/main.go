@@ -1,8 +1,9 @@
 // Command benchmarks measures Ledger's handler beside its peers, all in one run,
 // and prints one table.
 //
-// Each figure is taken in rounds in which all take turns, so that a machine that
-// is busy slows all alike; values are medians of the rounds, and ratios medians
+// Each figure is taken in rounds in which all take turns, in random order, so
+// that a machine that is busy slows all alike, and nobody always follows the one
+// that leaves most garbage; values are medians of the rounds, and ratios medians
 // of the rounds' ratios to slog.JSONHandler writing to io.Discard. Shippers
 // deliver to HTTP servers on loopback, in this process.
 package main
@@ -74,8 +75,8 @@ func (r *row) judge(met bool) {
 const introduction = "# Results" + `
 
 Printed by ` + "`make bench`" + ` on %d cores, %s, %s/%s. All figures are of one run, in rounds
-in which all take turns: values are medians of the rounds, ratios medians of the rounds'
-ratios to ` + "`slog.JSONHandler`" + ` writing to ` + "`io.Discard`" + `. Handle is the processor time of the
+in which all take turns, in random order: values are medians of the rounds, ratios medians of
+the rounds' ratios to ` + "`slog.JSONHandler`" + ` writing to ` + "`io.Discard`" + `. Handle is the processor time of the
 thread that logs, queueing included; CPU per delivered record is that of the whole process,
 from the call of the logger to the answer of an HTTP server on loopback, the server included.
 Every shipper speaks its own format to that server, with its own defaults but for the size
