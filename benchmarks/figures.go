@@ -29,7 +29,7 @@ var (
 var patience = 3 * time.Second
 
 // Of a round's bursts the first ones fill pools and caches and do not count.
-const warmBursts, bursts = 2, 4
+const warmBursts, bursts = 6, 8
 
 // handle measures what logging one record costs the goroutine that logs it: the
 // processor time of its thread over bursts that the buffer can hold.
@@ -37,31 +37,12 @@ func handle(size size, t *table) {
 	s := newSink(nil)
 	defer s.close()
 	ctx := context.Background()
-	for _, shape := range shapes() {
+	for n, shape := range shapes() {
 		all := peers()
 		times := make([]series, len(all))
 		for range size.rounds {
 			for _, i := range rand.Perm(len(all)) {
-				l := all[i].open(s, size.burst*8)
-				log := slog.New(l.handler.WithAttrs(shape.bound))
-				burst := func(n int) {
-					for range n {
-						log.LogAttrs(ctx, slog.LevelInfo, marker, shape.attrs...)
-					}
-				}
-				var used time.Duration
-				for i := range warmBursts + bursts {
-					runtime.LockOSThread()
-					began := threadCPU()
-					burst(size.burst)
-					if i >= warmBursts {
-						used += threadCPU() - began
-					}
-					runtime.UnlockOSThread()
-					l.flush()
-				}
-				times[i] = append(times[i], float64(used)/float64(bursts*size.burst))
-				l.close()
+				times[i] = append(times[i], size.alone(work{Peer: i, Shape: n}).CPU)
 			}
 		}
 		for i, p := range all {
@@ -84,29 +65,41 @@ func handle(size size, t *table) {
 	}
 }
 
+// logBursts logs bursts of one shape, and tells what logging one record took.
+func logBursts(size size, p peer, shape shape) sample {
+	s := newSink(nil)
+	defer s.close()
+	l := p.open(s, size.burst*8)
+	defer l.close()
+	log := slog.New(l.handler.WithAttrs(shape.bound))
+	var used time.Duration
+	for i := range warmBursts + bursts {
+		runtime.LockOSThread()
+		began := threadCPU()
+		for range size.burst {
+			log.LogAttrs(context.Background(), slog.LevelInfo, marker, shape.attrs...)
+		}
+		if i >= warmBursts {
+			used += threadCPU() - began
+		}
+		runtime.UnlockOSThread()
+		l.flush()
+	}
+	return sample{CPU: float64(used) / float64(bursts*size.burst)}
+}
+
 // delivery measures what a delivered record costs the whole process, receiver
 // included, and how fast one goroutine's records are delivered.
 func delivery(size size, t *table) {
-	records := varied()
-	all := append(peers()[:1], shippers()...)
+	all := append(peers()[:1], shippers()...) // as they come in peers
 	for _, decode := range []bool{false, true} {
 		cpu, rate, lost := make([]series, len(all)), make([]series, len(all)), make([]series, len(all))
 		for range max(size.rounds/2, 1) {
-			for _, i := range rand.Perm(len(all)) { // none follows the same one each time
-				p := all[i]
-				s := newSink(func(s *sink) { s.decode = decode })
-				runtime.GC()
-				cpuBegan, began := processCPU(), time.Now()
-				l := p.open(s, size.delivered)
-				logVaried(slog.New(l.handler), records, size.delivered)
-				l.close()
-				took, used := time.Since(began), processCPU()-cpuBegan
-				cpu[i] = append(cpu[i], float64(used)/float64(size.delivered))
-				rate[i] = append(rate[i], float64(size.delivered)/took.Seconds())
-				if !p.local {
-					lost[i] = append(lost[i], 1-float64(s.records.Load())/float64(size.delivered))
-				}
-				s.close()
+			for _, i := range rand.Perm(len(all)) {
+				one := size.alone(work{Peer: i, Deliver: true, Decode: decode})
+				cpu[i] = append(cpu[i], one.CPU)
+				rate[i] = append(rate[i], one.Rate)
+				lost[i] = append(lost[i], one.Lost)
 			}
 		}
 		receiver := "receiver reads"
@@ -118,7 +111,7 @@ func delivery(size size, t *table) {
 				figure: "CPU per delivered record, " + receiver, who: p.name,
 				value: fmt.Sprintf("%.2f s per million", cpu[i].median()/1000), ratio: cpu[i].over(cpu[0]),
 			}
-			if decode && lost[i].median() > 0 {
+			if decode && !p.local && lost[i].median() > 0 {
 				r.value += fmt.Sprintf(" (%.0f %% lost)", 100*lost[i].median())
 			}
 			if p.ours && !decode {
@@ -139,6 +132,22 @@ func delivery(size size, t *table) {
 			t.add(r)
 		}
 	}
+}
+
+// deliver logs records of many kinds as fast as one goroutine can, and tells what
+// delivering one took.
+func deliver(size size, p peer, decode bool) sample {
+	records := varied()
+	s := newSink(func(s *sink) { s.decode = decode })
+	defer s.close()
+	runtime.GC()
+	cpuBegan, began := processCPU(), time.Now()
+	l := p.open(s, size.delivered)
+	logVaried(slog.New(l.handler), records, size.delivered)
+	l.close()
+	took, used := time.Since(began), processCPU()-cpuBegan
+	n := float64(size.delivered)
+	return sample{CPU: float64(used) / n, Rate: n / took.Seconds(), Lost: 1 - float64(s.records.Load())/n}
 }
 
 // wire measures the bytes a record takes on the wire.

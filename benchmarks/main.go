@@ -2,10 +2,11 @@
 // and prints one table.
 //
 // Each figure is taken in rounds in which all take turns, in random order, so
-// that a machine that is busy slows all alike, and nobody always follows the one
-// that leaves most garbage; values are medians of the rounds, and ratios medians
-// of the rounds' ratios to slog.JSONHandler writing to io.Discard. Shippers
-// deliver to HTTP servers on loopback, in this process.
+// that a machine that is busy slows all alike; values are medians of the rounds,
+// and ratios medians of the rounds' ratios to slog.JSONHandler writing to
+// io.Discard. Shippers deliver to HTTP servers on loopback, in the same process.
+// Where processor time is measured each turn has a process of its own, so that
+// nobody pays for the garbage and the goroutines that others leave.
 package main
 
 import (
@@ -24,12 +25,17 @@ func main() {
 	brief := flag.Bool("quick", false, "prove that everything runs; the figures mean nothing")
 	only := flag.String("only", "", "comma-separated figures: handle, delivery, wire, memory, slow, hang, middleware, status")
 	plots := flag.String("plots", "", "draw how costs grow into this folder, instead of the table")
+	one := flag.String("alone", "", "used by the program itself: do this work, and print what it took")
 	flag.Parse()
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // peers' own complaints
 
 	scale := full
 	if *brief {
 		scale, patience = quick, patience/10
+	}
+	if *one != "" {
+		scale.do(*one)
+		return
 	}
 	if *plots != "" {
 		growth(scale, *plots)
@@ -79,6 +85,7 @@ in which all take turns, in random order: values are medians of the rounds, rati
 the rounds' ratios to ` + "`slog.JSONHandler`" + ` writing to ` + "`io.Discard`" + `. Handle is the processor time of the
 thread that logs, queueing included; CPU per delivered record is that of the whole process,
 from the call of the logger to the answer of an HTTP server on loopback, the server included.
+For both, each turn has a process of its own, so that nobody pays for what others leave behind.
 Every shipper speaks its own format to that server, with its own defaults but for the size
 of its buffer, which holds all that is logged where a figure is not about that; against the
 hanging server OTel's keeps the 2048 records of its default and drops the others.
