@@ -33,10 +33,12 @@ func (e *entry) size() int {
 	return len(e.data) + e.format.endingSize(e.kinds, e.seq)
 }
 
-// appendTo appends the whole entry.
-func (e *entry) appendTo(b []byte) []byte {
-	b = append(b, e.data...)
-	return e.appendEnding(b)
+// whole returns the whole entry, in memory of its own unless data are that.
+func (e *entry) whole() []byte {
+	if e.kinds == (kinds{}) {
+		return e.data
+	}
+	return e.appendEnding(append(make([]byte, 0, e.size()), e.data...))
 }
 
 func (e *entry) appendEnding(b []byte) []byte {

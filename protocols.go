@@ -101,7 +101,7 @@ func (p *protocols) inFormat(entries []*entry, format wireFormat) []*entry {
 		}
 		// Bytes that their own encoder does not know go as they are, for the
 		// server to refuse.
-		if data, err := transcode(e.format, format, e.appendTo(nil)); err == nil {
+		if data, err := transcode(e.format, format, e.whole()); err == nil {
 			copies[i] = &entry{data: data, seq: e.seq, format: format}
 		}
 	}

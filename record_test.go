@@ -42,7 +42,7 @@ type logCall struct {
 func (rec *recorder) wholeEntry(f wireFormat, s *scope, ctx context.Context, r slog.Record, seq uint64) []byte {
 	b, k := rec.appendEntry(nil, f, s, ctx, &r, seq)
 	e := entry{data: b, seq: seq, format: f, kinds: k}
-	return e.appendTo(nil)
+	return e.whole()
 }
 
 // entry returns the entry in Ledger's own format.

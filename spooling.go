@@ -84,7 +84,7 @@ func (b *batcher) spill() {
 func (b *batcher) write(entries []*entry) (kept []*entry) {
 	records := make([]spoolRecord, len(entries))
 	for i, e := range entries {
-		records[i] = spoolRecord{protocol: e.format.protocol(), urgent: e.urgent, data: e.appendTo(nil)}
+		records[i] = spoolRecord{protocol: e.format.protocol(), urgent: e.urgent, data: e.whole()}
 	}
 	written, dropped, err := b.spool.append(records)
 	b.count.spoolIn.Add(int64(written))
