@@ -161,11 +161,27 @@ func (w *walk) settleAll(members []settled, attrs []slog.Attr) []settled {
 		switch {
 		case !ok:
 		case a.Key == "" && a.Value.Kind() == slog.KindGroup:
-			members = w.settleAll(members, a.Value.Group())
+			members = w.settleInlined(members, a.Value.Group())
 		default:
 			members = append(members, settled{a, failure})
 		}
 	}
+	return members
+}
+
+// settleInlined is settleAll for a group without a key, which may hold itself:
+// the bounds are those of [walk.group].
+func (w *walk) settleInlined(members []settled, attrs []slog.Attr) []settled {
+	if w.inside >= maxDepth {
+		return append(members, settled{attr: slog.String("", tooDeep)})
+	}
+	if w.budget -= len(attrs); w.budget < 0 {
+		w.truncated = true
+		return members
+	}
+	w.inside++
+	members = w.settleAll(members, attrs)
+	w.inside--
 	return members
 }
 

@@ -164,7 +164,7 @@ func (p programmer) hostileValue(depth int) slog.Value {
 	var nilError *panickyError
 	values := []any{
 		math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1), float32(1e38), 1e308,
-		selfValuer{}, twinValuer{}, &panicker{"LogValue"}, (*panicker)(nil), nilError, panickyJSON{}, cycle,
+		selfValuer{}, twinValuer{}, selfGroup{}, selfGroup{twice: true}, &panicker{"LogValue"}, (*panicker)(nil), nilError, panickyJSON{}, cycle,
 		rawJSON(strings.Repeat("[", 5000) + strings.Repeat("]", 5000)), rawJSON(`"\ud800 \udc00\ud800"`), rawJSON("\"\xff\""),
 		rawJSON(`100000000000000000000000`), rawJSON(`1e400`), rawJSON(`-1E+999`), rawJSON(`"\u0000"`), rawJSON(`{"\u0000":{"\ud800":1}}`),
 		rawJSON(strings.Repeat("9", 5000)), new(big.Int).Lsh(big.NewInt(1), 200), json.Number("1e5000"), json.RawMessage(nil),

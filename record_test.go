@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -476,4 +477,34 @@ func FuzzNoSecretOnTheWire(f *testing.F) {
 			}
 		}
 	})
+}
+
+// selfGroup resolves to a group of itself, without a key and so inlined.
+type selfGroup struct{ twice bool }
+
+func (g selfGroup) LogValue() slog.Value {
+	if g.twice {
+		return slog.GroupValue(slog.Any("", g), slog.Any("", g))
+	}
+	return slog.GroupValue(slog.Any("", g))
+}
+
+// A group that goes on for ever ends, wherever it stands: a stack that overflows
+// cannot be recovered from.
+func TestGroupsInlinedForEverEnd(t *testing.T) {
+	defer debug.SetMaxStack(debug.SetMaxStack(32 << 20))
+	for _, form := range []form{ledgerForm, otlpForm} {
+		for _, twice := range []bool{false, true} {
+			a := slog.Any("", selfGroup{twice})
+			for _, key := range []string{"", "g", endpointKey} {
+				entry := logCall{attrs: []slog.Attr{slog.Group(key, slog.String("path", "/x"), a), slog.Int("after", 1)}}.entryIn(t, form)
+				if !bytes.Contains(entry, []byte("after")) {
+					t.Errorf("the attr after the group %q is gone: %s", key, entry)
+				}
+			}
+			for _, group := range []string{"g", endpointKey} {
+				logCall{with: []step{{group: group}}, attrs: []slog.Attr{slog.String("path", "/x"), a}}.entryIn(t, form)
+			}
+		}
+	}
 }

@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// maxVisits bounds the attrs of one record, groups included: a LogValue method
+// maxVisits bounds the attrs in one record's groups: a LogValue method
 // that returns a group of itself, twice, would go on for ever. The attributes'
 // limit leaves room for fewer than 17000 members.
 const maxVisits = 20_000
