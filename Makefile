@@ -19,7 +19,7 @@ api: ## Compare the exported API with the last release
 	bash .ci/api
 
 tidy: ## go mod tidy in every module
-	go mod tidy && bash .ci/modules tidy
+	go mod tidy && bash .ci/modules tidy && cd benchmarks && go mod tidy
 
 check: ## Run everything that CI runs
 	bash .ci/run

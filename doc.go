@@ -26,9 +26,9 @@
 //
 // Entries are lost only by that overflow, by the server's final word on them, or
 // at the deadline of [Handler.Shutdown]. Each loss is counted by its reason, and
-// [Metrics] always adds up: logged = delivered + dropped + queued + in flight.
-// An entry that is sent again, because an answer was lost, has the same bytes and
-// the same log_id.
+// [Metrics] always adds up: logged = delivered + dropped + queued + in flight,
+// and + spooled with SpoolDir. An entry that is sent again, because an answer was
+// lost, has the same bytes and the same log_id.
 //
 // [Handler.Status] tells a probe what is wrong, in words. The API key is never
 // printed, by anything.

@@ -42,7 +42,7 @@ func newGate(pool int, now func() time.Time) *gate {
 	return &gate{pool: pool, now: now, changed: make(chan struct{})}
 }
 
-// width is how many attempts may be in the air at once, were it time.
+// widthLocked is how many attempts may be in the air at once, were it time.
 func (g *gate) widthLocked() int {
 	switch {
 	case g.why != causeNone && g.why != causeThrottled:

@@ -54,8 +54,8 @@ type core struct {
 
 var _ slog.Handler = (*Handler)(nil)
 
-// NewHandler returns a handler that is ready to log, and starts its goroutine;
-// end it with [Handler.Shutdown]. It does no I/O: whether the server can be
+// NewHandler returns a handler that is ready to log, and starts its goroutines;
+// end them with [Handler.Shutdown]. It does no I/O: whether the server can be
 // reached is seen in [Handler.Status]. nil means the environment and the
 // defaults. The error joins every fault of the options, each with its field and
 // its variable.
@@ -160,7 +160,7 @@ func (c *core) encode(ctx context.Context, r slog.Record) *entry {
 }
 
 // Flush returns when everything logged before the call is settled: taken by the
-// server, or dropped for a reason that is counted. It returns by ctx's end, in
+// server, dropped for a reason that is counted, or written to SpoolDir. It returns by ctx's end, in
 // every state; the error then says how many entries are left and why, and wraps
 // ctx's. A ctx without an end waits as long as the server refuses.
 func (h *Handler) Flush(ctx context.Context) error {
@@ -199,8 +199,9 @@ func (c *core) wait(ctx context.Context) error {
 }
 
 // Shutdown stops taking records, flushes, and releases all that the handler
-// holds. It returns by ctx's end, in every state: what is left then is dropped
-// and counted, and the error says how many entries and why. It may be called
+// holds. It returns by ctx's end, in every state: what is left then goes to
+// SpoolDir, or is dropped and counted, and the error says how many entries were
+// dropped and why. It may be called
 // again and at once from several goroutines: the first call's ctx counts, and
 // the others return its error, or their own ctx's.
 func (h *Handler) Shutdown(ctx context.Context) error {

@@ -162,7 +162,7 @@ func (r *rig) settleWithin(d time.Duration, meanwhile func()) (took time.Duratio
 	return time.Since(began)
 }
 
-// Each halving takes a success elsewhere, so that an outage shatters nothing:
+// Each halving takes a success elsewhere, so that an outage shatters no more than one batch:
 // entries at both ends of a batch are told from an outage by other traffic.
 func TestFiveHundredThatSticksToEntriesCostsOnlyThem(t *testing.T) {
 	for _, positions := range [][]int{{300}, {0}, {99}, {0, 99}, {50, 51}, {10, 20, 77}} {

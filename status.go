@@ -127,7 +127,7 @@ var errorNames = [errorKinds]string{
 //	taken  = in flight + sent + dropped in flight + spooled
 //	spooled = spoolIn - spoolOut
 type counters struct {
-	logged       atomic.Int64 // by Handle; also the entries' sequence
+	logged       atomic.Int64 // records and notices, and entries found on disk; also the sequence
 	queueDropped [dropReasons]atomic.Int64
 	taken        atomic.Int64 // out of the queue, by the batcher
 	sent         atomic.Int64

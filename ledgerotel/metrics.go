@@ -32,7 +32,7 @@ const scope = "github.com/ledger-sdk/ledger-go/ledgerotel"
 //	ledger.entries.delivered   {entry}
 //	ledger.entries.dropped     {entry}    reason: overflow, rejected, too_large, closed
 //	ledger.buffer.entries      {entry}    state: queued, in_flight
-//	ledger.buffer.size         By         of the entries queued
+//	ledger.buffer.size         By         memory of the entries queued
 //	ledger.buffer.utilization  1          0 to 1
 //	ledger.spool.entries       {entry}
 //	ledger.flushes             {flush}    result: success, failure
@@ -61,7 +61,7 @@ func Register(source Source, provider metric.MeterProvider, attrs ...attribute.K
 	delivered := counter("ledger.entries.delivered", "{entry}", "Entries taken by the server.")
 	dropped := counter("ledger.entries.dropped", "{entry}", "Entries that will not be delivered.")
 	buffered := gauge("ledger.buffer.entries", "{entry}", "Entries in memory.")
-	size := gauge("ledger.buffer.size", "By", "Size of the entries that are queued.")
+	size := gauge("ledger.buffer.size", "By", "Memory that the queued entries take.")
 	spooled := gauge("ledger.spool.entries", "{entry}", "Entries in the spool directory.")
 	flushes := counter("ledger.flushes", "{flush}", "Batches handed to the sender.")
 	failed := counter("ledger.errors", "{error}", "Failed attempts and answers other than a success.")

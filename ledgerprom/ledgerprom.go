@@ -55,8 +55,8 @@ var (
 
 	bufferEntries     = describe("buffer_entries", "Entries in memory: waiting (queued), or being sent or held for the server (in_flight).", "state")
 	bufferMaxEntries  = describe("buffer_max_entries", "The most entries in memory (MaxBufferSize).")
-	bufferBytes       = describe("buffer_bytes", "Size of the entries that are queued.")
-	bufferMaxBytes    = describe("buffer_max_bytes", "The most bytes of entries in memory (MaxBufferBytes).")
+	bufferBytes       = describe("buffer_bytes", "Memory that the queued entries take.")
+	bufferMaxBytes    = describe("buffer_max_bytes", "The most memory that entries may take (MaxBufferBytes).")
 	bufferUtilization = describe("buffer_utilization_ratio", "Share of the memory limits in use, the larger of entries and bytes, from 0 to 1.")
 	spoolEntries      = describe("spool_entries", "Entries in the spool directory.")
 
