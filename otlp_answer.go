@@ -35,9 +35,6 @@ func (*otlpFormat) readAnswer(status int, body io.Reader, n int) answer {
 	}
 	a.rejected = min(max(a.rejected, 0), n)
 	a.quota = n > 0 && a.rejected == n && strings.HasPrefix(a.message, quotaMessage)
-	if a.rejected > 0 && a.rejected < n && !a.quota {
-		a.positions = namedPositions(a.message, a.rejected, n)
-	}
 	a.message = cutText(cleanText(a.message), maxAnswerText)
 	return a
 }
@@ -118,30 +115,4 @@ func (a *answer) readOTLPJSON(text []byte) {
 	} else {
 		a.message = body.Status
 	}
-}
-
-// namedPositions reads "Log 0: …; Log 7: …". The texts quote what was logged,
-// which may imitate such a beginning: the positions count only when they are as
-// many as were rejected.
-func namedPositions(message string, rejected, n int) []int {
-	seen := make(map[int]bool)
-	for item := range strings.SplitSeq(message, "; ") {
-		number, _, ok := strings.Cut(strings.TrimPrefix(item, "Log "), ": ")
-		if !ok || !strings.HasPrefix(item, "Log ") {
-			continue
-		}
-		if at, err := strconv.Atoi(number); err == nil && 0 <= at && at < n {
-			seen[at] = true
-		}
-	}
-	if len(seen) != rejected {
-		return nil
-	}
-	positions := make([]int, 0, len(seen))
-	for at := range n {
-		if seen[at] {
-			positions = append(positions, at)
-		}
-	}
-	return positions
 }

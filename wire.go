@@ -28,7 +28,7 @@ type wireFormat interface {
 type answer struct {
 	readable  bool   // the body was this protocol's
 	rejected  int    // how many of the entries the server refused, when it took the others
-	positions []int  // which entries it refused, ascending, without repeats; nil when it did not say
+	positions []int  // of a refused request: the entries at fault, ascending, without repeats; nil when it did not say
 	quota     bool   // refused for the daily quota: may be sent again when that is reset
 	message   string // in the server's words, bounded, for the diagnostics
 }
