@@ -24,7 +24,7 @@ import (
 // record, which says that the record is released; so no state has to be kept
 // beside them, and a torn write spoils nothing but what was being written.
 //
-// One goroutine uses a spool; len, bytes, skipped and lost are for any.
+// One goroutine uses a spool; len, skipped and lost are for any.
 type spool struct {
 	dir          string   // for errors
 	root         *os.Root // through which no symlink leads out of the directory
@@ -37,7 +37,8 @@ type spool struct {
 	unsynced     bool            // the directory has names that were not synced
 	buffer       []byte          // of append and read
 
-	waiting, total, garbled, gone atomic.Int64
+	waiting, garbled, gone atomic.Int64 // records, runs of garbage, records
+	total                  atomic.Int64 // bytes of all segments, those left alone included
 }
 
 // A spoolClaim is what one read handed out: its i-th ticket is for the i-th
@@ -493,17 +494,9 @@ func (s *spool) record(segment *spoolSegment, slot *spoolSlot) (r spoolRecord, o
 	return r, ok
 }
 
-// release settles all records of a claim: delivered, or dropped for good. They
-// do not come again, unless the machine itself goes down. Segments in which
-// nothing is left are removed.
-func (s *spool) release(c *spoolClaim) {
-	for i := range c.tickets {
-		s.settle(c, i, spoolReleased)
-	}
-}
-
-// releaseOne settles the i-th record of a claim, where the others are not yet
-// settled; it may come before the claim's release or unclaim.
+// releaseOne settles the i-th record of a claim: delivered, or dropped for good.
+// It does not come again, unless the machine itself goes down. A segment in which
+// nothing is left is removed. A second time is nothing.
 func (s *spool) releaseOne(c *spoolClaim, i int) { s.settle(c, i, spoolReleased) }
 
 // unclaim takes back the records of a claim that are not settled, to hand them
@@ -546,9 +539,6 @@ func (s *spool) settle(c *spoolClaim, i int, state spoolState) {
 
 // len is how many records wait to be handed out.
 func (s *spool) len() int64 { return s.waiting.Load() }
-
-// bytes is the size of all segments, those left alone included.
-func (s *spool) bytes() int64 { return s.total.Load() }
 
 // skipped counts what was found and could not be used: runs of garbage, whole
 // segments, and files that no spool made.

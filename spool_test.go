@@ -62,6 +62,15 @@ func spoolRecords(texts ...string) (records []spoolRecord) {
 }
 
 // compareRecords compares data as a whole: by bytes, cmp takes minutes.
+// release settles all records of a claim.
+func (s *spool) release(c *spoolClaim) {
+	for i := range c.tickets {
+		s.releaseOne(c, i)
+	}
+}
+
+func (s *spool) bytes() int64 { return s.total.Load() }
+
 var compareRecords = cmp.Options{cmp.AllowUnexported(spoolRecord{}), cmp.Comparer(bytes.Equal)}
 
 // spoolTexts are the data of records, which must be as spoolRecords made them.
