@@ -146,7 +146,7 @@ func (b *batcher) drain() {
 // nil when the queue is empty. Entries at Error and above come first when there
 // are more than fit; within the batch the order is that of logging.
 func (b *batcher) fill() *batch {
-	const frame = 64 // more than either protocol puts around a body
+	const frame = 1 << 10 // about what OTLP puts around a body; Ledger's own less
 	most := min(b.config.FlushSize, b.sender.largest())
 	queued := b.queue.queued.entries()
 	entries := b.forming

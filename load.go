@@ -11,8 +11,7 @@ const (
 	// maxEntries is the largest MaxBufferSize: half of what a load can count,
 	// since those that push count before they make room.
 	maxEntries = 1 << (loadEntryBits - 1)
-	// maxBytes, 32 GiB, is the largest budget of bytes, half of what is left;
-	// what Options say beyond is more than there is.
+	// maxBytes, 32 GiB, is the largest budget of bytes, half of what is left.
 	maxBytes = 1 << (63 - loadEntryBits - 1)
 )
 

@@ -76,14 +76,15 @@ type Options struct {
 	// server takes entries; default 5s. Variable: LEDGER_FLUSH_INTERVAL, such as
 	// "5s", or "5.0" in seconds.
 	FlushInterval time.Duration
-	// FlushSize is how many entries make a batch at once; default and most
-	// 1000 (the server's limit). Variable: LEDGER_FLUSH_SIZE.
+	// FlushSize is how many entries make a batch at once; default 1000, or
+	// MaxBufferSize where that is less; at most 1000 (the server's limit) and
+	// MaxBufferSize. Variable: LEDGER_FLUSH_SIZE.
 	FlushSize int
 	// MaxBufferSize bounds the entries in memory; default 10000, at most 67108864.
 	// Variable: LEDGER_MAX_BUFFER_SIZE.
 	MaxBufferSize int
 	// MaxBufferBytes bounds the memory that the entries take, in bytes; default
-	// 16 MiB, at most 32 GiB.
+	// 16 MiB; more than 32 GiB counts as that.
 	// Variable: LEDGER_MAX_BUFFER_BYTES.
 	MaxBufferBytes int
 
@@ -370,7 +371,7 @@ func (c *config) applyDefaults() {
 			c.FlushSize = min(maxBatch, c.MaxBufferSize)
 		}
 	}
-	c.MaxBufferBytes = cmp.Or(c.MaxBufferBytes, 16<<20)
+	c.MaxBufferBytes = int(min(int64(cmp.Or(c.MaxBufferBytes, 16<<20)), maxBytes))
 	c.HTTPTimeout = cmp.Or(c.HTTPTimeout, 5*time.Second)
 	c.HTTPPoolSize = cmp.Or(c.HTTPPoolSize, 10)
 	c.RequestsPerMinute = cmp.Or(c.RequestsPerMinute, 1000)

@@ -113,6 +113,9 @@ func TestBufferHasAnUpperBound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if int64(c.MaxBufferBytes) > maxBytes {
+		t.Errorf("MaxBufferBytes %d", c.MaxBufferBytes)
+	}
 	q := newQueue(c, &counters{}, time.Now)
 	for range 10 {
 		if q.push(&entry{data: make([]byte, 1000)}); q.over() {

@@ -85,13 +85,13 @@ func (b *batcher) takeForming(urgent bool) *entry {
 
 // announce queues the notice of what overflow has dropped, when the episode is
 // over: nothing was dropped for FlushInterval, or somebody is flushing. It waits
-// for room, so that the notice itself makes nothing go.
+// for a place, so that the notice itself makes nothing go.
 func (b *batcher) announce() {
 	lost := b.count.lost.Load()
 	if lost == 0 {
 		return
 	}
-	if n, _ := b.queue.offWire(); n >= b.queue.maxEntries {
+	if n, bytes := b.queue.offWire(); n >= b.queue.maxEntries || bytes >= b.queue.byteLimit() {
 		return
 	}
 	wanted := slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })

@@ -37,7 +37,7 @@ func newQueue(c *config, count *counters, now func() time.Time) *queue {
 		ordinary:    make(chan *entry, c.MaxBufferSize),
 		urgent:      make(chan *entry, c.MaxBufferSize),
 		maxEntries:  int64(c.MaxBufferSize),
-		maxBytes:    min(int64(c.MaxBufferBytes), maxBytes),
+		maxBytes:    int64(c.MaxBufferBytes),
 		wakeEntries: int64(c.FlushSize),
 		wakeBytes:   int64(min(maxBody, c.MaxBufferBytes/4)), // well before bytes run out: 5/8 of them may be on the wire
 		spooling:    c.SpoolDir != "",

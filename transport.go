@@ -23,6 +23,8 @@ const (
 	// maxBody is where a batch is full, in bytes before compression. The
 	// server's oldest generation refuses 4 MiB for good (ledger-wire 2.2).
 	maxBody = 1 << 20
+	// maxKept is the largest buffer for a body that is used again.
+	maxKept = 256 << 10
 	// maxAnswer bounds what is read of an answer that tells of one trouble, and
 	// maxRefusal of one that may tell of each entry: a 422 quotes them, and a
 	// success gives the reason for each that was rejected.
@@ -200,6 +202,9 @@ func (t *transport) body(format wireFormat, entries []*entry, plain bool) []byte
 	_ = c.pieces.Flush() // a bytes.Buffer does not fail
 	_ = c.gzip.Close()
 	body := bytes.Clone(c.out.Bytes()) // it may be long until the server has answered
+	if c.out.Cap() > maxKept {
+		c.out = bytes.Buffer{} // of a batch that does not compress
+	}
 	c.out.Reset()
 	t.compressors.Put(c)
 	return body
