@@ -308,7 +308,7 @@ func hanging(size size, t *table) {
 	}
 }
 
-// status measures Status while another goroutine logs.
+// status measures Status of a handler at rest.
 func status(size size, t *table) {
 	for _, p := range shippers() {
 		if !p.ours {

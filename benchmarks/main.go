@@ -1,12 +1,12 @@
 // Command benchmarks measures Ledger's handler beside its peers, all in one run,
 // and prints one table.
 //
-// Each figure is taken in rounds in which all take turns, in random order, so
-// that a machine that is busy slows all alike; values are medians of the rounds,
-// and ratios medians of the rounds' ratios to slog.JSONHandler writing to
-// io.Discard. Shippers deliver to HTTP servers on loopback, in the same process.
-// Where processor time is measured each turn has a process of its own, so that
-// nobody pays for the garbage and the goroutines that others leave.
+// Handle and delivery are measured in rounds in which all take turns, in random
+// order, so that a machine that is busy slows all alike, and each turn in a
+// process of its own, so that nobody pays for the garbage and the goroutines that
+// others leave; values are medians of the rounds, and ratios medians of the
+// rounds' ratios to slog.JSONHandler writing to io.Discard. Shippers deliver to
+// HTTP servers on loopback, in the same process.
 package main
 
 import (
@@ -80,15 +80,19 @@ func (r *row) judge(met bool) {
 
 const introduction = "# Results" + `
 
-Printed by ` + "`make bench`" + ` on %d cores, %s, %s/%s. All figures are of one run, in rounds
-in which all take turns, in random order: values are medians of the rounds, ratios medians of
-the rounds' ratios to ` + "`slog.JSONHandler`" + ` writing to ` + "`io.Discard`" + `. Handle is the processor time of the
-thread that logs, queueing included; CPU per delivered record is that of the whole process,
-from the call of the logger to the answer of an HTTP server on loopback, the server included.
-For both, each turn has a process of its own, so that nobody pays for what others leave behind.
-Every shipper speaks its own format to that server, with its own defaults but for the size
-of its buffer, which holds all that is logged where a figure is not about that; against the
-hanging server OTel's keeps the 2048 records of its default and drops the others.
+Printed by ` + "`make bench`" + ` on %d cores, %s, %s/%s. All figures are of one run. Those of Handle and of
+delivery are medians of rounds in which all take turns, in random order, each in a process of
+its own, so that nobody pays for what others leave behind; their ratios are medians of the
+rounds' ratios to ` + "`slog.JSONHandler`" + ` writing to ` + "`io.Discard`" + `. The middlewares take turns as
+well; every other figure is measured once.
+
+Handle is the processor time of the thread that logs, queueing included; CPU per delivered
+record is that of the whole process, from the call of the logger to the answer of an HTTP
+server on loopback, the server included, over the records that were logged. Every shipper
+speaks its own format to that server, with its own defaults; but Ledger's rate limits are
+raised, and the buffers of Ledger and OTel hold all that is logged where a figure is not about
+that. Sentry's does not, and loses part of what is logged at full speed; against the hanging
+server OTel's keeps the 2048 records of its default and drops the others.
 
 `
 

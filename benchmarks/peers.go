@@ -54,10 +54,8 @@ const json = "slog.JSONHandler"
 func peers() []peer {
 	all := []peer{
 		{name: json, local: true, open: local(func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) })},
-		{name: "ledger", ours: true, open: openLedger(ledger.ProtocolLedger, nil)},
-	}
-	if hasOTLP() {
-		all = append(all, peer{name: "ledger, OTLP", ours: true, open: openLedger(ledger.ProtocolOTLP, nil)})
+		{name: "ledger", ours: true, open: openLedger(ledger.ProtocolLedger)},
+		{name: "ledger, OTLP", ours: true, open: openLedger(ledger.ProtocolOTLP)},
 	}
 	return append(all,
 		peer{name: "otelslog + otlploghttp", open: openOTel(otlploghttp.NoCompression)},
@@ -92,7 +90,7 @@ func local(handler func(io.Writer) slog.Handler) func(*sink, int) logger {
 }
 
 // openLedger opens our handler with the server's rate limits raised.
-func openLedger(protocol ledger.Protocol, change func(*ledger.Options)) func(*sink, int) logger {
+func openLedger(protocol ledger.Protocol) func(*sink, int) logger {
 	return func(s *sink, buffer int) logger {
 		opts := &ledger.Options{
 			APIKey:            "ledger_benchmark",
@@ -103,9 +101,6 @@ func openLedger(protocol ledger.Protocol, change func(*ledger.Options)) func(*si
 			MaxBufferBytes:    max(buffer*1000, 16<<20), // the default, or 1 kB a record
 			RequestsPerMinute: math.MaxInt32,
 			RequestsPerHour:   math.MaxInt32,
-		}
-		if change != nil {
-			change(opts)
 		}
 		h, err := ledger.NewHandler(opts)
 		if err != nil {
@@ -122,16 +117,6 @@ func openLedger(protocol ledger.Protocol, change func(*ledger.Options)) func(*si
 			status: func() { h.Status() },
 		}
 	}
-}
-
-// hasOTLP reports whether this version of the library speaks OTLP.
-func hasOTLP() bool {
-	h, err := ledger.NewHandler(&ledger.Options{APIKey: "ledger_benchmark", Protocol: ledger.ProtocolOTLP, Diagnostics: slog.DiscardHandler})
-	if err != nil {
-		return false
-	}
-	defer func() { _ = h.Shutdown(context.Background()) }()
-	return h.Metrics().SDK.Protocol == string(ledger.ProtocolOTLP)
 }
 
 // atMost is how long any logger may take to deliver what is left.

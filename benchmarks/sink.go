@@ -30,11 +30,10 @@ type sink struct {
 	delay  time.Duration // before each answer
 	hang   chan struct{} // when set, no answer comes until it is closed
 
-	records  atomic.Int64
-	bytes    atomic.Int64 // as sent
-	requests atomic.Int64
-	now      atomic.Int32 // requests at this moment
-	most     atomic.Int32 // requests side by side
+	records atomic.Int64
+	bytes   atomic.Int64 // as sent
+	now     atomic.Int32 // requests at this moment
+	most    atomic.Int32 // requests side by side
 
 	server *http.Server
 }
@@ -65,7 +64,6 @@ func (s *sink) close() {
 }
 
 func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.requests.Add(1)
 	defer s.now.Add(-1)
 	for n := s.now.Add(1); ; {
 		most := s.most.Load()
