@@ -82,6 +82,20 @@ func (b *batcher) spill() {
 
 // write puts entries on disk and returns those that it could not.
 func (b *batcher) write(entries []*entry) (kept []*entry) {
+	for len(entries) > 0 {
+		some := entries[:min(len(entries), spillAtOnce)]
+		written := b.writeSome(some)
+		entries = entries[written:]
+		if written < len(some) {
+			break
+		}
+	}
+	return entries
+}
+
+// writeSome is write for few enough that there may be a copy of each, and returns
+// how many it could.
+func (b *batcher) writeSome(entries []*entry) (written int) {
 	records := make([]spoolRecord, len(entries))
 	for i, e := range entries {
 		records[i] = spoolRecord{protocol: e.format.protocol(), urgent: e.urgent, data: e.whole()}
@@ -96,7 +110,7 @@ func (b *batcher) write(entries []*entry) (kept []*entry) {
 		b.resting = b.now().Add(spoolRest)
 		b.report.tell("spool", slog.LevelError, "the spool takes no entries: they stay in memory", slog.String("error", err.Error()))
 	}
-	return entries[written:]
+	return written
 }
 
 // countLost counts entries that were on disk and are not any more.
@@ -122,7 +136,9 @@ func (b *batcher) unspool(width int) *batch {
 		return nil
 	}
 	most := min(b.config.FlushSize, b.sender.largest(), max(b.config.MaxBufferSize/unspoolShare, 1))
-	records, claim := b.spool.read(most, min(maxBody, b.config.MaxBufferBytes/unspoolShare))
+	budget := b.config.MaxBufferBytes / unspoolShare
+	most = min(most, max(budget/4/entryOverhead, 1)) // the rest is for their data
+	records, claim := b.spool.read(most, min(maxBody, budget/4*3))
 	b.countUnreadable()
 	if len(records) == 0 {
 		return nil
