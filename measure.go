@@ -14,6 +14,8 @@ const (
 	// DEL of one byte becomes six characters. Entries that pass this bound, all
 	// but the longest, are never measured.
 	maxGrowth = 6
+	// endpointCopies is how often an endpoint may count; see [member.copies].
+	endpointCopies = 3
 	// truncatedMember tells that members were dropped, and what that takes.
 	truncatedMember = `"_truncated":true,`
 	truncatedSize   = len(`"_truncated": true, `)
@@ -21,6 +23,14 @@ const (
 	// it counts toward the limit.
 	maxStackShare = 50_000
 )
+
+// growth is how often longer than an entry its attributes can be as measured.
+func growth(endpoint bool) int {
+	if endpoint {
+		return maxGrowth * endpointCopies
+	}
+	return maxGrowth
+}
 
 // fit makes the entry that begins at start satisfy the attributes' limit: whole
 // members are dropped, largest first, until what is left fits.
@@ -105,7 +115,7 @@ func (m *member) copies() int {
 	}
 	switch string(m.key) {
 	case `"endpoint"`:
-		return 3
+		return endpointCopies
 	case `"url.query"`:
 		return 2
 	}

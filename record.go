@@ -170,7 +170,7 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 		w.facts.complete(&s.facts, fromContext)
 	}
 	b, k = rec.appendTail(w.b, f, start, &w.facts, r.Level, r.PC, seq)
-	if (len(b)-start)*maxGrowth > maxAttributes-f.fixedSize() {
+	if (len(b)-start)*growth(w.facts.hasEndpoint) > maxAttributes-f.fixedSize() {
 		return fit(f.appendEnding(b, k, seq), start, f), kinds{}
 	}
 	return b, k

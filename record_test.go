@@ -508,3 +508,23 @@ func TestGroupsInlinedForEverEnd(t *testing.T) {
 		}
 	}
 }
+
+// An endpoint counts three times under OTLP, and no entry with one is over the
+// server's limit.
+func TestEndpointsKeepToTheLimit(t *testing.T) {
+	rec := newRecorder(&config{}, "0123456789abcdef", testNow)
+	f := rec.encoders[otlpForm].(wireFormat)
+	for _, c := range []string{"\x7f", "é", "日", "x"} {
+		for n := 500; n < 40_000; n += 500 {
+			r := slog.NewRecord(testTime, slog.LevelInfo, "m", 0)
+			r.AddAttrs(slog.Group(endpointKey, "method", "GET", "path", "/", "status_code", 200, "duration_ms", 1.5, "response_body", strings.Repeat(c, n)))
+			p, err := f.parse(rec.wholeEntry(f, rec.root(), context.Background(), r, 1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m := f.measure(p); m > maxAttributes {
+				t.Fatalf("%q × %d is measured as %d", c, n, m)
+			}
+		}
+	}
+}

@@ -50,7 +50,7 @@ func transcode(from, to wireFormat, entry []byte) ([]byte, error) {
 		return nil, err
 	}
 	b := to.emit(nil, p)
-	if len(b)*maxGrowth > maxAttributes-to.fixedSize() {
+	if len(b)*growth(p.hasEndpoint || p.logType == typeEndpoint) > maxAttributes-to.fixedSize() {
 		b = fit(b, 0, to)
 	}
 	return b, nil
