@@ -12,7 +12,7 @@ type keyTable struct {
 }
 
 const (
-	keySlots = 512 // for a program's 50 keys, one or two pairs collide
+	keySlots = 512
 	maxKnown = len(knownKey{}.text) - len(`"":`)
 )
 
@@ -29,34 +29,48 @@ func (t *keyTable) find(key string) *knownKey {
 	if len(key) == 0 {
 		return nil
 	}
-	k := t.slot(key)
-	if int(k.size.Load()) != len(key) || string(k.text[1:1+len(key)]) != key {
-		return nil
+	at := place(key)
+	if k := &t.slots[at]; k.is(key) {
+		return k
 	}
-	return k
+	if k := &t.slots[at^1]; k.is(key) {
+		return k
+	}
+	return nil
 }
 
-// slot is where key stands, if it is known. For the names that programs use, as
-// a rule, the numbers make few of them collide.
-func (t *keyTable) slot(key string) *knownKey {
+// place is where key stands, if it is known and the place was free; the one
+// beside it comes next.
+func place(key string) uint {
 	n := len(key)
-	hash := uint(n)*133 + uint(key[0]) + uint(key[n/2])*219 + uint(key[n-1])*235
-	return &t.slots[hash%keySlots]
+	return (uint(n)*133 + uint(key[0]) + uint(key[n/2])*219 + uint(key[n-1])*235) % keySlots
 }
 
-// learn remembers key and returns what find will, if nothing stands in its place
-// yet; else nil.
-func (t *keyTable) learn(key string) *knownKey {
+// learn remembers key, for which ordinary is asked, and returns what find will,
+// if there is a place for it; else nil.
+func (t *keyTable) learn(key string, ordinary func(string) bool) *knownKey {
 	if len(key) == 0 || len(key) > maxKnown {
 		return nil
 	}
-	k := t.slot(key)
-	if !k.claimed.CompareAndSwap(false, true) {
-		return nil
+	at := place(key)
+	for _, k := range [...]*knownKey{&t.slots[at], &t.slots[at^1]} {
+		if k.claimed.Load() {
+			continue
+		}
+		if !ordinary(key) {
+			return nil
+		}
+		if k.claimed.CompareAndSwap(false, true) {
+			copy(k.text[:], `"`+key+`":`)
+			k.size.Store(uint32(len(key)))
+			return k
+		}
 	}
-	copy(k.text[:], `"`+key+`":`)
-	k.size.Store(uint32(len(key)))
-	return k
+	return nil
+}
+
+func (k *knownKey) is(key string) bool {
+	return int(k.size.Load()) == len(key) && string(k.text[1:1+len(key)]) == key
 }
 
 func (k *knownKey) json() []byte { return k.text[:k.size.Load()+3] }

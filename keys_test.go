@@ -15,12 +15,13 @@ import (
 
 func TestKeyTableKnowsOnlyWhatItLearnt(t *testing.T) {
 	keys := &keyTable{}
+	any := func(string) bool { return true }
 	longest := strings.Repeat("k", maxKnown)
 	for _, key := range []string{"method", "a", longest} {
 		if keys.find(key) != nil {
 			t.Errorf("%q is known before it was learnt", key)
 		}
-		learnt := keys.learn(key)
+		learnt := keys.learn(key, any)
 		if learnt == nil || keys.find(key) != learnt || string(learnt.json()) != `"`+key+`":` || string(learnt.bare()) != key {
 			t.Errorf("%q: learnt %v, found %v", key, learnt, keys.find(key))
 		}
@@ -30,9 +31,32 @@ func TestKeyTableKnowsOnlyWhatItLearnt(t *testing.T) {
 			t.Errorf("%q is known", key)
 		}
 	}
-	for _, key := range []string{"", longest + "k", "method"} {
-		if keys.learn(key) != nil {
+	for _, key := range []string{"", longest + "k"} {
+		if keys.learn(key, any) != nil {
 			t.Errorf("%q is learnt", key)
+		}
+	}
+}
+
+// Of keys that would stand in the same place two do, and what is not ordinary
+// takes none.
+func TestKeyTableCollisions(t *testing.T) {
+	keys := &keyTable{}
+	same := map[uint][]string{}
+	for i := range 5000 {
+		key := fmt.Sprint("key", i)
+		at := place(key) &^ 1
+		same[at] = append(same[at], key)
+	}
+	for _, all := range same {
+		if keys.learn(all[0], func(string) bool { return false }) != nil || keys.find(all[0]) != nil {
+			t.Fatalf("%q is not ordinary and was learnt", all[0])
+		}
+		for i, key := range all {
+			learnt := keys.learn(key, func(string) bool { return true }) != nil
+			if learnt != (i < 2) || learnt != (keys.find(key) != nil) {
+				t.Fatalf("%q, number %d in its place: learnt %v", key, i, learnt)
+			}
 		}
 	}
 }
@@ -63,6 +87,7 @@ func TestKeyTableThatIsFull(t *testing.T) {
 
 func TestKeyTableIsSharedByGoroutines(t *testing.T) {
 	keys := &keyTable{}
+	any := func(string) bool { return true }
 	var all []string
 	for i := range 200 {
 		all = append(all, strings.Repeat(string(rune('a'+i%26)), 1+i/26))
@@ -74,7 +99,7 @@ func TestKeyTableIsSharedByGoroutines(t *testing.T) {
 				if k := keys.find(key); k != nil && string(k.bare()) != key {
 					t.Errorf("%q found as %q", key, k.bare())
 				}
-				keys.learn(key)
+				keys.learn(key, any)
 			}
 		})
 	}
@@ -107,7 +132,7 @@ func TestKeysThatMeanSomethingAreNotLearnt(t *testing.T) {
 // they are; reading them by Record.Attrs gives the same.
 func TestRecordLayout(t *testing.T) {
 	if !layoutKnown {
-		t.Error("slog.Record is laid out in a way that is not known here: Handle is slower than it could be")
+		t.Fatal("slog.Record is laid out in a way that is not known here: Handle is slower than it could be")
 	}
 	if sameLayout(reflect.TypeFor[slog.Attr](), reflect.TypeFor[recordLayout]()) {
 		t.Error("another type's layout passes for a record's")
@@ -136,6 +161,7 @@ func TestUnknownRecordLayout(t *testing.T) {
 	for i := range 9 {
 		r.AddAttrs(slog.Int(fmt.Sprint("key", i), i))
 	}
+	r.AddAttrs(slog.Group("g", slog.Bool("b", true)), slog.Any("err", fmt.Errorf("fault")))
 	f := rec.encoders[ledgerForm].(wireFormat)
 	want := rec.wholeEntry(f, rec.root(), context.Background(), r, 7)
 	defer func(known bool) { layoutKnown = known }(layoutKnown)
@@ -149,6 +175,7 @@ func TestUnknownRecordLayout(t *testing.T) {
 // is known.
 func TestDateOfToday(t *testing.T) {
 	now := time.Now().UTC()
+	today.Store(nil)
 	for _, at := range []time.Time{now, now.AddDate(0, 0, -1), now.AddDate(0, 0, 1), time.Unix(0, 0).UTC(), time.Unix(-1, 0).UTC()} {
 		want := at.Format("2006-01-02T15:04:05")
 		if got := string(appendDateTime(nil, at.Unix())); got != want {

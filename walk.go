@@ -92,8 +92,8 @@ func (w *walk) attr(a slog.Attr) bool {
 // find out about its value.
 func (w *walk) attrOfKnown(a slog.Attr) (done, some bool) {
 	known := w.rec.keys.find(a.Key)
-	if known == nil && w.rec.ordinary(a.Key) {
-		known = w.rec.keys.learn(a.Key)
+	if known == nil {
+		known = w.rec.keys.learn(a.Key, w.rec.ordinary)
 	}
 	if known == nil {
 		return false, false
