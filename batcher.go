@@ -146,6 +146,9 @@ func (b *batcher) drain() {
 // nil when the queue is empty. Entries at Error and above come first when there
 // are more than fit; within the batch the order is that of logging.
 func (b *batcher) fill() *batch {
+	// Counted too seldom, what is taken would seem to be queued as well as what
+	// has come in its place.
+	const countAtOnce = 32
 	const frame = 1 << 10 // about what OTLP puts around a body; Ledger's own less
 	most := min(b.config.FlushSize, b.sender.largest())
 	queued := b.queue.queued.entries()
@@ -164,7 +167,10 @@ func (b *batcher) fill() *batch {
 			if e == nil {
 				break
 			}
-			taken++
+			if taken++; taken == countAtOnce {
+				b.count.taken.Add(taken)
+				taken = 0
+			}
 			if size += e.size() + 1; size > maxBody && len(entries) > 0 {
 				b.forming = []*entry{e}
 				b.holdEntry(e, 1)
@@ -392,7 +398,7 @@ func (b *batcher) finish() {
 		for _, e := range abandoned.empty() {
 			// The round may still read e: what is freed is another.
 			copied := *e
-			copied.data = slices.Clone(e.data)
+			copied.data, copied.slab = slices.Clone(e.data), nil
 			left = append(left, &copied)
 		}
 	}

@@ -2,7 +2,14 @@ package ledger
 
 import (
 	"bytes"
+	"compress/gzip"
+	"context"
+	"io"
+	"log/slog"
+	"math/rand/v2"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -103,4 +110,101 @@ func TestRareEntriesHoldNoSlabs(t *testing.T) {
 		}
 		w.close()
 	}
+}
+
+// An entry's ending is as long as was reckoned, whatever its number, and under
+// OTLP the record's length says so.
+func TestEntriesAreAsLongAsReckoned(t *testing.T) {
+	for _, prefix := range []string{"", "0123456789abcdef-", strings.Repeat("p", 48)} {
+		rec := newRecorder(&config{}, prefix, testNow)
+		for _, encoder := range rec.encoders {
+			f := encoder.(wireFormat)
+			check := func(message, text string, seq uint64) {
+				r := slog.NewRecord(testTime, slog.LevelInfo, message, 0)
+				if text != "" {
+					r.AddAttrs(slog.String("text", text))
+				}
+				data, kinds := rec.appendEntry([]byte("before"), f, rec.root(), context.Background(), &r, seq)
+				e := entry{data: data[len("before"):], format: f, kinds: kinds, seq: seq}
+				whole := e.whole()
+				if len(whole) != e.size() {
+					t.Errorf("%d bytes, reckoned with %d", len(whole), e.size())
+				}
+				if _, err := f.parse(whole); err != nil {
+					t.Errorf("%s: message of %d, text of %d, number %d: %v", f.protocol(), len(message), len(text), seq, err)
+				}
+			}
+			for _, n := range []int{0, 1, 30, 126, 127, 128, 129} {
+				for _, seq := range []uint64{0, 1, 127, 128, 16383, 16384, 1<<21 - 1, 1 << 21, 1<<56 - 1, 1 << 56, 1<<63 - 1} {
+					check(strings.Repeat("m", n), "", seq)
+				}
+			}
+			for n := 15_900; n < 16_500; n += 7 { // where a length takes a third byte
+				check("m", strings.Repeat("x", n), uint64(n))
+			}
+		}
+	}
+}
+
+func TestLoadCountsBoth(t *testing.T) {
+	var l load
+	var entries, bytes int64
+	random := rand.New(rand.NewPCG(1, 1))
+	for range 100_000 {
+		n, b := random.Int64N(1000), random.Int64N(1<<24)
+		if random.IntN(2) == 0 {
+			n, b = -min(n, entries), -min(b, bytes)
+		}
+		if entries+n > maxEntries || bytes+b > maxBytes {
+			continue
+		}
+		entries, bytes = entries+n, bytes+b
+		if gotEntries, gotBytes := l.add(n, b); gotEntries != entries || gotBytes != bytes || l.entries() != entries || l.bytes() != bytes {
+			t.Fatalf("%d entries of %d bytes, not %d of %d", gotEntries, gotBytes, entries, bytes)
+		}
+	}
+}
+
+// A body stays as it was handed out while its compressor makes others.
+func TestBodiesStayAsTheyWere(t *testing.T) {
+	rec := newRecorder(&config{}, "0123456789abcdef-", testNow)
+	tr := &transport{now: testNow}
+	var others sync.WaitGroup
+	for seed := range 4 {
+		others.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(seed), 1))
+			var bodies, wants [][]byte
+			for range 30 {
+				f := rec.encoders[random.IntN(2)].(wireFormat)
+				var entries []*entry
+				var wholes [][]byte
+				size := 0
+				for i := range 1 + random.IntN(300) {
+					r := slog.NewRecord(testTime, 0, strings.Repeat("m", random.IntN(400)), 0)
+					r.AddAttrs(slog.Int("i", i), slog.String("text", strings.Repeat("abc", random.IntN(100))))
+					seq := random.Uint64() >> 1
+					data, kinds := rec.appendEntry(nil, f, rec.root(), context.Background(), &r, seq)
+					e := &entry{data: data, format: f, kinds: kinds, seq: seq}
+					if i%3 == 0 {
+						e = &entry{data: e.whole(), format: f, seq: seq}
+					}
+					entries, wholes, size = append(entries, e), append(wholes, e.whole()), size+e.size()
+				}
+				before, between, after := f.frame(len(entries), size)
+				wants = append(wants, slices.Concat(before, bytes.Join(wholes, between), after))
+				bodies = append(bodies, tr.body(f, entries, false))
+			}
+			for i, body := range bodies {
+				zr, err := gzip.NewReader(bytes.NewReader(body))
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				if got, err := io.ReadAll(zr); err != nil || !bytes.Equal(got, wants[i]) {
+					t.Errorf("body %d is another: %v", i, err)
+				}
+			}
+		})
+	}
+	others.Wait()
 }

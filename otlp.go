@@ -293,11 +293,12 @@ func appendScalarValue(b []byte, start int, v slog.Value) (_ []byte, ok bool) {
 		b = appendTime(append(b, tagString, 0), v.Time())
 		b[mark+1] = byte(len(b) - mark - 2)
 	}
+	ok = len(b) > mark
 	if n := len(b) - start - 2; n < 0x80 {
 		b[start+1], b[mark-1] = byte(n), byte(len(b)-mark)
-		return b, len(b) > mark
+		return b, ok
 	}
-	return closeLength(closeLength(b, mark-1, 1), start+1, 1), true
+	return closeLength(closeLength(b, mark-1, 1), start+1, 1), ok
 }
 
 func appendStringValue(b []byte, s string) []byte {
