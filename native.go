@@ -95,21 +95,16 @@ func (f *ledgerFormat) beginClass(b []byte, sec int64, nsec int, c class, messag
 	return append(b, f.attrsHead...)
 }
 
-func (*ledgerFormat) appendKnown(b []byte, k *knownKey, v slog.Value, _ bool) (_ []byte, ok bool) {
-	mark := len(b)
-	if b, ok = appendScalar(append(b, k.json()...), v); !ok {
-		return b[:mark], false
-	}
-	return append(b, ','), true
+func (*ledgerFormat) appendKnown(b []byte, k *knownKey, kind slog.Kind, v slog.Value, _ bool) []byte {
+	b = append(b, k.json()...)
+	b = appendScalar(b, kind, v)
+	return append(b, ',')
 }
 
 func (*ledgerFormat) appendAttr(b []byte, key string, v slog.Value, _ bool) []byte {
 	b = appendString(b, key)
 	b = append(b, ':')
-	b, ok := appendScalar(b, v)
-	if !ok {
-		b = append(b, "null"...)
-	}
+	b = appendScalar(b, v.Kind(), v)
 	return append(b, ',')
 }
 
@@ -121,26 +116,26 @@ func (*ledgerFormat) appendJSONAttr(b []byte, key string, json []byte, _ bool) [
 }
 
 // appendScalar appends v, which is no group and no LogValuer, as JSON.
-func appendScalar(b []byte, v slog.Value) (_ []byte, ok bool) {
-	switch v.Kind() {
+func appendScalar(b []byte, kind slog.Kind, v slog.Value) []byte {
+	switch kind {
 	case slog.KindString:
-		return appendString(b, v.String()), true
+		return appendString(b, v.String())
 	case slog.KindInt64:
-		return strconv.AppendInt(b, v.Int64(), 10), true
+		return strconv.AppendInt(b, v.Int64(), 10)
 	case slog.KindUint64:
-		return strconv.AppendUint(b, v.Uint64(), 10), true
+		return strconv.AppendUint(b, v.Uint64(), 10)
 	case slog.KindFloat64:
-		return appendFloat(b, v.Float64()), true
+		return appendFloat(b, v.Float64())
 	case slog.KindBool:
-		return strconv.AppendBool(b, v.Bool()), true
+		return strconv.AppendBool(b, v.Bool())
 	case slog.KindDuration:
-		return strconv.AppendInt(b, int64(v.Duration()), 10), true
+		return strconv.AppendInt(b, int64(v.Duration()), 10)
 	case slog.KindTime:
 		b = append(b, '"')
 		b = appendTime(b, v.Time())
-		return append(b, '"'), true
+		return append(b, '"')
 	}
-	return b, false
+	return append(b, "null"...)
 }
 
 func (*ledgerFormat) openGroup(b []byte, key string, _ bool) []byte {

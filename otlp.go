@@ -238,27 +238,23 @@ func appendDoubleAttr(b []byte, tag byte, key string, f float64) []byte {
 func (*otlpFormat) appendAttr(b []byte, key string, v slog.Value, root bool) []byte {
 	start := len(b)
 	b = appendTextField(append(b, attrTag(root), 0), tagKey, key)
-	b, _ = appendScalarValue(append(b, tagValue, 0), start, v)
-	return b
+	return appendScalarValue(append(b, tagValue, 0), start, v.Kind(), v)
 }
 
-func (*otlpFormat) appendKnown(b []byte, k *knownKey, v slog.Value, root bool) (_ []byte, ok bool) {
+func (*otlpFormat) appendKnown(b []byte, k *knownKey, kind slog.Kind, v slog.Value, root bool) []byte {
 	start := len(b)
 	key := k.bare()
 	b = append(b, attrTag(root), 0, tagKey, byte(len(key)))
 	b = append(b, key...)
-	if b, ok = appendScalarValue(append(b, tagValue, 0), start, v); !ok {
-		b = b[:start]
-	}
-	return b, ok
+	return appendScalarValue(append(b, tagValue, 0), start, kind, v)
 }
 
 // appendScalarValue ends the member that began at the length start with its
-// value, for both of whose lengths there is one byte. ok is false for a value
-// that is no scalar, which leaves an empty one.
-func appendScalarValue(b []byte, start int, v slog.Value) (_ []byte, ok bool) {
+// value, for both of whose lengths there is one byte. A value that is no scalar
+// is left empty.
+func appendScalarValue(b []byte, start int, kind slog.Kind, v slog.Value) []byte {
 	mark := len(b)
-	switch v.Kind() {
+	switch kind {
 	case slog.KindString:
 		b = appendStringValue(b, v.String())
 	case slog.KindInt64:
@@ -293,12 +289,11 @@ func appendScalarValue(b []byte, start int, v slog.Value) (_ []byte, ok bool) {
 		b = appendTime(append(b, tagString, 0), v.Time())
 		b[mark+1] = byte(len(b) - mark - 2)
 	}
-	ok = len(b) > mark
 	if n := len(b) - start - 2; n < 0x80 {
 		b[start+1], b[mark-1] = byte(n), byte(len(b)-mark)
-		return b, ok
+		return b
 	}
-	return closeLength(closeLength(b, mark-1, 1), start+1, 1), ok
+	return closeLength(closeLength(b, mark-1, 1), start+1, 1)
 }
 
 func appendStringValue(b []byte, s string) []byte {

@@ -26,10 +26,9 @@ type entryEncoder interface {
 	// appendAttr appends one member, whose key cleanText leaves as it is, and
 	// whose value is no group, no LogValuer, and of the kind Any only for nil.
 	appendAttr(b []byte, key string, v slog.Value, root bool) []byte
-	// appendKnown is appendAttr for a key that the [keyTable] knows. It leaves b
-	// as it is, and ok is false, for a value that appendAttr does not take, and
-	// for nil.
-	appendKnown(b []byte, k *knownKey, v slog.Value, root bool) (_ []byte, ok bool)
+	// appendKnown is appendAttr for a key that the [keyTable] knows, and a value
+	// whose kind isScalar.
+	appendKnown(b []byte, k *knownKey, kind slog.Kind, v slog.Value, root bool) []byte
 	// appendJSONAttr appends a member whose value is sanitized JSON.
 	appendJSONAttr(b []byte, key string, json []byte, root bool) []byte
 	// openGroup begins a group; closeGroup ends the innermost one, of which

@@ -56,17 +56,14 @@ func (w *walk) attrs(attrs []slog.Attr) (some bool) {
 		keys = &noKeys
 	}
 	for i := range attrs {
-		if known := keys.find(attrs[i].Key); known != nil {
-			var ok bool
-			if b, ok = f.appendKnown(b, known, attrs[i].Value, root); ok {
-				some = true
-				continue
-			}
+		known, kind := keys.find(attrs[i].Key), attrs[i].Value.Kind()
+		if known != nil && isScalar(kind) {
+			b = f.appendKnown(b, known, kind, attrs[i].Value, root)
+			some = true
+			continue
 		}
 		w.b = b
-		if w.attr(attrs[i]) {
-			some = true
-		}
+		some = w.attrOf(known, kind, attrs[i]) || some
 		b = w.b
 	}
 	w.b = b
@@ -76,43 +73,52 @@ func (w *walk) attrs(attrs []slog.Attr) (some bool) {
 // noKeys knows nothing.
 var noKeys keyTable
 
+// isScalar reports whether values of that kind are written as they are.
+func isScalar(k slog.Kind) bool { return k != slog.KindAny && k < slog.KindGroup }
+
 // attr appends a, whatever it is, and reports whether there was anything to
 // append.
-func (w *walk) attr(a slog.Attr) bool {
+func (w *walk) attr(a slog.Attr) bool { return w.attrOf(nil, a.Value.Kind(), a) }
+
+// attrOf is attr where a's kind was asked for, and what is known of its key.
+func (w *walk) attrOf(known *knownKey, kind slog.Kind, a slog.Attr) bool {
 	if w.replace == nil && !w.masked {
-		if done, some := w.attrOfKnown(a); done {
-			return some
+		if known == nil {
+			known = w.rec.keys.find(a.Key)
+		}
+		if known == nil {
+			known = w.rec.keys.learn(a.Key, w.rec.ordinary)
+		}
+		if known != nil {
+			if done, some := w.plainly(known, kind, a); done {
+				return some
+			}
 		}
 	}
 	a, failure, ok := w.settle(a)
 	return ok && w.emit(a, failure)
 }
 
-// attrOfKnown appends a if its key is known, or can be, and there is nothing to
-// find out about its value.
-func (w *walk) attrOfKnown(a slog.Attr) (done, some bool) {
-	known := w.rec.keys.find(a.Key)
-	if known == nil {
-		known = w.rec.keys.learn(a.Key, w.rec.ordinary)
-	}
-	if known == nil {
-		return false, false
-	}
-	v := a.Value
-	switch v.Kind() {
-	case slog.KindGroup:
-		if len(v.Group()) > 0 {
-			return true, w.group(a.Key, v.Group())
+// plainly appends a, whose key is known, if there is nothing to find out about
+// its value.
+func (w *walk) plainly(known *knownKey, kind slog.Kind, a slog.Attr) (done, some bool) {
+	switch {
+	case isScalar(kind):
+		w.b = w.f.appendKnown(w.b, known, kind, a.Value, w.level == 0)
+		return true, true
+	case kind == slog.KindGroup:
+		if group := a.Value.Group(); len(group) > 0 {
+			return true, w.group(a.Key, group)
 		}
-	case slog.KindAny:
-		err, isError := v.Any().(error)
-		if _, isMarshaler := err.(json.Marshaler); !isError || isMarshaler {
-			return false, false
+	case kind == slog.KindAny:
+		err, isError := a.Value.Any().(error)
+		if _, isMarshaler := err.(json.Marshaler); isError && !isMarshaler {
+			text := slog.StringValue(w.failed(err))
+			w.b = w.f.appendKnown(w.b, known, slog.KindString, text, w.level == 0)
+			return true, true
 		}
-		v = slog.StringValue(w.failed(err))
 	}
-	w.b, done = w.f.appendKnown(w.b, known, v, w.level == 0)
-	return done, done
+	return false, false
 }
 
 // failed notes the entry's error, which is the first one, and returns the text
