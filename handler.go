@@ -160,9 +160,9 @@ func (c *core) encode(ctx context.Context, r slog.Record) *entry {
 }
 
 // Flush returns when everything logged before the call is settled: taken by the
-// server, dropped for a reason that is counted, or written to SpoolDir. It returns by ctx's end, in
-// every state; the error then says how many entries are left and why, and wraps
-// ctx's. A ctx without an end waits as long as the server refuses.
+// server, dropped for a reason that is counted, or written to SpoolDir. It returns
+// by ctx's end, in every state; the error then says how many entries are left and
+// why, and wraps ctx's. A ctx without an end waits as long as the server refuses.
 func (h *Handler) Flush(ctx context.Context) error {
 	if err := h.wait(ctx); err != nil {
 		return h.leftError("flush", h.count.tally().unsettled(), err)
@@ -201,9 +201,8 @@ func (c *core) wait(ctx context.Context) error {
 // Shutdown stops taking records, flushes, and releases all that the handler
 // holds. It returns by ctx's end, in every state: what is left then goes to
 // SpoolDir, or is dropped and counted, and the error says how many entries were
-// dropped and why. It may be called
-// again and at once from several goroutines: the first call's ctx counts, and
-// the others return its error, or their own ctx's.
+// dropped and why. It may be called again and at once from several goroutines: the
+// first call's ctx counts, and the others return its error, or their own ctx's.
 func (h *Handler) Shutdown(ctx context.Context) error {
 	h.shutdown.Do(func() {
 		h.closed.Store(true)

@@ -73,6 +73,7 @@ func (k *knownKey) is(key string) bool {
 	return int(k.size.Load()) == len(key) && string(k.text[1:1+len(key)]) == key
 }
 
+// json is the key in its quotes, and a colon; bare is the key alone.
 func (k *knownKey) json() []byte { return k.text[:k.size.Load()+3] }
 func (k *knownKey) bare() []byte { return k.text[1 : k.size.Load()+1] }
 

@@ -11,9 +11,9 @@ import (
 	"sync"
 )
 
-// maxVisits bounds the attrs in one record's groups: a LogValue method
-// that returns a group of itself, twice, would go on for ever. The attributes'
-// limit leaves room for fewer than 17000 members.
+// maxVisits bounds the attrs in one record's groups: a LogValue method that
+// returns a group of itself, twice, would go on for ever. The attributes' limit
+// leaves room for fewer than 17000 members.
 const maxVisits = 20_000
 
 // The attrs that say something about the entry.
