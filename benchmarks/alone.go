@@ -25,7 +25,7 @@ func (s size) alone(w work) (result sample) {
 		fatal(err)
 	}
 	cmd := exec.Command(os.Args[0], "-alone", string(text), fmt.Sprintf("-quick=%t", s == quick))
-	cmd.Stderr = nil // peers' own complaints
+	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err == nil {
 		err = jsontext.Unmarshal(out, &result)
