@@ -10,10 +10,9 @@ import (
 // An entry is one encoded record on its way. Its bytes are the same at every
 // attempt; whoever takes it out of the queue owns it, and frees it.
 type entry struct {
-	data   []byte     // without the ending
-	seq    uint64     // the order of logging, also within log_id
+	data []byte // without the ending
+	ending
 	format wireFormat // what data is encoded in
-	kinds  kinds      // of the ending; none when data is whole
 	urgent bool       // Error and above: dropped last
 	notice bool       // tells of drops, so its own drop is not told
 	slab   *slab      // what the entry and its data are part of; nil when they are their own
@@ -30,7 +29,7 @@ func (e *entry) size() int {
 	if e.kinds == (kinds{}) {
 		return len(e.data)
 	}
-	return len(e.data) + e.format.endingSize(e.kinds, e.seq)
+	return len(e.data) + e.format.endingSize(e.ending)
 }
 
 // whole returns the whole entry, in memory of its own unless data are that.
@@ -45,7 +44,7 @@ func (e *entry) appendEnding(b []byte) []byte {
 	if e.kinds == (kinds{}) {
 		return b
 	}
-	return e.format.appendEnding(b, e.kinds, e.seq)
+	return e.format.appendEnding(b, e.ending)
 }
 
 // free gives the entry back; nobody may hold it any more.

@@ -124,8 +124,8 @@ func TestEntriesAreAsLongAsReckoned(t *testing.T) {
 				if text != "" {
 					r.AddAttrs(slog.String("text", text))
 				}
-				data, kinds := rec.appendEntry([]byte("before"), f, rec.root(), context.Background(), &r, seq)
-				e := entry{data: data[len("before"):], format: f, kinds: kinds, seq: seq}
+				data, end := rec.appendEntry([]byte("before"), f, rec.root(), context.Background(), &r, seq)
+				e := entry{data: data[len("before"):], ending: end, format: f}
 				whole := e.whole()
 				if len(whole) != e.size() {
 					t.Errorf("%d bytes, reckoned with %d", len(whole), e.size())
@@ -183,10 +183,10 @@ func TestBodiesStayAsTheyWere(t *testing.T) {
 					r := slog.NewRecord(testTime, 0, strings.Repeat("m", random.IntN(400)), 0)
 					r.AddAttrs(slog.Int("i", i), slog.String("text", strings.Repeat("abc", random.IntN(100))))
 					seq := random.Uint64() >> 1
-					data, kinds := rec.appendEntry(nil, f, rec.root(), context.Background(), &r, seq)
-					e := &entry{data: data, format: f, kinds: kinds, seq: seq}
+					data, end := rec.appendEntry(nil, f, rec.root(), context.Background(), &r, seq)
+					e := &entry{data: data, ending: end, format: f}
 					if i%3 == 0 {
-						e = &entry{data: e.whole(), format: f, seq: seq}
+						e = &entry{data: e.whole(), format: f}
 					}
 					entries, wholes, size = append(entries, e), append(wholes, e.whole()), size+e.size()
 				}

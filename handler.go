@@ -115,9 +115,9 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	w := writers.Get().(*writer)
 	seq := uint64(h.count.logged.Add(1))
 	format := h.protocols.forEncoding()
-	data, kinds := h.recorder.appendEntry(w.space(), format, h.scope, ctx, &r, seq)
+	data, ending := h.recorder.appendEntry(w.space(), format, h.scope, ctx, &r, seq)
 	e := w.entry(data, r.Level >= slog.LevelError)
-	e.seq, e.format, e.kinds = seq, format, kinds
+	e.ending, e.format = ending, format
 	w.close()
 	if !h.queue.push(e) {
 		return ErrClosed
@@ -153,9 +153,9 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 func (c *core) encode(ctx context.Context, r slog.Record) *entry {
 	format := c.protocols.forEncoding()
 	seq := uint64(c.count.logged.Add(1))
-	data, kinds := c.recorder.appendEntry(nil, format, c.recorder.root(), ctx, &r, seq)
+	data, ending := c.recorder.appendEntry(nil, format, c.recorder.root(), ctx, &r, seq)
 	e := newEntry(data)
-	e.seq, e.format, e.kinds, e.urgent = seq, format, kinds, r.Level >= slog.LevelError
+	e.ending, e.format, e.urgent = ending, format, r.Level >= slog.LevelError
 	return e
 }
 

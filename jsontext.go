@@ -283,6 +283,14 @@ func appendMicros(b []byte, micros int) []byte {
 	return b
 }
 
+const microTimeSize = dateTimeSize + len(".000000")
+
+// appendMicroTime appends a time in years 0 to 9999 to the microsecond, without
+// its zone.
+func appendMicroTime(b []byte, sec int64, nsec int) []byte {
+	return appendMicros(appendDateTime(b, sec), nsec/1000)
+}
+
 // appendTime appends t as RFC 3339 with nanoseconds, trailing zeros dropped, as
 // [time.RFC3339Nano] does. Other than the standard JSONHandler's its text always
 // reads back: a year outside 0 to 9999 is written with its sign and all digits,

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,8 +16,8 @@ import (
 type ledgerFormat struct {
 	attrsHead []byte // begins every entry's attributes
 	fixed     int    // what they take of the attributes' limit
-	// tails are what follows an entry's attributes and errors up to the log_id,
-	// by log type and importance: nothing in them changes from entry to entry.
+	// tails are an entry's ending up to the log_id, by log type and importance:
+	// nothing in them changes from entry to entry.
 	tails    [len(logTypeNames)][len(importanceNames)][]byte
 	idPrefix string
 }
@@ -77,19 +76,16 @@ func (*ledgerFormat) frame(int, int) (before, between, after []byte) {
 
 var levelFields = func() (fields [len(classNames)][]byte) {
 	for i, name := range classNames {
-		fields[i] = []byte(`Z","level":"` + name + `","message":`)
+		fields[i] = []byte(`{"level":"` + name + `","message":`)
 	}
 	return fields
 }()
 
-func (f *ledgerFormat) begin(b []byte, sec int64, nsec int, level slog.Level, message string) []byte {
-	return f.beginClass(b, sec, nsec, classOf(level), message)
+func (f *ledgerFormat) begin(b []byte, level slog.Level, message string) []byte {
+	return f.beginClass(b, classOf(level), message)
 }
 
-func (f *ledgerFormat) beginClass(b []byte, sec int64, nsec int, c class, message string) []byte {
-	b = append(b, `{"timestamp":"`...)
-	b = appendDateTime(b, sec)
-	b = appendMicros(b, nsec/1000)
+func (f *ledgerFormat) beginClass(b []byte, c class, message string) []byte {
 	b = append(b, levelFields[c]...)
 	b = appendString(b, cutText(message, maxMessage))
 	return append(b, f.attrsHead...)
@@ -188,17 +184,22 @@ func (*ledgerFormat) appendError(b []byte, errorType, message, stack string) []b
 	return b
 }
 
-func (*ledgerFormat) end(b []byte, _ int, _ kinds, _ uint64) []byte { return b }
+func (*ledgerFormat) end(b []byte, _ int, _ ending) []byte { return b }
 
-func (f *ledgerFormat) endingSize(k kinds, _ uint64) int {
-	return len(f.tails[k.logType][k.importance]) + len(f.idPrefix) + seqDigits + len(`"}`)
+// timeField follows the log_id, and precedes the timestamp.
+const timeField = `","timestamp":"`
+
+func (f *ledgerFormat) endingSize(e ending) int {
+	return len(f.tails[e.logType][e.importance]) + len(f.idPrefix) + seqDigits + len(timeField) + microTimeSize + len(`Z"}`)
 }
 
-func (f *ledgerFormat) appendEnding(b []byte, k kinds, seq uint64) []byte {
-	b = append(b, f.tails[k.logType][k.importance]...)
+func (f *ledgerFormat) appendEnding(b []byte, e ending) []byte {
+	b = append(b, f.tails[e.logType][e.importance]...)
 	b = append(b, f.idPrefix...)
-	b = appendSeq(b, seq)
-	return append(b, '"', '}')
+	b = appendSeq(b, e.seq)
+	b = append(b, timeField...)
+	b = appendMicroTime(b, e.sec, int(e.nsec))
+	return append(b, `Z"}`...)
 }
 
 // seqDigits is the width of the number in a log_id: all of it, because numbers
@@ -262,14 +263,7 @@ func (f *ledgerFormat) parse(entry []byte) (*parsed, error) {
 }
 
 func (f *ledgerFormat) emit(b []byte, p *parsed) []byte {
-	start := len(b)
-	b = f.beginClass(b, p.sec, p.nsec, severityClass(p.severity), p.message)
-	if rest := p.nsec % 1000; rest != 0 {
-		// The server cuts what follows the sixth digit (ledger-wire 2.3), but
-		// on the way back to OTLP the time is the same to the nanosecond.
-		micros := start + len(`{"timestamp":"2006-01-02T15:04:05.000000`)
-		b = slices.Insert(b, micros, byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
-	}
+	b = f.beginClass(b, severityClass(p.severity), p.message)
 	mark := len(b)
 	b = append(b, p.members...)
 	b = f.endAttrs(b, mark)
@@ -277,8 +271,16 @@ func (f *ledgerFormat) emit(b []byte, p *parsed) []byte {
 		b = f.appendError(b, p.errorType, p.errorMessage, p.stack)
 	}
 	b = append(b, f.tails[p.logType][p.importance]...)
-	b = append(b, appendString(nil, p.logID)[1:]...)
-	return append(b, '}')
+	id := appendString(nil, p.logID)
+	b = append(b, id[1:len(id)-1]...)
+	b = append(b, timeField...)
+	b = appendMicroTime(b, p.sec, p.nsec)
+	if rest := p.nsec % 1000; rest != 0 {
+		// The server cuts what follows the sixth digit (ledger-wire 2.3), but
+		// on the way back to OTLP the time is the same to the nanosecond.
+		b = append(b, byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
+	}
+	return append(b, `Z"}`...)
 }
 
 func (*ledgerFormat) toJSON(b, members []byte, _ bool, _ *apart) ([]byte, error) {

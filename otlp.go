@@ -165,8 +165,8 @@ func severityText(l slog.Level) string {
 	return criticalText
 }
 
-func (f *otlpFormat) begin(b []byte, sec int64, nsec int, level slog.Level, message string) []byte {
-	b = f.beginRecord(b, sec, nsec)
+func (f *otlpFormat) begin(b []byte, level slog.Level, message string) []byte {
+	b = append(b, tagRecord, 0, 0)
 	if i := int(level) + 8; 0 <= i && i < len(levelHeads) {
 		b = append(b, levelHeads[i]...)
 	} else {
@@ -174,17 +174,6 @@ func (f *otlpFormat) begin(b []byte, sec int64, nsec int, level slog.Level, mess
 		b = appendTextField(b, tagSeverityText, severityText(level))
 	}
 	return f.appendBody(b, message)
-}
-
-func (*otlpFormat) beginRecord(b []byte, sec int64, nsec int) []byte {
-	n := len(b)
-	b = append(b, tagRecord, 0, 0,
-		tagTime, 0, 0, 0, 0, 0, 0, 0, 0,
-		tagObservedTime, 0, 0, 0, 0, 0, 0, 0, 0)
-	nanos := uint64(sec)*1e9 + uint64(nsec)
-	binary.LittleEndian.PutUint64(b[n+4:], nanos)
-	binary.LittleEndian.PutUint64(b[n+13:], nanos)
-	return b
 }
 
 func (*otlpFormat) appendBody(b []byte, message string) []byte {
@@ -426,24 +415,37 @@ func (*otlpFormat) appendError(b []byte, errorType, message, stack string) []byt
 }
 
 // end reckons the ending into the record's length.
-func (f *otlpFormat) end(b []byte, start int, k kinds, seq uint64) []byte {
-	return closeLengthOf(b, start+1, recordRoom, f.endingSize(k, seq))
+func (f *otlpFormat) end(b []byte, start int, e ending) []byte {
+	return closeLengthOf(b, start+1, recordRoom, f.endingSize(e))
 }
 
-func (f *otlpFormat) endingSize(k kinds, seq uint64) int {
+func (f *otlpFormat) endingSize(e ending) int {
 	const keys = 6 + len(logIDKey) + 6 + len(sequenceKey)
-	return len(f.tails[k.logType][k.importance]) + keys + 2 + len(f.idPrefix) + seqDigits + 1 + sizeVarint(seq&math.MaxInt64)
+	return len(f.tails[e.logType][e.importance]) + keys + 1 + sizeVarint(e.seq&math.MaxInt64) + 2 + len(f.idPrefix) + seqDigits + timesSize
 }
 
-func (f *otlpFormat) appendEnding(b []byte, k kinds, seq uint64) []byte {
-	b = append(b, f.tails[k.logType][k.importance]...)
+func (f *otlpFormat) appendEnding(b []byte, e ending) []byte {
+	b = append(b, f.tails[e.logType][e.importance]...)
+	b = appendIntAttr(b, tagAttribute, sequenceKey, int64(e.seq&math.MaxInt64))
 	n := len(f.idPrefix) + seqDigits
 	b = appendKey(b, tagAttribute, logIDKey, 2+n) // at most 64 characters
 	b = append(b, tagString, byte(n))
 	b = append(b, f.idPrefix...)
-	b = appendSeq(b, seq)
-	return appendIntAttr(b, tagAttribute, sequenceKey, int64(seq&math.MaxInt64))
+	b = appendSeq(b, e.seq)
+	return appendTimes(b, e.sec, int(e.nsec))
 }
+
+// appendTimes ends a record with its time and when it was observed, which is the
+// same. That these eight bytes, of which the first ones compress badly, stand
+// beside the other things that differ from record to record saves a tenth of the
+// body and of the time it takes to compress it.
+func appendTimes(b []byte, sec int64, nsec int) []byte {
+	nanos := uint64(sec)*1e9 + uint64(nsec)
+	b = binary.LittleEndian.AppendUint64(append(b, tagTime), nanos)
+	return binary.LittleEndian.AppendUint64(append(b, tagObservedTime), nanos)
+}
+
+const timesSize = 2 * (1 + 8)
 
 // reserved reports whether the server reads a column out of the root attribute
 // key: a value of the wrong type there makes it fail with the whole request

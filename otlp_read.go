@@ -378,13 +378,12 @@ func (p *parsed) takeAttribute(key string, value []byte) bool {
 
 func (f *otlpFormat) emit(b []byte, p *parsed) []byte {
 	start := len(b)
-	b = f.beginRecord(b, max(p.sec, f.earliest()), p.nsec)
-	b = append(b, tagSeverity, byte(p.severity))
+	b = append(b, tagRecord, 0, 0, tagSeverity, byte(p.severity))
 	b = appendTextField(b, tagSeverityText, p.severityText)
 	b = f.appendBody(b, p.message)
 	if p.sec < f.earliest() {
 		var buf [64]byte
-		t := appendMicros(appendDateTime(buf[:0], p.sec), p.nsec/1000)
+		t := appendMicroTime(buf[:0], p.sec, p.nsec)
 		b = appendStringAttr(b, tagAttribute, slog.TimeKey, string(append(t, 'Z')))
 	}
 	var a apart
@@ -397,12 +396,13 @@ func (f *otlpFormat) emit(b []byte, p *parsed) []byte {
 		b = f.appendError(b, p.errorType, p.errorMessage, p.stack)
 	}
 	b = append(b, f.tails[p.logType][p.importance]...)
-	b = appendStringAttr(b, tagAttribute, logIDKey, p.logID)
 	if n := len(p.logID); n >= seqDigits {
 		if seq, err := strconv.ParseUint(p.logID[n-seqDigits:], 16, 64); err == nil {
 			b = appendIntAttr(b, tagAttribute, sequenceKey, int64(seq&math.MaxInt64))
 		}
 	}
+	b = appendStringAttr(b, tagAttribute, logIDKey, p.logID)
+	b = appendTimes(b, max(p.sec, f.earliest()), p.nsec)
 	return closeLength(b, start+1, recordRoom)
 }
 

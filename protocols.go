@@ -102,7 +102,7 @@ func (p *protocols) inFormat(entries []*entry, format wireFormat) []*entry {
 		// Bytes that their own encoder does not know go as they are, for the
 		// server to refuse.
 		if data, err := transcode(e.format, format, e.whole()); err == nil {
-			copies[i] = &entry{data: data, seq: e.seq, format: format}
+			copies[i] = &entry{data: data, ending: ending{seq: e.seq}, format: format}
 		}
 	}
 	if copies == nil {

@@ -16,13 +16,14 @@ const maxAhead = 4 * 60 // seconds
 // begin, any number of members, endAttrs, what the entry has of appendTrace,
 // appendEndpoint and appendError, and end. It is immutable.
 //
-// What a handler's entries all end in stays out of the queue: an entry gets its
-// ending, with its log_id, when a body is written.
+// An entry's ending stays out of the queue: most of it is the same in all
+// entries, and the rest, which differs in each, compresses best side by side. It
+// is appended when a body is written.
 type entryEncoder interface {
 	// form indexes what is kept once per format.
 	form() form
 	// begin appends all that stands before the attributes.
-	begin(b []byte, sec int64, nsec int, level slog.Level, message string) []byte
+	begin(b []byte, level slog.Level, message string) []byte
 	// appendAttr appends one member, whose key cleanText leaves as it is, and
 	// whose value is no group, no LogValuer, and of the kind Any only for nil.
 	appendAttr(b []byte, key string, v slog.Value, root bool) []byte
@@ -41,10 +42,10 @@ type entryEncoder interface {
 	appendEndpoint(b []byte, e endpoint) []byte
 	appendError(b []byte, errorType, message, stack string) []byte
 	// end completes the entry that began at the length start, up to its ending.
-	end(b []byte, start int, k kinds, seq uint64) []byte
+	end(b []byte, start int, e ending) []byte
 	// appendEnding appends what makes the entry whole: endingSize bytes.
-	appendEnding(b []byte, k kinds, seq uint64) []byte
-	endingSize(k kinds, seq uint64) int
+	appendEnding(b []byte, e ending) []byte
+	endingSize(e ending) int
 
 	// setsApart reports whether trace ids and endpoints have fields of their
 	// own in this format, outside the attributes.
@@ -59,6 +60,15 @@ type entryEncoder interface {
 	fixedSize() int
 
 	parsing
+}
+
+// An ending is what an entry says of itself after all else. An entry without
+// kinds has none: it is whole.
+type ending struct {
+	sec  int64 // the entry's time
+	nsec int32
+	kinds
+	seq uint64 // the order of logging, also within log_id
 }
 
 // A form numbers the formats.
@@ -100,16 +110,15 @@ func newRecorder(c *config, idPrefix string, now func() time.Time) *recorder {
 	return rec
 }
 
-// appendEntry appends an entry for r in format f to b, and returns the kinds its
-// ending is to have; none when the entry is whole. It never panics, whatever the
-// record holds, never waits and takes no lock. seq must be unique within the
-// process.
-func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.Context, r *slog.Record, seq uint64) (entry []byte, k kinds) {
+// appendEntry appends an entry for r in format f to b, without its ending, which
+// it returns. It never panics, whatever the record holds, never waits and takes
+// no lock. seq must be unique within the process.
+func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.Context, r *slog.Record, seq uint64) (entry []byte, e ending) {
 	start := len(b)
 	whole := b
 	defer func() {
 		if p := recover(); p != nil {
-			entry, k = rec.appendLastResort(whole, f, *r, seq, p)
+			entry, e = rec.appendLastResort(whole, f, *r, seq, p)
 		}
 	}()
 
@@ -128,7 +137,7 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 	}
 
 	w := walk{rec: rec, f: f, replace: rec.replace, budget: maxVisits}
-	w.b = f.begin(b, sec, nsec, r.Level, r.Message)
+	w.b = f.begin(b, r.Level, r.Message)
 	attrs := len(w.b)
 
 	// What the SDK adds comes first: where a key occurs twice the last one
@@ -168,11 +177,13 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 	if fromContext != nil || s.err != nil {
 		w.facts.complete(&s.facts, fromContext)
 	}
-	b, k = rec.appendTail(w.b, f, start, &w.facts, r.Level, r.PC, seq)
+	b = rec.appendTail(w.b, f, &w.facts, r.Level, r.PC)
+	e = ending{sec, int32(nsec), w.facts.kinds(classOf(r.Level)), seq}
+	b = f.end(b, start, e)
 	if (len(b)-start)*growth(w.facts.hasEndpoint) > maxAttributes-f.fixedSize() {
-		return fit(f.appendEnding(b, k, seq), start, f), kinds{}
+		return fit(f.appendEnding(b, e), start, f), ending{seq: seq}
 	}
-	return b, k
+	return b, e
 }
 
 // recordAttrs walks the record's own attrs, in the groups that no With attr has
@@ -210,9 +221,8 @@ func (w *walk) recordAttrs(s *scope, r *slog.Record) {
 	}
 }
 
-// appendTail decides the entry's kinds and appends all that follows the
-// attributes, but for the ending.
-func (rec *recorder) appendTail(b []byte, f entryEncoder, start int, facts *facts, level slog.Level, pc uintptr, seq uint64) ([]byte, kinds) {
+// appendTail appends what stands between the attributes and the ending.
+func (rec *recorder) appendTail(b []byte, f entryEncoder, facts *facts, level slog.Level, pc uintptr) []byte {
 	if f.setsApart() {
 		if facts.traceID != "" || facts.spanID != "" {
 			b = f.appendTrace(b, facts.traceID, facts.spanID)
@@ -221,7 +231,6 @@ func (rec *recorder) appendTail(b []byte, f entryEncoder, start int, facts *fact
 			b = f.appendEndpoint(b, *facts.endpoint)
 		}
 	}
-	class := classOf(level)
 	if facts.err != nil {
 		errorType := errorTypeOf(facts.err)
 		message := facts.errMessage
@@ -229,27 +238,26 @@ func (rec *recorder) appendTail(b []byte, f entryEncoder, start int, facts *fact
 			message = errorType
 		}
 		stack := ""
-		if class >= classError {
+		if classOf(level) >= classError {
 			stack = stackText(facts.err, pc)
 		}
 		b = f.appendError(b, cutText(errorType, maxErrorType), cutText(message, maxErrorMessage), cutText(stack, maxStackTrace))
 	}
-	k := facts.kinds(class)
-	return f.end(b, start, k, seq), k
+	return b
 }
 
 // appendLastResort appends an entry for a record that could not be encoded,
 // which would be a fault of this package: the message still arrives.
-func (rec *recorder) appendLastResort(b []byte, f entryEncoder, r slog.Record, seq uint64, panicked any) ([]byte, kinds) {
+func (rec *recorder) appendLastResort(b []byte, f entryEncoder, r slog.Record, seq uint64, panicked any) ([]byte, ending) {
 	start := len(b)
 	now := rec.now()
-	b = f.begin(b, now.Unix(), now.Nanosecond(), r.Level, r.Message)
+	b = f.begin(b, r.Level, r.Message)
 	attrs := len(b)
 	b = f.appendAttr(b, "_error", slog.StringValue(panicText(nil, panicked)), true)
 	b = f.endAttrs(b, attrs)
 	var none facts
-	k := none.kinds(classOf(r.Level))
-	return f.end(b, start, k, seq), k
+	e := ending{now.Unix(), int32(now.Nanosecond()), none.kinds(classOf(r.Level)), seq}
+	return f.end(b, start, e), e
 }
 
 // timeOf returns the time to log for t: t itself, or the current time when t is

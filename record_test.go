@@ -41,8 +41,8 @@ type logCall struct {
 
 // wholeEntry is appendEntry with the ending.
 func (rec *recorder) wholeEntry(f wireFormat, s *scope, ctx context.Context, r slog.Record, seq uint64) []byte {
-	b, k := rec.appendEntry(nil, f, s, ctx, &r, seq)
-	e := entry{data: b, seq: seq, format: f, kinds: k}
+	b, end := rec.appendEntry(nil, f, s, ctx, &r, seq)
+	e := entry{data: b, ending: end, format: f}
 	return e.whole()
 }
 
