@@ -1,6 +1,9 @@
 package ledger
 
-import "sync/atomic"
+import (
+	"encoding/binary"
+	"sync/atomic"
+)
 
 // A keyTable remembers keys of attributes that are plain text, no secret's and
 // without a meaning of their own wherever they stand, which is nearly all that a
@@ -12,16 +15,18 @@ type keyTable struct {
 }
 
 const (
-	keySlots = 512
-	maxKnown = len(knownKey{}.text) - len(`"":`)
+	keySlotBits = 9
+	keySlots    = 1 << keySlotBits
+	maxKnown    = len(knownKey{}.text) - len(`"":`)
 )
 
 // A knownKey is a key of a [keyTable], as it stands in JSON. It fills one line
 // of the processor's cache, which is what finding it takes.
 type knownKey struct {
-	claimed atomic.Bool   // by the one who writes the rest
-	size    atomic.Uint32 // of the key, once it is written
-	text    [56]byte      // the key in its quotes, and a colon
+	claimed    atomic.Bool   // by the one who writes the rest
+	size       atomic.Uint32 // of the key, once it is written
+	head, tail uint64        // its ends
+	text       [40]byte      // the key in its quotes, and a colon
 }
 
 // find returns what is known of key; nil for nothing.
@@ -29,21 +34,34 @@ func (t *keyTable) find(key string) *knownKey {
 	if len(key) == 0 {
 		return nil
 	}
-	at := place(key)
-	if k := &t.slots[at]; k.is(key) {
+	head, tail := ends(key)
+	at := place(head, tail)
+	if k := &t.slots[at]; k.is(key, head, tail) {
 		return k
 	}
-	if k := &t.slots[at^1]; k.is(key) {
+	if k := &t.slots[at^1]; k.is(key, head, tail) {
 		return k
 	}
 	return nil
 }
 
-// place is where key stands, if it is known and the place was free; the one
-// beside it comes next.
-func place(key string) uint {
-	n := len(key)
-	return (uint(n)*133 + uint(key[0]) + uint(key[n/2])*219 + uint(key[n-1])*235) % keySlots
+// ends are the first and the last bytes of a key, eight if it has so many; with
+// its length they tell it from any other of at most 16 bytes.
+func ends(key string) (head, tail uint64) {
+	switch n := len(key); {
+	case n >= 8:
+		return binary.LittleEndian.Uint64([]byte(key[:8])), binary.LittleEndian.Uint64([]byte(key[n-8:]))
+	case n >= 4:
+		return uint64(binary.LittleEndian.Uint32([]byte(key[:4]))), uint64(binary.LittleEndian.Uint32([]byte(key[n-4:])))
+	default:
+		return uint64(key[0]), uint64(key[n/2])<<8 | uint64(key[n-1])
+	}
+}
+
+// place is where the key with these ends stands, if it is known and the place
+// was free; the one beside it comes next.
+func place(head, tail uint64) uint64 {
+	return (head*0x9E3779B97F4A7C15 + tail*0xD6E8FEB86659FD93) >> (64 - keySlotBits)
 }
 
 // learn remembers key, for which ordinary is asked, and returns what find will,
@@ -52,7 +70,8 @@ func (t *keyTable) learn(key string, ordinary func(string) bool) *knownKey {
 	if len(key) == 0 || len(key) > maxKnown {
 		return nil
 	}
-	at := place(key)
+	head, tail := ends(key)
+	at := place(head, tail)
 	for _, k := range [...]*knownKey{&t.slots[at], &t.slots[at^1]} {
 		if k.claimed.Load() {
 			continue
@@ -61,6 +80,7 @@ func (t *keyTable) learn(key string, ordinary func(string) bool) *knownKey {
 			return nil
 		}
 		if k.claimed.CompareAndSwap(false, true) {
+			k.head, k.tail = head, tail
 			copy(k.text[:], `"`+key+`":`)
 			k.size.Store(uint32(len(key)))
 			return k
@@ -69,8 +89,9 @@ func (t *keyTable) learn(key string, ordinary func(string) bool) *knownKey {
 	return nil
 }
 
-func (k *knownKey) is(key string) bool {
-	return int(k.size.Load()) == len(key) && string(k.text[1:1+len(key)]) == key
+func (k *knownKey) is(key string, head, tail uint64) bool {
+	n := len(key)
+	return int(k.size.Load()) == n && k.head == head && k.tail == tail && (n <= 16 || string(k.text[9:n-7]) == key[8:n-8])
 }
 
 // json is the key in its quotes, and a colon; bare is the key alone.

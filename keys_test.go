@@ -42,10 +42,10 @@ func TestKeyTableKnowsOnlyWhatItLearnt(t *testing.T) {
 // takes none.
 func TestKeyTableCollisions(t *testing.T) {
 	keys := &keyTable{}
-	same := map[uint][]string{}
+	same := map[uint64][]string{}
 	for i := range 5000 {
 		key := fmt.Sprint("key", i)
-		at := place(key) &^ 1
+		at := place(ends(key)) &^ 1
 		same[at] = append(same[at], key)
 	}
 	for _, all := range same {
