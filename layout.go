@@ -38,6 +38,14 @@ func sameLayout(theirs, ours reflect.Type) bool {
 	return true
 }
 
+// hasAttrs reports whether r has attrs. Record.NumAttrs copies all of it to tell.
+func hasAttrs(r *slog.Record) bool {
+	if layoutKnown {
+		return (*recordLayout)(unsafe.Pointer(r)).nFront > 0
+	}
+	return r.NumAttrs() > 0
+}
+
 // attrsOf returns r's attrs, which stay r's; only where [layoutKnown].
 func attrsOf(r *slog.Record) (front, back []slog.Attr) {
 	l := (*recordLayout)(unsafe.Pointer(r))

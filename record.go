@@ -113,16 +113,17 @@ func newRecorder(c *config, idPrefix string, now func() time.Time) *recorder {
 // appendEntry appends an entry for r in format f to b, without its ending, which
 // it returns. It never panics, whatever the record holds, never waits and takes
 // no lock. seq must be unique within the process.
-func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.Context, r *slog.Record, seq uint64) (entry []byte, e ending) {
+func (rec *recorder) appendEntry(b []byte, format wireFormat, s *scope, ctx context.Context, r *slog.Record, seq uint64) (entry []byte, e ending) {
 	start := len(b)
 	whole := b
 	defer func() {
 		if p := recover(); p != nil {
-			entry, e = rec.appendLastResort(whole, f, *r, seq, p)
+			entry, e = rec.appendLastResort(whole, format, *r, seq, p)
 		}
 	}()
 
-	form := f.form()
+	form := format.form()
+	f := rec.encoders[form]
 	if rec.current.Load() != int32(form) {
 		rec.current.Store(int32(form))
 	}
@@ -136,7 +137,8 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 		sec, nsec, timely = rec.timeOf(r.Time, f.earliest())
 	}
 
-	w := walk{rec: rec, f: f, replace: rec.replace, budget: maxVisits}
+	var w walk // a literal would be made elsewhere and copied
+	w.rec, w.f, w.replace, w.budget = rec, f, rec.replace, maxVisits
 	w.b = f.begin(b, r.Level, r.Message)
 	attrs := len(w.b)
 
@@ -155,15 +157,17 @@ func (rec *recorder) appendEntry(b []byte, f wireFormat, s *scope, ctx context.C
 		w.contextAttrs(ctx, s, r)
 		found := w.facts
 		fromContext = &found
+		w.facts = facts{}
 	}
 	w.masked = s.masked
-	w.facts = s.facts
-	w.apart = bound.apart
-	w.err, w.errMessage = nil, ""
+	if bound.says {
+		w.facts, w.apart = s.facts, bound.apart
+		w.err, w.errMessage = nil, "" // after the record's own, if it has any
+	}
 
 	prefix := len(w.b)
 	w.b = append(w.b, bound.prefix...)
-	if n := r.NumAttrs(); n > 0 {
+	if hasAttrs(r) {
 		w.recordAttrs(s, r)
 	}
 	for i := len(bound.marks) - 1; i >= 0; i-- {

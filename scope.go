@@ -24,6 +24,7 @@ type bound struct {
 	prefix   []byte   // the segments, the groups between opened
 	marks    []int    // where in prefix each opened group begins
 	apart
+	says bool // the attrs say something about the entry: facts or apart are not empty
 }
 
 func (rec *recorder) root() *scope {
@@ -106,6 +107,7 @@ func (rec *recorder) withAttrs(s *scope, attrs []slog.Attr) *scope {
 	}
 	made := base.with(f, d, w.b)
 	made.apart, d.facts.apart = w.apart, apart{}
+	made.says = d.says(made.apart)
 	d.forms[form].Store(made)
 	return d
 }
@@ -165,9 +167,15 @@ func (rec *recorder) boundIn(s *scope, to form) *bound {
 		}
 	}
 	made := newBound(f, segments, s)
-	made.apart = apart
+	made.apart, made.says = apart, s.says(apart)
 	s.forms[to].Store(made)
 	return made
+}
+
+// says reports whether the bound attrs say something about the entry, a of it in
+// one format.
+func (s *scope) says(a apart) bool {
+	return s.err != nil || s.logType != noLogType || s.importance != noImportance || s.hasEndpoint || a != (apart{})
 }
 
 func isEmptyGroup(v slog.Value) bool {
