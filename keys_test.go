@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"reflect"
 	"strings"
 	"sync"
@@ -17,7 +18,7 @@ func TestKeyTableKnowsOnlyWhatItLearnt(t *testing.T) {
 	keys := &keyTable{}
 	any := func(string) bool { return true }
 	longest := strings.Repeat("k", maxKnown)
-	for _, key := range []string{"method", "a", longest} {
+	for _, key := range []string{"method", "a", "ab", "abc", "abcd", "exactly8", "seventeen letters", longest} {
 		if keys.find(key) != nil {
 			t.Errorf("%q is known before it was learnt", key)
 		}
@@ -26,7 +27,7 @@ func TestKeyTableKnowsOnlyWhatItLearnt(t *testing.T) {
 			t.Errorf("%q: learnt %v, found %v", key, learnt, keys.find(key))
 		}
 	}
-	for _, key := range []string{"", longest + "k", "methoD", "nethod", "metho", "methods", "b"} {
+	for _, key := range []string{"", longest + "k", strings.Repeat("k", maxKnown/2) + "x" + strings.Repeat("k", maxKnown-maxKnown/2-1), "methoD", "nethod", "metho", "methods", "b"} {
 		if keys.find(key) != nil {
 			t.Errorf("%q is known", key)
 		}
@@ -134,16 +135,30 @@ func TestRecordLayout(t *testing.T) {
 	if !layoutKnown {
 		t.Fatal("slog.Record is laid out in a way that is not known here: Handle is slower than it could be")
 	}
-	if sameLayout(reflect.TypeFor[slog.Attr](), reflect.TypeFor[recordLayout]()) {
+	if sameLayout(reflect.TypeFor[slog.Attr](), reflect.TypeFor[recordLayout](), "front") {
 		t.Error("another type's layout passes for a record's")
+	}
+	for _, v := range []slog.Value{
+		slog.IntValue(-5), slog.Uint64Value(math.MaxUint64), slog.Float64Value(-0.5), slog.BoolValue(true),
+		slog.BoolValue(false), slog.DurationValue(-time.Second), slog.Int64Value(math.MinInt64),
+	} {
+		if bitsOf(v) != askedBits(v) {
+			t.Errorf("%v of kind %v is held as %#x, not %#x", v, v.Kind(), bitsOf(v), askedBits(v))
+		}
 	}
 	for n := range 12 {
 		r := slog.NewRecord(time.Now(), slog.LevelInfo, "m", 0)
+		if hasAttrs(&r) {
+			t.Error("an empty record has attrs")
+		}
 		var want []slog.Attr
 		for i := range n {
 			a := slog.Int(fmt.Sprint("key", i), i)
 			want = append(want, a)
 			r.AddAttrs(a)
+		}
+		if hasAttrs(&r) != (n > 0) {
+			t.Errorf("%d attrs: hasAttrs says %v", n, hasAttrs(&r))
 		}
 		clone := r.Clone()
 		clone.AddAttrs(slog.Bool("other", true))
@@ -161,13 +176,19 @@ func TestUnknownRecordLayout(t *testing.T) {
 	for i := range 9 {
 		r.AddAttrs(slog.Int(fmt.Sprint("key", i), i))
 	}
-	r.AddAttrs(slog.Group("g", slog.Bool("b", true)), slog.Any("err", fmt.Errorf("fault")))
-	f := rec.encoders[ledgerForm].(wireFormat)
-	want := rec.wholeEntry(f, rec.root(), context.Background(), r, 7)
+	r.AddAttrs(slog.Group("g", slog.Bool("b", true)), slog.Any("err", fmt.Errorf("fault")),
+		slog.Uint64("u", math.MaxUint64), slog.Float64("f", 0.1), slog.Duration("d", time.Hour), slog.Time("t", testTime))
 	defer func(known bool) { layoutKnown = known }(layoutKnown)
-	layoutKnown = false
-	if diff := cmp.Diff(string(want), string(rec.wholeEntry(f, rec.root(), context.Background(), r, 7))); diff != "" {
-		t.Error(diff)
+	for _, encoder := range rec.encoders {
+		f := encoder.(wireFormat)
+		for _, r := range []slog.Record{r, slog.NewRecord(testTime, slog.LevelInfo, "none", 0)} {
+			layoutKnown = true
+			want := rec.wholeEntry(f, rec.root(), context.Background(), r, 7)
+			layoutKnown = false
+			if diff := cmp.Diff(string(want), string(rec.wholeEntry(f, rec.root(), context.Background(), r, 7))); diff != "" {
+				t.Errorf("%s: %s", f.protocol(), diff)
+			}
+		}
 	}
 }
 

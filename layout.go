@@ -2,14 +2,17 @@ package ledger
 
 import (
 	"log/slog"
+	"math"
 	"reflect"
 	"time"
 	"unsafe"
 )
 
-// A recordLayout is a [slog.Record] as Go 1.26 lays it out. Record.Attrs copies
-// the record, and each attr twice; to look at them where they are takes a fifth
-// off the encoding of five (benchmarks/README.md).
+// A recordLayout is a [slog.Record] as Go 1.26 lays it out, and a valueLayout a
+// [slog.Value]. Record.Attrs copies the record, and each attr twice, and what a
+// value holds is only told after its kind was found out once more; to look at
+// them where they are takes a quarter off the encoding of five attrs
+// (benchmarks/README.md).
 type recordLayout struct {
 	_      time.Time // Time
 	_      string    // Message
@@ -20,15 +23,22 @@ type recordLayout struct {
 	back   []slog.Attr
 }
 
-// layoutKnown reports whether slog.Record is laid out so. If a version of Go
-// changes it, all goes through Record.Attrs again.
-var layoutKnown = sameLayout(reflect.TypeFor[slog.Record](), reflect.TypeFor[recordLayout]())
+type valueLayout struct {
+	_   [0]func()
+	num uint64
+	any any
+}
 
-func sameLayout(theirs, ours reflect.Type) bool {
+// layoutKnown reports whether both are laid out so. If a version of Go changes
+// it, all goes through slog's methods again.
+var layoutKnown = sameLayout(reflect.TypeFor[slog.Record](), reflect.TypeFor[recordLayout](), "front", "nFront", "back") &&
+	sameLayout(reflect.TypeFor[slog.Value](), reflect.TypeFor[valueLayout](), "num", "any")
+
+func sameLayout(theirs, ours reflect.Type, fields ...string) bool {
 	if theirs.Size() != ours.Size() {
 		return false
 	}
-	for _, name := range []string{"front", "nFront", "back"} {
+	for _, name := range fields {
 		t, ok := theirs.FieldByName(name)
 		o, _ := ours.FieldByName(name)
 		if !ok || t.Offset != o.Offset || t.Type != o.Type {
@@ -50,4 +60,30 @@ func hasAttrs(r *slog.Record) bool {
 func attrsOf(r *slog.Record) (front, back []slog.Attr) {
 	l := (*recordLayout)(unsafe.Pointer(r))
 	return l.front[:l.nFront], l.back
+}
+
+// bitsOf returns what v holds, which is a number, a bool or a duration, as 64
+// bits.
+func bitsOf(v slog.Value) uint64 {
+	if layoutKnown {
+		return (*valueLayout)(unsafe.Pointer(&v)).num
+	}
+	return askedBits(v)
+}
+
+func askedBits(v slog.Value) uint64 {
+	switch v.Kind() {
+	case slog.KindBool:
+		if v.Bool() {
+			return 1
+		}
+		return 0
+	case slog.KindUint64:
+		return v.Uint64()
+	case slog.KindFloat64:
+		return math.Float64bits(v.Float64())
+	case slog.KindDuration:
+		return uint64(v.Duration())
+	}
+	return uint64(v.Int64())
 }

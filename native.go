@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime"
 	"strconv"
 	"strings"
@@ -116,16 +117,14 @@ func appendScalar(b []byte, kind slog.Kind, v slog.Value) []byte {
 	switch kind {
 	case slog.KindString:
 		return appendString(b, v.String())
-	case slog.KindInt64:
-		return strconv.AppendInt(b, v.Int64(), 10)
+	case slog.KindInt64, slog.KindDuration:
+		return strconv.AppendInt(b, int64(bitsOf(v)), 10)
 	case slog.KindUint64:
-		return strconv.AppendUint(b, v.Uint64(), 10)
+		return strconv.AppendUint(b, bitsOf(v), 10)
 	case slog.KindFloat64:
-		return appendFloat(b, v.Float64())
+		return appendFloat(b, math.Float64frombits(bitsOf(v)))
 	case slog.KindBool:
-		return strconv.AppendBool(b, v.Bool())
-	case slog.KindDuration:
-		return strconv.AppendInt(b, int64(v.Duration()), 10)
+		return strconv.AppendBool(b, bitsOf(v) != 0)
 	case slog.KindTime:
 		b = append(b, '"')
 		b = appendTime(b, v.Time())

@@ -246,10 +246,10 @@ func appendScalarValue(b []byte, start int, kind slog.Kind, v slog.Value) []byte
 	switch kind {
 	case slog.KindString:
 		b = appendStringValue(b, v.String())
-	case slog.KindInt64:
-		b = appendVarint(append(b, tagInt), uint64(v.Int64()))
+	case slog.KindInt64, slog.KindDuration:
+		b = appendVarint(append(b, tagInt), bitsOf(v))
 	case slog.KindUint64:
-		if u := v.Uint64(); u <= math.MaxInt64 {
+		if u := bitsOf(v); u <= math.MaxInt64 {
 			b = appendVarint(append(b, tagInt), u)
 		} else { // OTLP has no such integer
 			text := len(b) + 2
@@ -257,7 +257,7 @@ func appendScalarValue(b []byte, start int, kind slog.Kind, v slog.Value) []byte
 			b[text-1] = byte(len(b) - text)
 		}
 	case slog.KindFloat64:
-		switch f := v.Float64(); { // what JSON has no number for poisons the server
+		switch f := math.Float64frombits(bitsOf(v)); { // what JSON has no number for poisons the server
 		case math.IsNaN(f):
 			b = appendStringValue(b, "NaN")
 		case math.IsInf(f, 1):
@@ -269,11 +269,9 @@ func appendScalarValue(b []byte, start int, kind slog.Kind, v slog.Value) []byte
 		}
 	case slog.KindBool:
 		b = append(b, tagBool, 0)
-		if v.Bool() {
+		if bitsOf(v) != 0 {
 			b[mark+1] = 1
 		}
-	case slog.KindDuration:
-		b = appendVarint(append(b, tagInt), uint64(v.Duration()))
 	case slog.KindTime:
 		b = appendTime(append(b, tagString, 0), v.Time())
 		b[mark+1] = byte(len(b) - mark - 2)
