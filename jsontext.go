@@ -185,29 +185,6 @@ func appendThousandths(b []byte, n int64) []byte {
 
 const secondsPerDay = 86_400
 
-// civil returns the date of a day counted from 1970-01-01, for years 1 to 9999.
-// The algorithm is Howard Hinnant's days_from_civil turned around: years begin
-// in March, so that the leap day is the last.
-func civil(day int64) (year, month, dayOfMonth int) {
-	z := day + 719_468
-	era := z / 146_097
-	if z < 0 {
-		era = (z - 146_096) / 146_097
-	}
-	doe := z - era*146_097
-	yoe := (doe - doe/1460 + doe/36_524 - doe/146_096) / 365
-	doy := doe - (365*yoe + yoe/4 - yoe/100)
-	mp := (5*doy + 2) / 153
-	dayOfMonth = int(doy - (153*mp+2)/5 + 1)
-	month = int(mp + 3)
-	year = int(yoe + era*400)
-	if month > 12 {
-		month -= 12
-		year++
-	}
-	return year, month, dayOfMonth
-}
-
 // twoDigits holds 00 to 99: half the divisions of a digit at a time.
 const twoDigits = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
 
@@ -229,12 +206,12 @@ type date struct {
 }
 
 func dateOf(day int64) (d date) {
-	year, month, dom := civil(day)
+	year, month, dom := time.Unix(day*secondsPerDay, 0).UTC().Date()
 	d.day = day
 	copy(d.text[:], "0000-00-00T00:00:00")
 	putTwo(d.text[:], year/100)
 	putTwo(d.text[2:], year%100)
-	putTwo(d.text[5:], month)
+	putTwo(d.text[5:], int(month))
 	putTwo(d.text[8:], dom)
 	return d
 }

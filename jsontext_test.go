@@ -1,0 +1,28 @@
+package ledger
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// What looks at eight bytes at once says the same as a look at each.
+func TestTextsAreJudgedByteByByte(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	special := []byte{0, 1, 0x1f, ' ', '!', '"', '#', '[', '\\', ']', '~', 0x80, 0xbf, 0xc3, 0xff}
+	for range 200_000 {
+		text := []byte(strings.Repeat("a", random.IntN(80)))
+		for range random.IntN(3) {
+			if len(text) > 0 {
+				text[random.IntN(len(text))] = special[random.IntN(len(special))]
+			}
+		}
+		s := string(text)
+		plain := !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r > '~' })
+		storable := utf8.ValidString(s) && !strings.Contains(s, "\x00")
+		if isPlain(s) != plain || isStorable(s) != storable {
+			t.Fatalf("%q: plain %v, not %v; storable %v, not %v", s, isPlain(s), plain, isStorable(s), storable)
+		}
+	}
+}
