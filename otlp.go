@@ -179,6 +179,10 @@ func (f *otlpFormat) begin(b []byte, level slog.Level, message string) []byte {
 func (*otlpFormat) appendBody(b []byte, message string) []byte {
 	message = cleanText(cutText(message, maxMessage))
 	n := uint64(len(message))
+	if n < 126 {
+		b = append(b, tagBody, byte(2+n), tagString, byte(n))
+		return append(b, message...)
+	}
 	b = appendVarint(append(b, tagBody), 1+uint64(sizeVarint(n))+n)
 	b = appendVarint(append(b, tagString), n)
 	return append(b, message...)
@@ -312,8 +316,9 @@ func (*otlpFormat) openGroup(b []byte, key string, root bool) []byte {
 	if root && key != restOfEndpointKey {
 		key = safeKey(key, false)
 	}
-	b = append(b, attrTag(root), 0)
-	b = appendTextField(b, tagKey, key)
+	b = append(b, attrTag(root), 0, tagKey)
+	b = appendVarint(b, uint64(len(key)))
+	b = append(b, key...)
 	return append(b, tagValue, 0, tagKVList, 0)
 }
 
@@ -321,6 +326,10 @@ func (*otlpFormat) closeGroup(b []byte, mark int) []byte {
 	member := mark + 1
 	key, n := binary.Uvarint(b[member+2:])
 	value := member + 2 + n + int(key) + 1
+	if n := len(b) - member - 1; n < 0x80 { // so are the two inside
+		b[member], b[value], b[value+2] = byte(n), byte(len(b)-value-1), byte(len(b)-value-3)
+		return b
+	}
 	b = closeLength(b, value+2, 1)
 	b = closeLength(b, value, 1)
 	return closeLength(b, member, 1)
