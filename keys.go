@@ -17,7 +17,7 @@ type keyTable struct {
 const (
 	keySlotBits = 9
 	keySlots    = 1 << keySlotBits
-	maxKnown    = len(knownKey{}.text) - len(`"":`)
+	maxKnown    = len(knownKey{}.text) - len(`":`)
 )
 
 // A knownKey is a key of a [keyTable], as it stands in JSON. It fills one line
@@ -26,7 +26,7 @@ type knownKey struct {
 	claimed    atomic.Bool   // by the one who writes the rest
 	size       atomic.Uint32 // of the key, once it is written
 	head, tail uint64        // its ends
-	text       [40]byte      // the key in its quotes, and a colon
+	text       [40]byte      // the key, a quote and a colon
 }
 
 // find returns what is known of key; nil for nothing.
@@ -81,7 +81,7 @@ func (t *keyTable) learn(key string, ordinary func(string) bool) *knownKey {
 		}
 		if k.claimed.CompareAndSwap(false, true) {
 			k.head, k.tail = head, tail
-			copy(k.text[:], `"`+key+`":`)
+			copy(k.text[:], key+`":`)
 			k.size.Store(uint32(len(key)))
 			return k
 		}
@@ -91,12 +91,26 @@ func (t *keyTable) learn(key string, ordinary func(string) bool) *knownKey {
 
 func (k *knownKey) is(key string, head, tail uint64) bool {
 	n := len(key)
-	return int(k.size.Load()) == n && k.head == head && k.tail == tail && (n <= 16 || string(k.text[9:n-7]) == key[8:n-8])
+	return int(k.size.Load()) == n && k.head == head && k.tail == tail && (n <= 16 || string(k.text[8:n-8]) == key[8:n-8])
 }
 
-// json is the key in its quotes, and a colon; bare is the key alone.
-func (k *knownKey) json() []byte { return k.text[:k.size.Load()+3] }
-func (k *knownKey) bare() []byte { return k.text[1 : k.size.Load()+1] }
+// appendJSON appends the key in its quotes, and a colon; appendBare the key alone.
+func (k *knownKey) appendJSON(b []byte) []byte {
+	return k.appendText(append(b, '"'), int(k.size.Load())+len(`":`))
+}
+
+func (k *knownKey) appendBare(b []byte) []byte { return k.appendText(b, int(k.size.Load())) }
+
+// appendText appends size bytes of the text. Where there is room it copies all of
+// it: that the length is always the same is worth more than that it is short.
+func (k *knownKey) appendText(b []byte, size int) []byte {
+	n := len(b)
+	if cap(b)-n < len(k.text) {
+		return append(b, k.text[:size]...)
+	}
+	*(*[len(k.text)]byte)(b[n : n+len(k.text)]) = k.text
+	return b[:n+size]
+}
 
 // ordinary reports whether key is plain text without a meaning of its own, and
 // no secret's, wherever it stands.

@@ -23,7 +23,7 @@ func TestKeyTableKnowsOnlyWhatItLearnt(t *testing.T) {
 			t.Errorf("%q is known before it was learnt", key)
 		}
 		learnt := keys.learn(key, any)
-		if learnt == nil || keys.find(key) != learnt || string(learnt.json()) != `"`+key+`":` || string(learnt.bare()) != key {
+		if learnt == nil || keys.find(key) != learnt || string(learnt.appendJSON(nil)) != `"`+key+`":` || string(learnt.appendBare(nil)) != key {
 			t.Errorf("%q: learnt %v, found %v", key, learnt, keys.find(key))
 		}
 	}
@@ -97,8 +97,8 @@ func TestKeyTableIsSharedByGoroutines(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for _, key := range all {
-				if k := keys.find(key); k != nil && string(k.bare()) != key {
-					t.Errorf("%q found as %q", key, k.bare())
+				if k := keys.find(key); k != nil && string(k.appendBare(nil)) != key {
+					t.Errorf("%q found as %q", key, k.appendBare(nil))
 				}
 				keys.learn(key, any)
 			}

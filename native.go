@@ -93,7 +93,7 @@ func (f *ledgerFormat) beginClass(b []byte, c class, message string) []byte {
 }
 
 func (*ledgerFormat) appendKnown(b []byte, k *knownKey, kind slog.Kind, v slog.Value, _ bool) []byte {
-	b = append(b, k.json()...)
+	b = k.appendJSON(b)
 	b = appendScalar(b, kind, v)
 	return append(b, ',')
 }
