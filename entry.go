@@ -10,7 +10,7 @@ import (
 // An entry is one encoded record on its way. Its bytes are the same at every
 // attempt; whoever takes it out of the queue owns it, and frees it.
 type entry struct {
-	data []byte // without the ending
+	data []byte // without heading and ending
 	ending
 	format wireFormat // what data is encoded in
 	urgent bool       // Error and above: dropped last
@@ -29,7 +29,8 @@ func (e *entry) size() int {
 	if e.kinds == (kinds{}) {
 		return len(e.data)
 	}
-	return len(e.data) + e.format.endingSize(e.ending)
+	n := len(e.data) + e.format.endingSize(e.ending)
+	return e.format.headingSize(n) + n
 }
 
 // whole returns the whole entry, in memory of its own unless data are that.
@@ -37,14 +38,26 @@ func (e *entry) whole() []byte {
 	if e.kinds == (kinds{}) {
 		return e.data
 	}
-	return e.appendEnding(append(make([]byte, 0, e.size()), e.data...))
+	return wholeEntry(e.format, e.data, e.ending)
 }
 
-func (e *entry) appendEnding(b []byte) []byte {
+// appendTo appends the whole entry.
+func (e *entry) appendTo(b []byte) []byte {
 	if e.kinds == (kinds{}) {
-		return b
+		return append(b, e.data...)
 	}
-	return e.format.appendEnding(b, e.ending)
+	return appendWhole(b, e.format, e.data, e.ending)
+}
+
+func wholeEntry(f entryEncoder, data []byte, e ending) []byte {
+	n := len(data) + f.endingSize(e)
+	return appendWhole(make([]byte, 0, f.headingSize(n)+n), f, data, e)
+}
+
+func appendWhole(b []byte, f entryEncoder, data []byte, e ending) []byte {
+	b = f.appendHeading(b, len(data)+f.endingSize(e))
+	b = append(b, data...)
+	return f.appendEnding(b, e)
 }
 
 // free gives the entry back; nobody may hold it any more.

@@ -32,16 +32,16 @@ func growth(endpoint bool) int {
 	return maxGrowth
 }
 
-// fit makes the entry that begins at start satisfy the attributes' limit: whole
-// members are dropped, largest first, until what is left fits.
-func fit(b []byte, start int, f entryEncoder) []byte {
-	p, err := f.parse(b[start:])
+// fit makes a whole entry satisfy the attributes' limit: members are dropped,
+// largest first, until what is left fits.
+func fit(entry []byte, f entryEncoder) []byte {
+	p, err := f.parse(entry)
 	if err != nil {
-		return b // cannot be: f wrote it
+		return entry // cannot be: f wrote it
 	}
 	total := f.measure(p)
 	if total <= maxAttributes {
-		return b
+		return entry
 	}
 	// Where the stack counts, its tail goes before the program's own members.
 	stack := p.stack
@@ -63,7 +63,7 @@ func fit(b []byte, start int, f entryEncoder) []byte {
 		}
 		excess = f.measure(p) - maxAttributes
 	}
-	return f.emit(b[:start], p)
+	return f.emit(p)
 }
 
 // A member is one of an object's, in JSON without spaces.

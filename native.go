@@ -183,7 +183,8 @@ func (*ledgerFormat) appendError(b []byte, errorType, message, stack string) []b
 	return b
 }
 
-func (*ledgerFormat) end(b []byte, _ int, _ ending) []byte { return b }
+func (*ledgerFormat) appendHeading(b []byte, _ int) []byte { return b }
+func (*ledgerFormat) headingSize(int) int                  { return 0 }
 
 // timeField follows the log_id, and precedes the timestamp.
 const timeField = `","timestamp":"`
@@ -261,8 +262,8 @@ func (f *ledgerFormat) parse(entry []byte) (*parsed, error) {
 	return p, nil
 }
 
-func (f *ledgerFormat) emit(b []byte, p *parsed) []byte {
-	b = f.beginClass(b, severityClass(p.severity), p.message)
+func (f *ledgerFormat) emit(p *parsed) []byte {
+	b := f.beginClass(nil, severityClass(p.severity), p.message)
 	mark := len(b)
 	b = append(b, p.members...)
 	b = f.endAttrs(b, mark)

@@ -140,10 +140,6 @@ func (f *otlpFormat) frame(_, size int) (before, between, after []byte) {
 	return append(b, f.scope...), nil, nil
 }
 
-// recordRoom is left for an entry's length: a record takes more than 127 bytes
-// and seldom more than 16383.
-const recordRoom = 2
-
 // levelHeads are the fields severity and severity text of slog's levels from -8
 // to 15, which OpenTelemetry numbers 1 to 24.
 var levelHeads = func() (heads [24][]byte) {
@@ -166,7 +162,6 @@ func severityText(l slog.Level) string {
 }
 
 func (f *otlpFormat) begin(b []byte, level slog.Level, message string) []byte {
-	b = append(b, tagRecord, 0, 0)
 	if i := int(level) + 8; 0 <= i && i < len(levelHeads) {
 		b = append(b, levelHeads[i]...)
 	} else {
@@ -283,7 +278,7 @@ func appendScalarValue(b []byte, start int, kind slog.Kind, v slog.Value) []byte
 		b[start+1], b[mark-1] = byte(n), byte(len(b)-mark)
 		return b
 	}
-	return closeLength(closeLength(b, mark-1, 1), start+1, 1)
+	return closeLength(closeLength(b, mark-1), start+1)
 }
 
 func appendStringValue(b []byte, s string) []byte {
@@ -305,8 +300,8 @@ func appendJSONAt(b []byte, key string, json []byte, root bool, depth int) []byt
 	b = append(b, tagValue, 0)
 	value := len(b) - 1
 	b = appendAnyValue(b, json, depth)
-	b = closeLength(b, value, 1)
-	return closeLength(b, mark, 1)
+	b = closeLength(b, value)
+	return closeLength(b, mark)
 }
 
 // openGroup leaves one byte each for three lengths: that of the member, of its
@@ -329,9 +324,9 @@ func (*otlpFormat) closeGroup(b []byte, mark int) []byte {
 		b[member], b[value], b[value+2] = byte(n), byte(len(b)-value-1), byte(len(b)-value-3)
 		return b
 	}
-	b = closeLength(b, value+2, 1)
-	b = closeLength(b, value, 1)
-	return closeLength(b, member, 1)
+	b = closeLength(b, value+2)
+	b = closeLength(b, value)
+	return closeLength(b, member)
 }
 
 func (*otlpFormat) endAttrs(b []byte, _ int) []byte { return b }
@@ -420,10 +415,11 @@ func (*otlpFormat) appendError(b []byte, errorType, message, stack string) []byt
 	return b
 }
 
-// end reckons the ending into the record's length.
-func (f *otlpFormat) end(b []byte, start int, e ending) []byte {
-	return closeLengthOf(b, start+1, recordRoom, f.endingSize(e))
+func (*otlpFormat) appendHeading(b []byte, n int) []byte {
+	return appendVarint(append(b, tagRecord), uint64(n))
 }
+
+func (*otlpFormat) headingSize(n int) int { return 1 + sizeVarint(uint64(n)) }
 
 func (f *otlpFormat) endingSize(e ending) int {
 	const keys = 6 + len(logIDKey) + 6 + len(sequenceKey)

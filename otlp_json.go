@@ -42,11 +42,11 @@ func (r *memberReader) appendAnyValue(b []byte, depth int) []byte {
 		for r.at++; r.at < len(r.text) && r.text[r.at] != ']'; {
 			b = append(b, tagMember, 0)
 			mark := len(b) - 1
-			b = closeLength(r.appendAnyValue(b, depth+1), mark, 1)
+			b = closeLength(r.appendAnyValue(b, depth+1), mark)
 			r.comma()
 		}
 		r.at++
-		return closeLength(b, list, 1)
+		return closeLength(b, list)
 	case '{':
 		b = append(b, tagKVList, 0)
 		list := len(b) - 1
@@ -58,12 +58,12 @@ func (r *memberReader) appendAnyValue(b []byte, depth int) []byte {
 			b = appendTextField(b, tagKey, unescaped(key[1:len(key)-1]))
 			b = append(b, tagValue, 0)
 			inside := len(b) - 1
-			b = closeLength(r.appendAnyValue(b, depth+1), inside, 1)
-			b = closeLength(b, mark, 1)
+			b = closeLength(r.appendAnyValue(b, depth+1), inside)
+			b = closeLength(b, mark)
 			r.comma()
 		}
 		r.at++
-		return closeLength(b, list, 1)
+		return closeLength(b, list)
 	}
 	text := string(r.number())
 	if !strings.ContainsAny(text, ".eE") {

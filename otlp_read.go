@@ -376,9 +376,8 @@ func (p *parsed) takeAttribute(key string, value []byte) bool {
 	return true
 }
 
-func (f *otlpFormat) emit(b []byte, p *parsed) []byte {
-	start := len(b)
-	b = append(b, tagRecord, 0, 0, tagSeverity, byte(p.severity))
+func (f *otlpFormat) emit(p *parsed) []byte {
+	b := []byte{tagSeverity, byte(p.severity)}
 	b = appendTextField(b, tagSeverityText, p.severityText)
 	b = f.appendBody(b, p.message)
 	if p.sec < f.earliest() {
@@ -403,7 +402,7 @@ func (f *otlpFormat) emit(b []byte, p *parsed) []byte {
 	}
 	b = appendStringAttr(b, tagAttribute, logIDKey, p.logID)
 	b = appendTimes(b, max(p.sec, f.earliest()), p.nsec)
-	return closeLength(b, start+1, recordRoom)
+	return append(f.appendHeading(nil, len(b)), b...)
 }
 
 // measure counts what the server merges into the stored attributes: the

@@ -25,22 +25,17 @@ func appendVarint(b []byte, v uint64) []byte {
 // sizeVarint is how many bytes [appendVarint] appends.
 func sizeVarint(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
 
-// closeLength writes the length of what follows at mark, where room bytes were
-// left for it, and moves what follows when it takes more or fewer.
-func closeLength(b []byte, mark, room int) []byte { return closeLengthOf(b, mark, room, 0) }
-
-// closeLengthOf is closeLength where more bytes are still to come.
-func closeLengthOf(b []byte, mark, room, more int) []byte {
-	n := len(b) - mark - room
-	size := sizeVarint(uint64(n + more))
-	for len(b)-mark-size < n {
-		b = append(b, 0)
+// closeLength writes the length of what follows at mark, where one byte was left
+// for it, and moves what follows when it takes more.
+func closeLength(b []byte, mark int) []byte {
+	n := len(b) - mark - 1
+	size := sizeVarint(uint64(n))
+	if size > 1 {
+		var room [9]byte
+		b = append(b, room[:size-1]...)
+		copy(b[mark+size:], b[mark+1:mark+1+n])
 	}
-	if size != room {
-		copy(b[mark+size:mark+size+n], b[mark+room:])
-		b = b[:mark+size+n]
-	}
-	appendVarint(b[mark:mark:mark+size], uint64(n+more))
+	appendVarint(b[mark:mark:mark+size], uint64(n))
 	return b
 }
 

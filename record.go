@@ -13,16 +13,16 @@ import (
 const maxAhead = 4 * 60 // seconds
 
 // An entryEncoder writes entries of one format. The calls for an entry are
-// begin, any number of members, endAttrs, what the entry has of appendTrace,
-// appendEndpoint and appendError, and end. It is immutable.
+// begin, any number of members, endAttrs, and what the entry has of appendTrace,
+// appendEndpoint and appendError. It is immutable.
 //
 // An entry's ending stays out of the queue: most of it is the same in all
 // entries, and the rest, which differs in each, compresses best side by side. It
-// is appended when a body is written.
+// is appended, and a heading put before the entry, when a body is written.
 type entryEncoder interface {
 	// form indexes what is kept once per format.
 	form() form
-	// begin appends all that stands before the attributes.
+	// begin appends what stands between heading and attributes.
 	begin(b []byte, level slog.Level, message string) []byte
 	// appendAttr appends one member, whose key cleanText leaves as it is, and
 	// whose value is no group, no LogValuer, and of the kind Any only for nil.
@@ -41,8 +41,10 @@ type entryEncoder interface {
 	appendTrace(b []byte, traceID, spanID string) []byte
 	appendEndpoint(b []byte, e endpoint) []byte
 	appendError(b []byte, errorType, message, stack string) []byte
-	// end completes the entry that began at the length start, up to its ending.
-	end(b []byte, start int, e ending) []byte
+	// appendHeading appends what stands before an entry that takes n bytes with
+	// its ending: headingSize bytes.
+	appendHeading(b []byte, n int) []byte
+	headingSize(n int) int
 	// appendEnding appends what makes the entry whole: endingSize bytes.
 	appendEnding(b []byte, e ending) []byte
 	endingSize(e ending) int
@@ -110,8 +112,8 @@ func newRecorder(c *config, idPrefix string, now func() time.Time) *recorder {
 	return rec
 }
 
-// appendEntry appends an entry for r in format f to b, without its ending, which
-// it returns. It never panics, whatever the record holds, never waits and takes
+// appendEntry appends an entry for r in format f to b, without heading and
+// ending, and returns the ending. It never panics, whatever the record holds, never waits and takes
 // no lock. seq must be unique within the process.
 func (rec *recorder) appendEntry(b []byte, format wireFormat, s *scope, ctx context.Context, r *slog.Record, seq uint64) (entry []byte, e ending) {
 	start := len(b)
@@ -183,9 +185,8 @@ func (rec *recorder) appendEntry(b []byte, format wireFormat, s *scope, ctx cont
 	}
 	b = rec.appendTail(w.b, f, &w.facts, r.Level, r.PC)
 	e = ending{sec, int32(nsec), w.facts.kinds(classOf(r.Level)), seq}
-	b = f.end(b, start, e)
 	if (len(b)-start)*growth(w.facts.hasEndpoint) > maxAttributes-f.fixedSize() {
-		return fit(f.appendEnding(b, e), start, f), ending{seq: seq}
+		return append(b[:start], fit(wholeEntry(f, b[start:], e), f)...), ending{seq: seq}
 	}
 	return b, e
 }
@@ -253,15 +254,13 @@ func (rec *recorder) appendTail(b []byte, f entryEncoder, facts *facts, level sl
 // appendLastResort appends an entry for a record that could not be encoded,
 // which would be a fault of this package: the message still arrives.
 func (rec *recorder) appendLastResort(b []byte, f entryEncoder, r slog.Record, seq uint64, panicked any) ([]byte, ending) {
-	start := len(b)
 	now := rec.now()
 	b = f.begin(b, r.Level, r.Message)
 	attrs := len(b)
 	b = f.appendAttr(b, "_error", slog.StringValue(panicText(nil, panicked)), true)
 	b = f.endAttrs(b, attrs)
 	var none facts
-	e := ending{now.Unix(), int32(now.Nanosecond()), none.kinds(classOf(r.Level)), seq}
-	return f.end(b, start, e), e
+	return b, ending{now.Unix(), int32(now.Nanosecond()), none.kinds(classOf(r.Level)), seq}
 }
 
 // timeOf returns the time to log for t: t itself, or the current time when t is

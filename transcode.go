@@ -12,7 +12,7 @@ var errNotEntry = errors.New("ledger: read entry: not what this format writes")
 // are over the server's limit; both are rare.
 type parsing interface {
 	parse(entry []byte) (*parsed, error)
-	emit(b []byte, p *parsed) []byte
+	emit(p *parsed) []byte
 	// toJSON appends members of this format as JSON members, each with a comma
 	// after it. At the root it adds what the format sets apart.
 	toJSON(b, members []byte, root bool, a *apart) ([]byte, error)
@@ -49,9 +49,9 @@ func transcode(from, to wireFormat, entry []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := to.emit(nil, p)
+	b := to.emit(p)
 	if len(b)*growth(p.hasEndpoint || p.logType == typeEndpoint) > maxAttributes-to.fixedSize() {
-		b = fit(b, 0, to)
+		b = fit(b, to)
 	}
 	return b, nil
 }

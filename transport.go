@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -23,7 +22,7 @@ const (
 	// maxBody is where a batch is full, in bytes before compression. The
 	// server's oldest generation refuses 4 MiB for good (ledger-wire 2.2).
 	maxBody = 1 << 20
-	// maxKept is the largest buffer for a body that is used again.
+	// maxKept is the largest buffer that is used again for another body.
 	maxKept = 256 << 10
 	// maxAnswer bounds what is read of an answer that tells of one trouble, and
 	// maxRefusal of one that may tell of each entry: a 422 quotes them, and a
@@ -188,9 +187,8 @@ func (t *transport) body(format wireFormat, entries []*entry, plain bool) []byte
 	}
 	before, between, after := format.frame(len(entries), size)
 	if plain {
-		var out bytes.Buffer
-		out.Grow(size + len(before) + len(after) + len(between)*len(entries))
-		writeBody(&out, entries, before, between, after)
+		out := bytes.NewBuffer(make([]byte, 0, len(before)+size+len(between)*len(entries)+len(after)))
+		writeBody(out, nil, entries, before, between, after)
 		return out.Bytes()
 	}
 	c, _ := t.compressors.Get().(*compressor)
@@ -198,47 +196,48 @@ func (t *transport) body(format wireFormat, entries []*entry, plain bool) []byte
 		c = newCompressor()
 	}
 	c.gzip.Reset(&c.out)
-	writeBody(c.pieces, entries, before, between, after)
-	_ = c.pieces.Flush() // a bytes.Buffer does not fail
-	_ = c.gzip.Close()
+	c.piece = writeBody(c.gzip, c.piece, entries, before, between, after)
+	_ = c.gzip.Close()                 // a bytes.Buffer does not fail
 	body := bytes.Clone(c.out.Bytes()) // it may be long until the server has answered
-	if c.out.Cap() > maxKept {
-		c.out = bytes.Buffer{} // of a batch that does not compress
-	}
 	c.out.Reset()
-	t.compressors.Put(c)
+	if max(c.out.Cap(), cap(c.piece)) <= maxKept {
+		t.compressors.Put(c)
+	} // else it had a batch that does not compress, or an entry that fills it
 	return body
 }
 
-// A bodyWriter is a [bytes.Buffer] or a [bufio.Writer].
-type bodyWriter interface {
-	io.Writer
-	AvailableBuffer() []byte
-}
+// pieceSize is how much of a body is written at once: gzip is slower on many small
+// pieces, its checksum alone by a factor of three.
+const pieceSize = 32 << 10
 
-func writeBody(w bodyWriter, entries []*entry, before, between, after []byte) {
-	_, _ = w.Write(before)
+// writeBody writes a body to w, which does not fail, in pieces made in the buffer
+// piece, and returns that buffer.
+func writeBody(w io.Writer, piece []byte, entries []*entry, before, between, after []byte) []byte {
+	piece = append(piece[:0], before...)
 	for i, e := range entries {
 		if i > 0 {
-			_, _ = w.Write(between)
+			piece = append(piece, between...)
 		}
-		_, _ = w.Write(e.data)
-		_, _ = w.Write(e.appendEnding(w.AvailableBuffer()))
+		piece = e.appendTo(piece)
+		if len(piece) >= pieceSize {
+			_, _ = w.Write(piece)
+			piece = piece[:0]
+		}
 	}
-	_, _ = w.Write(after)
+	_, _ = w.Write(append(piece, after...))
+	return piece
 }
 
-// A compressor gathers entries into pieces, because gzip is slower on many small
-// ones: its checksum alone by a factor of three.
+// A compressor is what compressing a body takes.
 type compressor struct {
-	pieces *bufio.Writer
-	gzip   *gzip.Writer
-	out    bytes.Buffer
+	piece []byte
+	gzip  *gzip.Writer
+	out   bytes.Buffer
 }
 
 func newCompressor() *compressor {
 	zw, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-	return &compressor{pieces: bufio.NewWriterSize(zw, 32<<10), gzip: zw}
+	return &compressor{piece: make([]byte, 0, pieceSize+maxInSlab), gzip: zw}
 }
 
 // classify reads an answer. The status decides; the body adds detail.
