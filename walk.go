@@ -63,7 +63,7 @@ func (w *walk) attrs(attrs []slog.Attr) (some bool) {
 			continue
 		}
 		w.b = b
-		some = w.attrOf(known, kind, attrs[i]) || some
+		some = w.attrOf(known, kind, &attrs[i]) || some
 		b = w.b
 	}
 	w.b = b
@@ -78,10 +78,10 @@ func isScalar(k slog.Kind) bool { return k != slog.KindAny && k < slog.KindGroup
 
 // attr appends a, whatever it is, and reports whether there was anything to
 // append.
-func (w *walk) attr(a slog.Attr) bool { return w.attrOf(nil, a.Value.Kind(), a) }
+func (w *walk) attr(a slog.Attr) bool { return w.attrOf(nil, a.Value.Kind(), &a) }
 
 // attrOf is attr where a's kind was asked for, and what is known of its key.
-func (w *walk) attrOf(known *knownKey, kind slog.Kind, a slog.Attr) bool {
+func (w *walk) attrOf(known *knownKey, kind slog.Kind, a *slog.Attr) bool {
 	if w.replace == nil && !w.masked {
 		if known == nil {
 			known = w.rec.keys.find(a.Key)
@@ -95,13 +95,13 @@ func (w *walk) attrOf(known *knownKey, kind slog.Kind, a slog.Attr) bool {
 			}
 		}
 	}
-	a, failure, ok := w.settle(a)
-	return ok && w.emit(a, failure)
+	settled, failure, ok := w.settle(*a)
+	return ok && w.emit(settled, failure)
 }
 
 // plainly appends a, whose key is known, if there is nothing to find out about
 // its value.
-func (w *walk) plainly(known *knownKey, kind slog.Kind, a slog.Attr) (done, some bool) {
+func (w *walk) plainly(known *knownKey, kind slog.Kind, a *slog.Attr) (done, some bool) {
 	switch {
 	case isScalar(kind):
 		w.b = w.f.appendKnown(w.b, known, kind, a.Value, w.level == 0)
