@@ -28,8 +28,9 @@ var (
 // patience is how long calls may hang before they count as blocking.
 var patience = 3 * time.Second
 
-// Of a round's bursts the first ones fill pools and caches and do not count.
-const warmBursts, bursts = 6, 8
+// A round's bursts count once it has warmed up: pools and caches are full, the
+// heap has been collected and does not grow into memory that was never touched.
+const warmUp, bursts = 100 * time.Millisecond, 8
 
 // handle measures what logging one record costs the goroutine that logs it: the
 // processor time of its thread over bursts that the buffer can hold.
@@ -72,17 +73,21 @@ func logBursts(size size, p peer, shape shape) sample {
 	l := p.open(s, size.burst*8)
 	defer l.close()
 	log := slog.New(l.handler.WithAttrs(shape.bound))
-	var used time.Duration
-	for i := range warmBursts + bursts {
+	burst := func() time.Duration {
 		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 		began := threadCPU()
 		for range size.burst {
 			log.LogAttrs(context.Background(), slog.LevelInfo, marker, shape.attrs...)
 		}
-		if i >= warmBursts {
-			used += threadCPU() - began
-		}
-		runtime.UnlockOSThread()
+		return threadCPU() - began
+	}
+	for began := time.Now(); time.Since(began) < warmUp; l.flush() {
+		burst()
+	}
+	var used time.Duration
+	for range bursts {
+		used += burst()
 		l.flush()
 	}
 	return sample{CPU: float64(used) / float64(bursts*size.burst)}
