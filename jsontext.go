@@ -205,15 +205,17 @@ type date struct {
 	text [dateTimeSize]byte
 }
 
-func dateOf(day int64) (d date) {
+// appendDate appends the text of a date.
+func appendDate(b []byte, day int64) []byte {
 	year, month, dom := time.Unix(day*secondsPerDay, 0).UTC().Date()
-	d.day = day
-	copy(d.text[:], "0000-00-00T00:00:00")
-	putTwo(d.text[:], year/100)
-	putTwo(d.text[2:], year%100)
-	putTwo(d.text[5:], int(month))
-	putTwo(d.text[8:], dom)
-	return d
+	n := len(b)
+	b = append(b, "0000-00-00T00:00:00"...)
+	t := b[n : n+dateTimeSize : n+dateTimeSize]
+	putTwo(t, year/100)
+	putTwo(t[2:], year%100)
+	putTwo(t[5:], int(month))
+	putTwo(t[8:], dom)
+	return b
 }
 
 // today is the date of nearly all times, which takes longest to write.
@@ -222,8 +224,9 @@ var today atomic.Pointer[date]
 func noteToday(sec int64) {
 	day := sec / secondsPerDay
 	if d := today.Load(); d == nil || d.day != day {
-		d := dateOf(day)
-		today.Store(&d)
+		d := &date{day: day}
+		appendDate(d.text[:0], day)
+		today.Store(d)
 	}
 }
 
@@ -239,8 +242,7 @@ func appendDateTime(b []byte, sec int64) []byte {
 	if d := today.Load(); d != nil && d.day == day {
 		b = append(b, d.text[:]...)
 	} else {
-		d := dateOf(day)
-		b = append(b, d.text[:]...)
+		b = appendDate(b, day)
 	}
 	t := b[n : n+dateTimeSize : n+dateTimeSize]
 	putTwo(t[11:], rest/3600)
