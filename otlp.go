@@ -274,6 +274,12 @@ func appendScalarValue(b []byte, start int, kind slog.Kind, v slog.Value) []byte
 		b = appendTime(append(b, tagString, 0), v.Time())
 		b[mark+1] = byte(len(b) - mark - 2)
 	}
+	return closeMember(b, start, mark)
+}
+
+// closeMember writes the two lengths of the member that began at the length
+// start, and whose value began at mark.
+func closeMember(b []byte, start, mark int) []byte {
 	if n := len(b) - start - 2; n < 0x80 {
 		b[start+1], b[mark-1] = byte(n), byte(len(b)-mark)
 		return b
@@ -406,9 +412,22 @@ func (*otlpFormat) appendEndpoint(b []byte, e endpoint) []byte {
 	return b
 }
 
+// Members up to their value, with zeros for the two lengths of one byte.
+const (
+	exceptionTypeHead    = memberHead + string(rune(len(exceptionType))) + exceptionType + valueHead
+	exceptionMessageHead = memberHead + string(rune(len(exceptionMessage))) + exceptionMessage + valueHead
+
+	memberHead = string(rune(tagAttribute)) + "\x00" + string(rune(tagKey))
+	valueHead  = string(rune(tagValue)) + "\x00"
+)
+
 func (*otlpFormat) appendError(b []byte, errorType, message, stack string) []byte {
-	b = appendStringAttr(b, tagAttribute, exceptionType, cleanText(errorType))
-	b = appendStringAttr(b, tagAttribute, exceptionMessage, cleanText(message))
+	start := len(b)
+	b = append(b, exceptionTypeHead...)
+	b = closeMember(appendStringValue(b, errorType), start, start+len(exceptionTypeHead))
+	start = len(b)
+	b = append(b, exceptionMessageHead...)
+	b = closeMember(appendStringValue(b, message), start, start+len(exceptionMessageHead))
 	if stack != "" {
 		b = appendStringAttr(b, tagAttribute, exceptionStack, cleanText(stack))
 	}
