@@ -111,9 +111,10 @@ func (w *walk) plainly(known *knownKey, kind slog.Kind, a *slog.Attr) (done, som
 			return true, w.group(a.Key, group)
 		}
 	case kind == slog.KindAny:
-		err, isError := a.Value.Any().(error)
-		if _, isMarshaler := err.(json.Marshaler); isError && !isMarshaler {
-			text := slog.StringValue(w.failed(err))
+		switch v := a.Value.Any().(type) {
+		case json.Marshaler: // also of those that are errors
+		case error:
+			text := slog.StringValue(w.failed(v))
 			w.b = w.f.appendKnown(w.b, known, slog.KindString, text, w.level == 0)
 			return true, true
 		}
