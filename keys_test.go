@@ -146,6 +146,11 @@ func TestRecordLayout(t *testing.T) {
 			t.Errorf("%v of kind %v is held as %#x, not %#x", v, v.Kind(), bitsOf(v), askedBits(v))
 		}
 	}
+	for _, held := range []any{fmt.Errorf("fault"), &struct{}{}, struct{ a, b int }{1, 2}} {
+		if v := slog.AnyValue(held); heldIn(&v) != held {
+			t.Errorf("%v is held as %v", held, heldIn(&v))
+		}
+	}
 	for n := range 12 {
 		r := slog.NewRecord(time.Now(), slog.LevelInfo, "m", 0)
 		if hasAttrs(&r) {

@@ -62,6 +62,14 @@ func attrsOf(r *slog.Record) (front, back []slog.Attr) {
 	return l.front[:l.nFront], l.back
 }
 
+// heldIn returns what v holds, which is of the kind Any.
+func heldIn(v *slog.Value) any {
+	if layoutKnown {
+		return (*valueLayout)(unsafe.Pointer(v)).any
+	}
+	return v.Any()
+}
+
 // bitsOf returns what v holds, which is a number, a bool or a duration, as 64
 // bits.
 func bitsOf(v slog.Value) uint64 {

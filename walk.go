@@ -111,7 +111,7 @@ func (w *walk) plainly(known *knownKey, kind slog.Kind, a *slog.Attr) (done, som
 			return true, w.group(a.Key, group)
 		}
 	case kind == slog.KindAny:
-		switch v := a.Value.Any().(type) {
+		switch v := heldIn(&a.Value).(type) {
 		case json.Marshaler: // also of those that are errors
 		case error:
 			text := slog.StringValue(w.failed(v))
