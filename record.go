@@ -194,36 +194,43 @@ func (rec *recorder) appendEntry(b []byte, format wireFormat, s *scope, ctx cont
 // recordAttrs walks the record's own attrs, in the groups that no With attr has
 // opened yet. Groups that stay empty leave nothing.
 func (w *walk) recordAttrs(s *scope, r *slog.Record) {
-	var few [8]int
-	marks := few[:0]
-	before := len(w.b)
 	w.open(s)
-	if len(s.groups) == 1 && s.opened == 0 && s.groups[0] == endpointKey {
+	switch {
+	case s.opened == len(s.groups):
+		w.attrsIn(r)
+		return
+	case len(s.groups) == 1 && s.groups[0] == endpointKey:
 		w.endpointRecord(r)
 		return
 	}
+	var few [8]int
+	marks := few[:0]
+	before := len(w.b)
 	for i := s.opened; i < min(len(s.groups), w.f.depth()-1); i++ {
 		marks = append(marks, len(w.b))
 		w.b = w.f.openGroup(w.b, s.groups[i], i == 0)
 	}
-	some := false
-	if layoutKnown {
-		front, back := attrsOf(r)
-		some = w.attrs(front)
-		some = len(back) > 0 && w.attrs(back) || some
-	} else {
-		r.Attrs(func(a slog.Attr) bool {
-			some = w.attr(a) || some
-			return true
-		})
-	}
-	if !some {
+	if !w.attrsIn(r) {
 		w.b = w.b[:before]
 		return
 	}
 	for i := len(marks) - 1; i >= 0; i-- {
 		w.b = w.f.closeGroup(w.b, marks[i])
 	}
+}
+
+// attrsIn appends r's own attrs and reports whether there was anything to append.
+func (w *walk) attrsIn(r *slog.Record) (some bool) {
+	if layoutKnown {
+		front, back := attrsOf(r)
+		some = w.attrs(front)
+		return len(back) > 0 && w.attrs(back) || some
+	}
+	r.Attrs(func(a slog.Attr) bool {
+		some = w.attr(a) || some
+		return true
+	})
+	return some
 }
 
 // appendTail appends what stands between the attributes and the ending.
