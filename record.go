@@ -235,13 +235,11 @@ func (w *walk) attrsIn(r *slog.Record) (some bool) {
 
 // appendTail appends what stands between the attributes and the ending.
 func (rec *recorder) appendTail(b []byte, f entryEncoder, facts *facts, level slog.Level, pc uintptr) []byte {
-	if f.setsApart() {
-		if facts.traceID != "" || facts.spanID != "" {
-			b = f.appendTrace(b, facts.traceID, facts.spanID)
-		}
-		if facts.endpoint != nil && facts.hasEndpoint {
-			b = f.appendEndpoint(b, *facts.endpoint)
-		}
+	if facts.traceID != "" || facts.spanID != "" {
+		b = f.appendTrace(b, facts.traceID, facts.spanID)
+	}
+	if facts.endpoint != nil && facts.hasEndpoint {
+		b = f.appendEndpoint(b, *facts.endpoint)
 	}
 	if facts.err != nil {
 		errorType := errorTypeOf(facts.err)
