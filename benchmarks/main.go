@@ -82,9 +82,10 @@ const introduction = "# Results" + `
 
 Printed by ` + "`make bench`" + ` on %d cores, %s, %s/%s. All figures are of one run. Those of Handle and of
 delivery are medians of rounds in which all take turns, in random order, each in a process of
-its own, so that nobody pays for what others leave behind; their ratios are medians of the
-rounds' ratios to ` + "`slog.JSONHandler`" + ` writing to ` + "`io.Discard`" + `. The middlewares take turns as
-well; every other figure is measured once.
+its own, so that nobody pays for what others leave behind, and each warmed up: by a tenth of a
+second of logging, or by a delivery of the same size. Their ratios are medians of the rounds'
+ratios to ` + "`slog.JSONHandler`" + ` writing to ` + "`io.Discard`" + `. The middlewares take turns as well; every
+other figure is measured once.
 
 Handle is the processor time of the thread that logs, queueing included; CPU per delivered
 record is that of the whole process, from the call of the logger to the answer of an HTTP
