@@ -10,7 +10,7 @@ import (
 // An entry is one encoded record on its way. Its bytes are the same at every
 // attempt; whoever takes it out of the queue owns it, and frees it.
 type entry struct {
-	data []byte // without heading and ending
+	data []byte // without heading and ending, unless it is whole
 	ending
 	format wireFormat // what data is encoded in
 	urgent bool       // Error and above: dropped last

@@ -20,11 +20,11 @@ const (
 	maxKnown    = len(knownKey{}.text) - len(`":`)
 )
 
-// A knownKey is a key of a [keyTable], as it stands in JSON. It fills one line
-// of the processor's cache, which is what finding it takes.
+// A knownKey is a key of a [keyTable], with what follows it in JSON. It fills one
+// line of the processor's cache, which is what finding it takes.
 type knownKey struct {
 	claimed    atomic.Bool   // by the one who writes the rest
-	size       atomic.Uint32 // of the key, once it is written
+	size       atomic.Uint32 // of the key; stored last, so that who has read it may read the rest
 	head, tail uint64        // its ends
 	text       [40]byte      // the key, a quote and a colon
 }

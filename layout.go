@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"math"
 	"reflect"
+	"slices"
 	"time"
 	"unsafe"
 )
@@ -29,10 +30,18 @@ type valueLayout struct {
 	any any
 }
 
-// layoutKnown reports whether both are laid out so. If a version of Go changes
-// it, all goes through slog's methods again.
+// layoutKnown reports whether both are laid out so, and values hold what they
+// are thought to. If a version of Go changes it, all goes through slog's methods
+// again.
 var layoutKnown = sameLayout(reflect.TypeFor[slog.Record](), reflect.TypeFor[recordLayout](), "front", "nFront", "back") &&
-	sameLayout(reflect.TypeFor[slog.Value](), reflect.TypeFor[valueLayout](), "num", "any")
+	sameLayout(reflect.TypeFor[slog.Value](), reflect.TypeFor[valueLayout](), "num", "any") &&
+	!slices.ContainsFunc(numbers, func(v slog.Value) bool { return num(v) != askedBits(v) })
+
+// numbers are values of all kinds that [bitsOf] reads.
+var numbers = []slog.Value{
+	slog.Int64Value(math.MinInt64), slog.Uint64Value(math.MaxUint64), slog.Float64Value(-0.5),
+	slog.BoolValue(true), slog.BoolValue(false), slog.DurationValue(-time.Second),
+}
 
 func sameLayout(theirs, ours reflect.Type, fields ...string) bool {
 	if theirs.Size() != ours.Size() {
@@ -74,10 +83,12 @@ func heldIn(v *slog.Value) any {
 // bits.
 func bitsOf(v slog.Value) uint64 {
 	if layoutKnown {
-		return (*valueLayout)(unsafe.Pointer(&v)).num
+		return num(v)
 	}
 	return askedBits(v)
 }
+
+func num(v slog.Value) uint64 { return (*valueLayout)(unsafe.Pointer(&v)).num }
 
 func askedBits(v slog.Value) uint64 {
 	switch v.Kind() {

@@ -11,9 +11,9 @@ import (
 )
 
 // otlpFormat is OTLP/HTTP in protobuf, written by hand: the messages are few
-// and fixed, and a protobuf runtime weighs more than this package. An entry is
-// one log record with its tag and length as a field of ScopeLogs, so that a
-// body is the frame and the entries one after another.
+// and fixed, and a protobuf runtime weighs more than this package. A whole entry
+// is one log record with its tag and length as a field of ScopeLogs, so that a
+// body is the frame and the whole entries one after another.
 type otlpFormat struct {
 	resource []byte // the field resource of ResourceLogs
 	scope    []byte // the field scope of ScopeLogs
@@ -457,9 +457,8 @@ func (f *otlpFormat) appendEnding(b []byte, e ending) []byte {
 }
 
 // appendTimes ends a record with its time and when it was observed, which is the
-// same. That these eight bytes, of which the first ones compress badly, stand
-// beside the other things that differ from record to record saves a tenth of the
-// body and of the time it takes to compress it.
+// same. They stand beside the other things that differ from record to record,
+// where they compress best: the less time is between records, the more it saves.
 func appendTimes(b []byte, sec int64, nsec int) []byte {
 	nanos := uint64(sec)*1e9 + uint64(nsec)
 	b = binary.LittleEndian.AppendUint64(append(b, tagTime), nanos)

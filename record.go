@@ -65,7 +65,7 @@ type entryEncoder interface {
 }
 
 // An ending is what an entry says of itself after all else. An entry without
-// kinds has none: it is whole.
+// kinds is whole already; of its ending only seq counts.
 type ending struct {
 	sec  int64 // the entry's time
 	nsec int32
@@ -112,9 +112,10 @@ func newRecorder(c *config, idPrefix string, now func() time.Time) *recorder {
 	return rec
 }
 
-// appendEntry appends an entry for r in format f to b, without heading and
-// ending, and returns the ending. It never panics, whatever the record holds, never waits and takes
-// no lock. seq must be unique within the process.
+// appendEntry appends an entry for r to b, without heading and ending, and returns
+// the ending; one without kinds when the entry is whole. It never panics, whatever
+// the record holds, never waits and takes no lock. seq must be unique within the
+// process.
 func (rec *recorder) appendEntry(b []byte, format wireFormat, s *scope, ctx context.Context, r *slog.Record, seq uint64) (entry []byte, e ending) {
 	start := len(b)
 	whole := b
@@ -259,25 +260,27 @@ func (rec *recorder) appendTail(b []byte, f entryEncoder, facts *facts, level sl
 // appendLastResort appends an entry for a record that could not be encoded,
 // which would be a fault of this package: the message still arrives.
 func (rec *recorder) appendLastResort(b []byte, f entryEncoder, r slog.Record, seq uint64, panicked any) ([]byte, ending) {
-	now := rec.now()
+	sec, nsec, _ := rec.timeOf(time.Time{}, f.earliest())
 	b = f.begin(b, r.Level, r.Message)
 	attrs := len(b)
 	b = f.appendAttr(b, "_error", slog.StringValue(panicText(nil, panicked)), true)
 	b = f.endAttrs(b, attrs)
 	var none facts
-	return b, ending{now.Unix(), int32(now.Nanosecond()), none.kinds(classOf(r.Level)), seq}
+	return b, ending{sec, int32(nsec), none.kinds(classOf(r.Level)), seq}
 }
 
 // timeOf returns the time to log for t: t itself, or the current time when t is
 // zero, too far ahead, or nothing that the format and the server can express.
 // It is asked only for times that are not evidently fine, which spares the
-// usual record a look at the clock.
+// usual record a look at the clock. Of a clock that is beyond what can be
+// expressed it takes the nearest second that is not.
 func (rec *recorder) timeOf(t time.Time, earliest int64) (sec int64, nsec int, timely bool) {
 	now := rec.now()
-	rec.knownNow.Store(now.Unix())
-	noteToday(now.Unix())
-	if t.IsZero() || t.Unix() < earliest || t.After(now.Add(maxAhead*time.Second)) {
-		return now.Unix(), now.Nanosecond(), false
+	sec, nsec = min(max(now.Unix(), earliest), latest-maxAhead), now.Nanosecond()
+	rec.knownNow.Store(sec)
+	noteToday(sec)
+	if t.IsZero() || t.Unix() < earliest || t.After(time.Unix(sec, int64(nsec)).Add(maxAhead*time.Second)) {
+		return sec, nsec, false
 	}
 	return t.Unix(), t.Nanosecond(), true
 }

@@ -221,6 +221,22 @@ func TestRecordWithoutATimeGetsTheCurrentOne(t *testing.T) {
 	}
 }
 
+// A clock that is out of all bounds costs the entry its time, and nothing else.
+func TestClockBeyondWhatCanBeExpressed(t *testing.T) {
+	for _, year := range []int{-5, 1, 1960, 10_000, 20_000} {
+		rec := newRecorder(&config{}, "p", func() time.Time { return time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC) })
+		for _, encoder := range rec.encoders {
+			f := encoder.(wireFormat)
+			p, err := f.parse(rec.wholeEntry(f, rec.root(), nil, slog.NewRecord(time.Time{}, slog.LevelInfo, "m", 0), 1))
+			if err != nil || p.message != "m" {
+				t.Errorf("year %d, %s: %v, %v", year, f.protocol(), p, err)
+			} else if p.sec < f.earliest() || p.sec > latest {
+				t.Errorf("year %d, %s: logged at %v", year, f.protocol(), time.Unix(p.sec, 0))
+			}
+		}
+	}
+}
+
 func TestTextsAreCutOnCharacterBoundaries(t *testing.T) {
 	for _, unit := range []string{"a", "é", "日", "😀"} {
 		full := strings.Repeat(unit, maxMessage)

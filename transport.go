@@ -22,7 +22,7 @@ const (
 	// maxBody is where a batch is full, in bytes before compression. The
 	// server's oldest generation refuses 4 MiB for good (ledger-wire 2.2).
 	maxBody = 1 << 20
-	// maxKept is the largest buffer that is used again for another body.
+	// maxKept is the largest buffer that is kept for another body.
 	maxKept = 256 << 10
 	// maxAnswer bounds what is read of an answer that tells of one trouble, and
 	// maxRefusal of one that may tell of each entry: a 422 quotes them, and a
@@ -187,22 +187,26 @@ func (t *transport) body(format wireFormat, entries []*entry, plain bool) []byte
 	}
 	before, between, after := format.frame(len(entries), size)
 	if plain {
-		out := bytes.NewBuffer(make([]byte, 0, len(before)+size+len(between)*len(entries)+len(after)))
-		writeBody(out, nil, entries, before, between, after)
-		return out.Bytes()
+		b := make([]byte, 0, len(before)+size+len(between)*len(entries)+len(after))
+		return writeBody(nil, b, entries, before, between, after)
 	}
 	c, _ := t.compressors.Get().(*compressor)
 	if c == nil {
 		c = newCompressor()
 	}
 	c.gzip.Reset(&c.out)
-	c.piece = writeBody(c.gzip, c.piece, entries, before, between, after)
-	_ = c.gzip.Close()                 // a bytes.Buffer does not fail
+	c.piece = writeBody(c.gzip, c.piece[:0], entries, before, between, after)
+	_, _ = c.gzip.Write(c.piece) // a bytes.Buffer does not fail
+	_ = c.gzip.Close()
 	body := bytes.Clone(c.out.Bytes()) // it may be long until the server has answered
+	if c.out.Cap() > maxKept {
+		c.out = bytes.Buffer{} // of a batch that does not compress
+	}
+	if cap(c.piece) > maxKept {
+		c.piece = nil // of a huge entry
+	}
 	c.out.Reset()
-	if max(c.out.Cap(), cap(c.piece)) <= maxKept {
-		t.compressors.Put(c)
-	} // else it had a batch that does not compress, or an entry that fills it
+	t.compressors.Put(c)
 	return body
 }
 
@@ -210,22 +214,21 @@ func (t *transport) body(format wireFormat, entries []*entry, plain bool) []byte
 // pieces, its checksum alone by a factor of three.
 const pieceSize = 32 << 10
 
-// writeBody writes a body to w, which does not fail, in pieces made in the buffer
-// piece, and returns that buffer.
-func writeBody(w io.Writer, piece []byte, entries []*entry, before, between, after []byte) []byte {
-	piece = append(piece[:0], before...)
+// writeBody appends a body to b and returns b. What becomes a piece goes to zw
+// instead, unless that is nil.
+func writeBody(zw *gzip.Writer, b []byte, entries []*entry, before, between, after []byte) []byte {
+	b = append(b, before...)
 	for i, e := range entries {
 		if i > 0 {
-			piece = append(piece, between...)
+			b = append(b, between...)
 		}
-		piece = e.appendTo(piece)
-		if len(piece) >= pieceSize {
-			_, _ = w.Write(piece)
-			piece = piece[:0]
+		b = e.appendTo(b)
+		if zw != nil && len(b) >= pieceSize {
+			_, _ = zw.Write(b) // a bytes.Buffer does not fail
+			b = b[:0]
 		}
 	}
-	_, _ = w.Write(append(piece, after...))
-	return piece
+	return append(b, after...)
 }
 
 // A compressor is what compressing a body takes.

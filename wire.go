@@ -13,7 +13,7 @@ type wireFormat interface {
 	path() string
 	contentType() string
 	// frame returns what stands before, between and after n entries that are
-	// size bytes together, so that a body can be written without a copy.
+	// size bytes together, so that a body can be written piece by piece.
 	frame(n, size int) (before, between, after []byte)
 	// cost is what a request of n entries takes of the server's rate limit.
 	cost(n int) int
