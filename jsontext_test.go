@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -24,5 +25,16 @@ func TestTextsAreJudgedByteByByte(t *testing.T) {
 		if isPlain(s) != plain || isStorable(s) != storable {
 			t.Fatalf("%q: plain %v, not %v; storable %v, not %v", s, isPlain(s), plain, isStorable(s), storable)
 		}
+	}
+}
+
+func TestDatesAreThoseOfTheCalendar(t *testing.T) {
+	at := time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)
+	for day := at.Unix() / secondsPerDay; at.Year() < 10_000; day++ {
+		year, month, dom := civil(day)
+		if wantYear, wantMonth, wantDay := at.Date(); year != wantYear || month != int(wantMonth) || dom != wantDay {
+			t.Fatalf("day %d is %v, not %d-%d-%d", day, at, year, month, dom)
+		}
+		at = at.AddDate(0, 0, 1)
 	}
 }
