@@ -421,6 +421,9 @@ func resolve(v slog.Value) (resolved slog.Value) {
 
 // errorText calls Error.
 func errorText(err error) (text string) {
+	if reflect.TypeOf(err) == plainError {
+		return err.Error() // the usual case, which cannot fail
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			text = panicText(err, p)
