@@ -125,18 +125,22 @@ func (b *batcher) holdEntry(e *entry, sign int64) {
 // comes meanwhile is left, or a drain that loggers keep up with would not end.
 func (b *batcher) drain() {
 	ordinary, urgent := len(b.queue.ordinary), len(b.queue.urgent)
-	for ordinary > 0 || urgent > 0 || len(b.forming) > 0 {
+	count := func(entries []*entry, n int) {
+		for _, e := range entries {
+			if e.urgent {
+				urgent += n
+			} else {
+				ordinary += n
+			}
+		}
+	}
+	count(b.forming, 1)
+	for ordinary > 0 || urgent > 0 {
 		batch := b.fill()
 		if batch == nil {
 			return
 		}
-		for _, e := range batch.entries {
-			if e.urgent {
-				urgent--
-			} else {
-				ordinary--
-			}
-		}
+		count(batch.entries, -1)
 		b.held = append(b.held, batch)
 		b.evict() // what came meanwhile may be more urgent
 	}

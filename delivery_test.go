@@ -165,6 +165,30 @@ func (r *rig) mustFlush() {
 	}
 }
 
+// What did not fit a batch full of bytes goes with the next one, and leaves no
+// entry behind that Flush should have waited for.
+func TestFlushLeavesNothingAfterABatchFullOfBytes(t *testing.T) {
+	const flushSize = 200
+	inBubble(t, func(o *ledger.Options) { o.FlushSize, o.HTTPPoolSize = flushSize, 1 }, func(r *rig) {
+		big := strings.Repeat("x", 9000)
+		logged := 0
+		for range 3 {
+			r.server.Script(ledgertest.Delay(4 * time.Second))
+			for began := len(r.server.Requests()); len(r.server.Requests()) == began; logged++ {
+				r.log.Info(big)
+				synctest.Wait()
+			}
+			more := flushSize - r.handler.Metrics().Buffer.CurrentSize // to a queue of exactly one batch
+			r.burst(more)
+			logged += more
+			r.mustFlush()
+			if n := r.stored(); n != logged {
+				r.Fatalf("%d entries of %d arrived before Flush returned", n, logged)
+			}
+		}
+	})
+}
+
 func TestEntriesArriveWhenTheOldestIsFlushIntervalOld(t *testing.T) {
 	inBubble(t, nil, func(r *rig) {
 		r.wait(3 * time.Second)
