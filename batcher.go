@@ -32,7 +32,8 @@ type batcher struct {
 
 	held    []*batch            // waiting for a round, oldest first
 	active  map[*batch]struct{} // in a round
-	forming []*entry            // an entry that did not fit the last batch: the next one's first
+	forming []*entry            // the next batch's first entries, which are held
+	formed  [maxTaken]*entry    // where they are
 	since   time.Time           // when the oldest queued entry may have come; zero when there is none
 	owed    int64               // queued entries that are to go now
 	rounds  int64
@@ -116,31 +117,16 @@ func (b *batcher) run() {
 	}
 }
 
-// holdEntry counts an entry outside any batch into the budget, or out of it.
-func (b *batcher) holdEntry(e *entry, sign int64) {
-	b.queue.held.add(sign, sign*int64(e.memory()))
-}
-
 // drain takes what is queued into batches, for somebody who waits for it. What
 // comes meanwhile is left, or a drain that loggers keep up with would not end.
 func (b *batcher) drain() {
-	ordinary, urgent := len(b.queue.ordinary), len(b.queue.urgent)
-	count := func(entries []*entry, n int) {
-		for _, e := range entries {
-			if e.urgent {
-				urgent += n
-			} else {
-				ordinary += n
-			}
-		}
-	}
-	count(b.forming, 1)
-	for ordinary > 0 || urgent > 0 {
+	ordinary, urgent := &b.queue.ordinary, &b.queue.urgent
+	endOrdinary, endUrgent := ordinary.end(), urgent.end()
+	for !ordinary.passed(endOrdinary) || !urgent.passed(endUrgent) || len(b.forming) > 0 {
 		batch := b.fill()
 		if batch == nil {
 			return
 		}
-		count(batch.entries, -1)
 		b.held = append(b.held, batch)
 		b.evict() // what came meanwhile may be more urgent
 	}
@@ -150,40 +136,18 @@ func (b *batcher) drain() {
 // nil when the queue is empty. Entries at Error and above come first when there
 // are more than fit; within the batch the order is that of logging.
 func (b *batcher) fill() *batch {
-	// Counted too seldom, what is taken would seem to be queued as well as what
-	// has come in its place.
-	const countAtOnce = 32
 	const frame = 1 << 10 // about what OTLP puts around a body; Ledger's own less
 	most := min(b.config.FlushSize, b.sender.largest())
 	queued := b.queue.queued.entries()
-	entries := b.forming
-	b.forming = nil
-	entries = slices.Grow(entries, int(min(queued, int64(most))))
+	entries := make([]*entry, 0, min(int64(len(b.forming))+queued, int64(most)))
 	size := frame
-	var taken int64
-	for _, e := range entries {
-		size += e.size() + 1
-		b.holdEntry(e, -1) // newBatch counts it again
-	}
-	for _, channel := range []chan *entry{b.queue.urgent, b.queue.ordinary} {
-		for len(entries) < most && b.forming == nil {
-			e := b.queue.pop(channel)
-			if e == nil {
-				break
-			}
-			if taken++; taken == countAtOnce {
-				b.count.taken.Add(taken)
-				taken = 0
-			}
-			if size += e.size() + 1; size > maxBody && len(entries) > 0 {
-				b.forming = []*entry{e}
-				b.holdEntry(e, 1)
-				break
-			}
-			entries = append(entries, e)
+	for len(entries) < most && b.form(most-len(entries)) {
+		e := b.forming[0]
+		if size += e.size() + 1; size > maxBody && len(entries) > 0 {
+			break
 		}
+		entries, b.forming = append(entries, e), b.forming[1:]
 	}
-	b.count.taken.Add(taken)
 	b.owed = max(b.owed-int64(len(entries)), 0)
 	switch {
 	case b.empty():
@@ -195,7 +159,21 @@ func (b *batcher) fill() *batch {
 		return nil
 	}
 	slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
-	return newBatch(b.queue, entries)
+	batch := newBatch(b.queue, entries)
+	b.queue.held.add(-int64(len(entries)), -int64(batch.bytes)) // which form has counted
+	return batch
+}
+
+// form reports whether entries are forming, and takes out some, at most n, if
+// none are.
+func (b *batcher) form(n int) bool {
+	for _, l := range []*lane{&b.queue.urgent, &b.queue.ordinary} {
+		if len(b.forming) == 0 {
+			b.forming = b.queue.take(l, b.formed[:0], n)
+			b.count.taken.Add(int64(len(b.forming)))
+		}
+	}
+	return len(b.forming) > 0
 }
 
 // empty reports whether nothing waits to be made into a batch.
@@ -385,15 +363,15 @@ func (b *batcher) finish() {
 		}
 	}
 	b.queue.sealed.Store(true)
-	left := b.forming
+	left := slices.Clone(b.forming)
 	for _, e := range left {
-		b.holdEntry(e, -1)
+		b.queue.held.add(-1, -int64(e.memory()))
 	}
 	for _, batch := range b.held {
 		left = append(left, batch.empty()...)
 	}
-	for _, channel := range []chan *entry{b.queue.urgent, b.queue.ordinary} {
-		for e := b.queue.pop(channel); e != nil; e = b.queue.pop(channel) {
+	for _, l := range []*lane{&b.queue.urgent, &b.queue.ordinary} {
+		for e := b.queue.pop(l); e != nil; e = b.queue.pop(l) {
 			b.count.taken.Add(1)
 			left = append(left, e)
 		}

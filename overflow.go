@@ -31,11 +31,11 @@ func (b *batcher) takeOldest() *entry {
 		if e := b.takeHeld(urgent); e != nil {
 			return e
 		}
-		channel := b.queue.ordinary
+		l := &b.queue.ordinary
 		if urgent {
-			channel = b.queue.urgent
+			l = &b.queue.urgent
 		}
-		if e := b.queue.pop(channel); e != nil {
+		if e := b.queue.pop(l); e != nil {
 			b.count.taken.Add(1)
 			return e
 		}
@@ -76,7 +76,7 @@ func (b *batcher) takeForming(urgent bool) *entry {
 	for i, e := range b.forming {
 		if e.urgent == urgent {
 			b.forming = slices.Delete(b.forming, i, i+1)
-			b.holdEntry(e, -1)
+			b.queue.held.add(-1, -int64(e.memory()))
 			return e
 		}
 	}

@@ -6,19 +6,21 @@ import (
 )
 
 // The queue is where the caller's goroutine leaves entries and the batcher finds
-// them: two buffered channels used without waiting, one for entries at Error and
-// above. Both share one budget with what the batcher holds. Nothing here locks.
+// them, in buffered channels used without waiting: one lane of them for entries
+// at Error and above, one for the others. Both share one budget with what the
+// batcher holds. Nothing here locks.
 //
 // Only what is not on the wire counts against the budget, because only that can
 // be dropped; but bytes on the wire take up to 5/8 of the byte budget, so that
 // memory stays near MaxBufferBytes even while a slow server keeps every
 // connection busy.
 type queue struct {
-	ordinary, urgent chan *entry
+	ordinary, urgent lane
 
 	maxEntries, maxBytes int64
 	wakeEntries          int64 // queued entries that make a batch
 	wakeBytes            int64
+	few                  int // entries that are taken out at once
 
 	queued load // in the channels
 	held   load // taken out, not on the wire
@@ -32,14 +34,18 @@ type queue struct {
 	now    func() time.Time
 }
 
+// At most maxTaken entries are taken out at once, and that share of the budget.
+const maxTaken, takenShare = 128, 64
+
 func newQueue(c *config, count *counters, now func() time.Time) *queue {
 	return &queue{
-		ordinary:    make(chan *entry, c.MaxBufferSize),
-		urgent:      make(chan *entry, c.MaxBufferSize),
+		ordinary:    newLane(c.MaxBufferSize),
+		urgent:      newLane(c.MaxBufferSize),
 		maxEntries:  int64(c.MaxBufferSize),
 		maxBytes:    int64(c.MaxBufferBytes),
 		wakeEntries: int64(c.FlushSize),
 		wakeBytes:   int64(min(maxBody, c.MaxBufferBytes/4)), // well before bytes run out: 5/8 of them may be on the wire
+		few:         min(max(c.MaxBufferSize/takenShare, 1), maxTaken),
 		spooling:    c.SpoolDir != "",
 		wake:        make(chan struct{}, 1),
 		count:       count,
@@ -53,22 +59,22 @@ func newQueue(c *config, count *counters, now func() time.Time) *queue {
 func (q *queue) push(e *entry) bool {
 	size := int64(e.memory())
 	n, b := q.queued.add(1, size)
-	channel := q.ordinary
+	l := &q.ordinary
 	if e.urgent {
-		channel = q.urgent
+		l = &q.urgent
 	}
 	for sent := false; !sent; {
 		select {
-		case channel <- e:
+		case l.channels[l.open.Load()] <- e:
 			sent = true
 		default:
-			q.dropFrom(channel)
+			q.dropFrom(l)
 		}
 	}
 
 	// e belongs to others from here on.
 	if n > q.maxEntries || b > q.byteLimit() {
-		for q.overAlone() && (q.dropFrom(q.ordinary) || q.dropFrom(q.urgent)) {
+		for q.overAlone() && (q.dropFrom(&q.ordinary) || q.dropFrom(&q.urgent)) {
 		}
 	}
 	if n == 1 || n == q.wakeEntries || b >= q.wakeBytes && b-size < q.wakeBytes || q.strained(n, b) {
@@ -131,20 +137,34 @@ func (q *queue) offWire() (entries, bytes int64) {
 	return n + heldEntries, b + heldBytes
 }
 
-// pop takes the oldest entry out of a channel; nil when there is none.
-func (q *queue) pop(channel chan *entry) *entry {
-	select {
-	case e := <-channel:
+// pop takes the oldest entry out of a lane; nil when there is none.
+func (q *queue) pop(l *lane) *entry {
+	e := l.receive()
+	if e != nil {
 		q.queued.add(-1, -int64(e.memory()))
-		return e
-	default:
-		return nil
 	}
+	return e
 }
 
-// dropFrom drops a channel's oldest entry to make room.
-func (q *queue) dropFrom(channel chan *entry) bool {
-	e := q.pop(channel)
+// take moves at most n entries of a lane, the oldest, to the end of entries, and
+// holds them. It is for the batcher. They are few, because they seem to be queued
+// as well until they are counted; but the count is the callers' too, who would
+// wait for the memory it is in if it changed at every entry.
+func (q *queue) take(l *lane, entries []*entry, n int) []*entry {
+	before := len(entries)
+	entries = l.take(entries, min(n, q.few), max(q.maxBytes/takenShare, 1))
+	taken, bytes := int64(len(entries)-before), int64(0)
+	for _, e := range entries[before:] {
+		bytes += int64(e.memory())
+	}
+	q.queued.add(-taken, -bytes)
+	q.held.add(taken, bytes)
+	return entries
+}
+
+// dropFrom drops a lane's oldest entry to make room.
+func (q *queue) dropFrom(l *lane) bool {
+	e := q.pop(l)
 	if e == nil {
 		return false
 	}
@@ -155,8 +175,8 @@ func (q *queue) dropFrom(channel chan *entry) bool {
 
 // dropAll drops what is queued, as closed.
 func (q *queue) dropAll() {
-	for _, channel := range []chan *entry{q.ordinary, q.urgent} {
-		for e := q.pop(channel); e != nil; e = q.pop(channel) {
+	for _, l := range []*lane{&q.ordinary, &q.urgent} {
+		for e := q.pop(l); e != nil; e = q.pop(l) {
 			q.count.dropQueued(dropClosed, e, q.now())
 			e.free()
 		}

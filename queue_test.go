@@ -53,7 +53,10 @@ func TestCurrentSizeIsTheQueuesRealLength(t *testing.T) {
 			}
 			synctest.Wait()
 			m := h.Metrics()
-			queued := len(h.queue.ordinary) + len(h.queue.urgent)
+			queued := 0
+			for _, l := range []*lane{&h.queue.ordinary, &h.queue.urgent} {
+				queued += len(l.channels[0]) + len(l.channels[1])
+			}
 			if m.Buffer.CurrentSize != queued || int64(queued) != h.queue.queued.entries() {
 				t.Fatalf("after %d: current_size %d, queue %d, counted %d", i, m.Buffer.CurrentSize, queued, h.queue.queued.entries())
 			}
