@@ -20,26 +20,41 @@ var plainByte = func() (t [256]bool) {
 	return t
 }()
 
+// Words of eight equal bytes: what one instruction does to all bytes of a text.
+const ones, highs uint64 = 0x0101010101010101, 0x8080808080808080
+
 // isPlain reports whether s needs neither an escape nor a check: it is ASCII
 // that stands in a JSON string as it is.
 func isPlain(s string) bool {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		// Eight bytes at once: a byte below ' ', equal to '"' or '\\', or with
-		// the high bit set leaves a high bit in the sum.
-		x := binary.LittleEndian.Uint64([]byte(s[i : i+8]))
-		quote, slash := x^(ones*'"'), x^(ones*'\\')
-		if (x|(x-ones*' ')|(quote-ones)|(slash-ones))&highs != 0 {
-			break
-		}
+	n := len(s)
+	if n < 8 {
+		return plainWord(shortWord(s, ones*' '))
 	}
-	for ; i < len(s); i++ {
-		if !plainByte[s[i]] {
+	for i := 0; i+8 < n; i += 8 {
+		if !plainWord(binary.LittleEndian.Uint64([]byte(s[i : i+8]))) {
 			return false
 		}
 	}
-	return true
+	return plainWord(binary.LittleEndian.Uint64([]byte(s[n-8:])))
+}
+
+// plainWord is isPlain for eight bytes at once: one below ' ', equal to '"' or
+// '\\', or with the high bit set leaves a high bit in the sum.
+func plainWord(x uint64) bool {
+	quote, slash := x^(ones*'"'), x^(ones*'\\')
+	return (x|(x-ones*' ')|(quote-ones)|(slash-ones))&highs == 0
+}
+
+// shortWord returns less than eight bytes, some of them perhaps twice, as a word
+// with fill in the places left over.
+func shortWord(s string, fill uint64) uint64 {
+	switch n := len(s); {
+	case n >= 4:
+		return uint64(binary.LittleEndian.Uint32([]byte(s[:4]))) | uint64(binary.LittleEndian.Uint32([]byte(s[n-4:])))<<32
+	case n > 0:
+		return fill<<24 | uint64(s[0]) | uint64(s[n/2])<<8 | uint64(s[n-1])<<16
+	}
+	return fill
 }
 
 // appendString appends s as a JSON string. Bytes that are not UTF-8 become

@@ -41,29 +41,31 @@ func closeLength(b []byte, mark int) []byte {
 
 // isStorable reports whether s can be stored as it is: UTF-8 without NUL.
 func isStorable(s string) bool {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	n := len(s)
+	if n < 8 {
+		return storableWord(shortWord(s, ones)) || isStorableText(s)
+	}
 	i := 0
-	for ; i+32 <= len(s); i += 32 { // four words at once, for long texts
+	for ; i+32 <= n; i += 32 { // four words at once, for long texts
 		b := []byte(s[i : i+32])
 		w, x := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
 		y, z := binary.LittleEndian.Uint64(b[16:]), binary.LittleEndian.Uint64(b[24:])
 		if (w|x|y|z|(w-ones)|(x-ones)|(y-ones)|(z-ones))&highs != 0 {
-			break // NUL, or not ASCII
+			return isStorableText(s[i:])
 		}
 	}
-	for ; i+8 <= len(s); i += 8 {
-		x := binary.LittleEndian.Uint64([]byte(s[i : i+8]))
-		if (x|(x-ones))&highs != 0 {
-			break
+	for ; i+8 < n; i += 8 {
+		if !storableWord(binary.LittleEndian.Uint64([]byte(s[i : i+8]))) {
+			return isStorableText(s[i:])
 		}
 	}
-	for ; i < len(s); i++ {
-		if s[i] == 0 || s[i] >= utf8.RuneSelf {
-			return !hasNUL(s[i:]) && utf8.ValidString(s[i:])
-		}
-	}
-	return true
+	return storableWord(binary.LittleEndian.Uint64([]byte(s[n-8:]))) || isStorableText(s[i:])
 }
+
+// storableWord reports whether all of eight bytes are ASCII without NUL.
+func storableWord(x uint64) bool { return (x|(x-ones))&highs == 0 }
+
+func isStorableText(s string) bool { return !hasNUL(s) && utf8.ValidString(s) }
 
 // appendTextField appends a field that holds s, mended when it cannot be stored.
 func appendTextField(b []byte, tag byte, s string) []byte {
