@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"encoding/binary"
 	"math"
 	"strconv"
 	"sync/atomic"
@@ -31,11 +30,11 @@ func isPlain(s string) bool {
 		return plainWord(shortWord(s, ones*' '))
 	}
 	for i := 0; i+8 < n; i += 8 {
-		if !plainWord(binary.LittleEndian.Uint64([]byte(s[i : i+8]))) {
+		if !plainWord(load64(s[i:])) {
 			return false
 		}
 	}
-	return plainWord(binary.LittleEndian.Uint64([]byte(s[n-8:])))
+	return plainWord(load64(s[n-8:]))
 }
 
 // plainWord is isPlain for eight bytes at once: one below ' ', equal to '"' or
@@ -50,11 +49,24 @@ func plainWord(x uint64) bool {
 func shortWord(s string, fill uint64) uint64 {
 	switch n := len(s); {
 	case n >= 4:
-		return uint64(binary.LittleEndian.Uint32([]byte(s[:4]))) | uint64(binary.LittleEndian.Uint32([]byte(s[n-4:])))<<32
+		return load32(s) | load32(s[n-4:])<<32
 	case n > 0:
 		return fill<<24 | uint64(s[0]) | uint64(s[n/2])<<8 | uint64(s[n-1])<<16
 	}
 	return fill
+}
+
+// load64 returns the first eight bytes of s as a word, which is one instruction.
+func load64(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// load32 is load64 for four bytes.
+func load32(s string) uint64 {
+	_ = s[3]
+	return uint64(uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24)
 }
 
 // appendString appends s as a JSON string. Bytes that are not UTF-8 become

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"encoding/binary"
 	"sync/atomic"
 )
 
@@ -50,9 +49,9 @@ func (t *keyTable) find(key string) *knownKey {
 func ends(key string) (head, tail uint64) {
 	switch n := len(key); {
 	case n >= 8:
-		return binary.LittleEndian.Uint64([]byte(key[:8])), binary.LittleEndian.Uint64([]byte(key[n-8:]))
+		return load64(key), load64(key[n-8:])
 	case n >= 4:
-		return uint64(binary.LittleEndian.Uint32([]byte(key[:4]))), uint64(binary.LittleEndian.Uint32([]byte(key[n-4:])))
+		return load32(key), load32(key[n-4:])
 	default:
 		return uint64(key[0]), uint64(key[n/2])<<8 | uint64(key[n-1])
 	}

@@ -47,19 +47,18 @@ func isStorable(s string) bool {
 	}
 	i := 0
 	for ; i+32 <= n; i += 32 { // four words at once, for long texts
-		b := []byte(s[i : i+32])
-		w, x := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
-		y, z := binary.LittleEndian.Uint64(b[16:]), binary.LittleEndian.Uint64(b[24:])
+		t := s[i : i+32]
+		w, x, y, z := load64(t), load64(t[8:]), load64(t[16:]), load64(t[24:])
 		if (w|x|y|z|(w-ones)|(x-ones)|(y-ones)|(z-ones))&highs != 0 {
 			return isStorableText(s[i:])
 		}
 	}
 	for ; i+8 < n; i += 8 {
-		if !storableWord(binary.LittleEndian.Uint64([]byte(s[i : i+8]))) {
+		if !storableWord(load64(s[i:])) {
 			return isStorableText(s[i:])
 		}
 	}
-	return storableWord(binary.LittleEndian.Uint64([]byte(s[n-8:]))) || isStorableText(s[i:])
+	return storableWord(load64(s[n-8:])) || isStorableText(s[i:])
 }
 
 // storableWord reports whether all of eight bytes are ASCII without NUL.
