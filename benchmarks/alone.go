@@ -7,11 +7,13 @@ import (
 	"os/exec"
 )
 
-// A work is what one process measures: deliveries or bursts of one peer.
+// A work is what one process measures of one peer: deliveries, a point of a curve,
+// or bursts.
 type work struct {
-	Peer            int // of peers
-	Shape           int // of shapes, for bursts
-	Deliver, Decode bool
+	Peer                int // of peers
+	Deliver, Decode     bool
+	Goroutines, Records int // where the point is; the other is 0
+	Shape               int // of shapes, for bursts
 }
 
 // A sample is what came of it: nanoseconds of processor time a record, records a
@@ -43,13 +45,23 @@ func (s size) do(text string) {
 		fatal(err)
 	}
 	var result sample
-	if p := peers()[w.Peer]; w.Deliver {
-		deliver(s, p, w.Decode) // warms up: the heap has been as large as it gets
-		result = deliver(s, p, w.Decode)
-	} else {
-		result = logBursts(s, p, shapes()[w.Shape])
+	switch p := peers()[w.Peer]; {
+	case w.Deliver:
+		result = second(func() sample { return deliver(s, p, w.Decode) })
+	case w.Goroutines > 0:
+		result = second(func() sample { return byGoroutines(s, p, w.Goroutines) })
+	case w.Records > 0:
+		result = second(func() sample { return byRecords(p, w.Records) })
+	default:
+		result = logBursts(s, p, shapes()[w.Shape]) // which warms up itself
 	}
 	if err := jsontext.NewEncoder(os.Stdout).Encode(result); err != nil {
 		fatal(err)
 	}
+}
+
+// second measures twice: the first time leaves the heap as large as it gets.
+func second(measure func() sample) sample {
+	measure()
+	return measure()
 }

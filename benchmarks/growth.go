@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/color"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -31,16 +32,21 @@ func growth(size size, folder string) {
 	if size.rounds == 1 {
 		goroutines, records = goroutines[:3], records[:3]
 	}
-	draw(filepath.Join(folder, "goroutines.svg"), size, "Processor time of a record, delivery included", "goroutines that log at once", goroutines, size.delivered/4, byGoroutines)
-	draw(filepath.Join(folder, "records.svg"), size, "Processor time of a record in the goroutine that logs", "records", records, 0, byRecords)
+	draw(filepath.Join(folder, "goroutines.svg"), size, "Processor time of a record, delivery included", "goroutines that log at once",
+		goroutines, func(n int) work { return work{Goroutines: n} })
+	draw(filepath.Join(folder, "records.svg"), size, "Processor time of a record in the goroutine that logs", "records",
+		records, func(n int) work { return work{Records: n} })
 }
 
 // byGoroutines is the process's time for a record while n goroutines log; the
 // buffer holds all of them.
-func byGoroutines(l logger, size size, n int) float64 {
-	log := slog.New(l.handler)
+func byGoroutines(size size, p peer, n int) sample {
+	s := newSink(nil)
+	defer s.close()
 	attrs := fiveAttrs()
 	each := max(size.delivered/4/n, 1)
+	l := p.open(s, each*n)
+	log := slog.New(l.handler)
 	began := processCPU()
 	var all sync.WaitGroup
 	for range n {
@@ -52,12 +58,16 @@ func byGoroutines(l logger, size size, n int) float64 {
 	}
 	all.Wait()
 	l.close()
-	return float64(processCPU()-began) / float64(each*n)
+	return sample{CPU: float64(processCPU()-began) / float64(each*n)}
 }
 
 // byRecords is the logging thread's time for a record of n, with default buffers:
 // what does not fit any more is dropped, or waits, as each does it.
-func byRecords(l logger, _ size, n int) float64 {
+func byRecords(p peer, n int) sample {
+	s := newSink(nil)
+	defer s.close()
+	l := p.open(s, 0)
+	defer l.close()
 	log := slog.New(l.handler)
 	attrs := fiveAttrs()
 	burst := func(n int) {
@@ -67,25 +77,21 @@ func byRecords(l logger, _ size, n int) float64 {
 	}
 	burst(200) // warms pools and caches
 	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	began := threadCPU()
 	burst(n)
-	each := float64(threadCPU()-began) / float64(n)
-	runtime.UnlockOSThread()
-	l.close()
-	return each
+	return sample{CPU: float64(threadCPU()-began) / float64(n)}
 }
 
-// draw measures a curve for each peer, with a buffer of the given size or the
-// default, and draws them all. The peers take turns.
-func draw(file string, size size, title, axis string, xs []int, buffer int, measure func(logger, size, int) float64) {
-	all := append(peers()[:1], shippers()...)
+// draw measures a curve for each peer, and draws them all. The peers take turns,
+// each in a process of its own.
+func draw(file string, size size, title, axis string, xs []int, at func(x int) work) {
+	all := append(peers()[:1], shippers()...) // as they come in peers
 	curves := make([]plotter.XYs, len(all))
-	s := newSink(nil)
-	defer s.close()
 	for _, x := range xs {
 		costs := make([]series, len(all))
 		for range min(size.rounds, 3) {
-			for i, p := range all {
+			for _, i := range rand.Perm(len(all)) {
 				last := 1e4 // ns; what a point costs is guessed from the one before
 				if n := len(curves[i]); n > 0 {
 					last = curves[i][n-1].Y
@@ -93,7 +99,9 @@ func draw(file string, size size, title, axis string, xs []int, buffer int, meas
 				if x > 64 && time.Duration(last*float64(x)) > pointAtMost {
 					continue
 				}
-				costs[i] = append(costs[i], measure(p.open(s, buffer), size, x))
+				w := at(x)
+				w.Peer = i
+				costs[i] = append(costs[i], size.alone(w).CPU)
 			}
 		}
 		for i := range all {
@@ -118,6 +126,7 @@ func render(file, title, axis string, all []peer, curves []plotter.XYs) error {
 	p.X.Tick.Marker, p.Y.Tick.Marker = plot.LogTicks{Prec: -1}, plot.LogTicks{Prec: -1}
 	p.Y.Min = 50 // leaves room for the legend
 	p.X.Padding = 0
+	p.X.Max = 2 * curves[0][len(curves[0])-1].X // and this for the last tick's label
 	p.Legend.Left = true
 	p.Legend.TextStyle.Font.Size = vg.Points(10)
 	p.Add(plotter.NewGrid())
