@@ -12,7 +12,7 @@ import (
 // A recordLayout is a [slog.Record] as Go 1.26 lays it out, and a valueLayout a
 // [slog.Value]. Record.Attrs copies the record, and each attr twice, and what a
 // value holds is only told after its kind was found out once more; to look at
-// them where they are takes a quarter off the encoding of five attrs
+// them where they are takes a fifth off the encoding of five attrs
 // (benchmarks/README.md).
 type recordLayout struct {
 	_      time.Time // Time
