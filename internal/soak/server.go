@@ -1,14 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"strconv"
 	"sync"
 	"sync/atomic"
 )
@@ -89,7 +88,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, fate)
 		return
 	}
-	n := s.take(body)
+	n, err := s.take(body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	if fate < 5 {
 		s.fail(w, 1)
 		return
@@ -114,42 +117,40 @@ func (s *server) fail(w http.ResponseWriter, fate int) {
 }
 
 // take notes the entries of a body.
-func (s *server) take(body []byte) (n int) {
+func (s *server) take(body []byte) (n int, err error) {
+	var batch struct {
+		Logs []struct {
+			ID         string `json:"log_id"`
+			Attributes struct{ N *uint64 }
+		}
+	}
+	if err := json.Unmarshal(body, &batch); err != nil {
+		return 0, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for {
-		_, rest, ok := bytes.Cut(body, []byte(`"log_id":"`))
-		if !ok {
-			return n
+	for _, entry := range batch.Logs {
+		if entry.Attributes.N != nil {
+			s.note(*entry.Attributes.N)
+		} else {
+			s.notice(entry.ID)
 		}
-		n++
-		id, rest, _ := bytes.Cut(rest, []byte(`"`))
-		// The entry reaches to the next one's id, or a little further.
-		entry := rest
-		if end := bytes.Index(rest, []byte(`"log_id":"`)); end >= 0 {
-			entry = rest[:end]
-		}
-		s.note(string(id), entry)
-		body = rest
 	}
+	return len(batch.Logs), nil
 }
 
-func (s *server) note(id string, entry []byte) {
-	_, after, ok := bytes.Cut(entry, []byte(`"n":`))
-	digits := 0
-	for digits < len(after) && '0' <= after[digits] && after[digits] <= '9' {
-		digits++
-	}
-	number, err := strconv.ParseUint(string(after[:digits]), 10, 40)
-	if !ok || err != nil { // a notice of the handler's own
-		if s.notices[id] {
-			s.again++
-		} else {
-			s.notices[id] = true
-			s.arrived++
-		}
+// notice notes an entry of the handler's own.
+func (s *server) notice(id string) {
+	if s.notices[id] {
+		s.again++
 		return
 	}
+	s.notices[id] = true
+	s.arrived++
+}
+
+// note notes the entry of a record.
+func (s *server) note(number uint64) {
 	for number/64 >= uint64(len(s.seen)) {
 		s.seen = append(s.seen, make([]uint64, len(s.seen))...)
 	}
