@@ -31,13 +31,19 @@ type batch struct {
 	failures int // the sender's: failed attempts since the last success
 }
 
-// newBatch makes a batch of entries that have just left the queue.
+// newBatch makes a batch of entries, which from now on are held.
 func newBatch(q *queue, entries []*entry) *batch {
+	b := batchOfHeld(q, entries)
+	q.held.add(int64(len(entries)), int64(b.bytes))
+	return b
+}
+
+// batchOfHeld makes a batch of entries that are held already.
+func batchOfHeld(q *queue, entries []*entry) *batch {
 	b := &batch{queue: q, entries: entries}
 	for _, e := range entries {
 		b.bytes += e.memory()
 	}
-	q.held.add(int64(len(entries)), int64(b.bytes))
 	return b
 }
 

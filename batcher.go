@@ -120,69 +120,65 @@ func (b *batcher) run() {
 // drain takes what is queued into batches, for somebody who waits for it. What
 // comes meanwhile is left, or a drain that loggers keep up with would not end.
 func (b *batcher) drain() {
-	ordinary, urgent := &b.queue.ordinary, &b.queue.urgent
-	endOrdinary, endUrgent := ordinary.end(), urgent.end()
-	for !ordinary.passed(endOrdinary) || !urgent.passed(endUrgent) || len(b.forming) > 0 {
-		batch := b.fill()
-		if batch == nil {
-			return
-		}
+	b.queue.urgent.mark()
+	b.queue.ordinary.mark()
+	for batch := b.fill((*lane).takeMarked); batch != nil; batch = b.fill((*lane).takeMarked) {
 		b.held = append(b.held, batch)
 		b.evict() // what came meanwhile may be more urgent
 	}
 }
 
-// fill makes a batch of the oldest queued entries, at most FlushSize and maxBody;
-// nil when the queue is empty. Entries at Error and above come first when there
-// are more than fit; within the batch the order is that of logging.
-func (b *batcher) fill() *batch {
+// fill makes a batch of the oldest queued entries that the method takes, at most
+// FlushSize and maxBody; nil when there are none. Entries at Error and above come
+// first when there are more than fit, but for the few that are forming; within
+// the batch the order is that of logging.
+func (b *batcher) fill(method taking) *batch {
 	const frame = 1 << 10 // about what OTLP puts around a body; Ledger's own less
 	most := min(b.config.FlushSize, b.sender.largest())
-	queued := b.queue.queued.entries()
-	entries := make([]*entry, 0, min(int64(len(b.forming))+queued, int64(most)))
+	waiting := b.waiting()
+	entries := make([]*entry, 0, min(waiting, int64(most)))
 	size := frame
-	for len(entries) < most && b.form(most-len(entries)) {
+	for len(entries) < most && b.form(method, most-len(entries)) {
 		e := b.forming[0]
 		if size += e.size() + 1; size > maxBody && len(entries) > 0 {
 			break
 		}
-		entries, b.forming = append(entries, e), b.forming[1:]
+		entries = append(entries, e)
+		b.forming[0], b.forming = nil, b.forming[1:]
 	}
 	b.owed = max(b.owed-int64(len(entries)), 0)
 	switch {
-	case b.empty():
+	case b.waiting() == 0:
 		b.since, b.owed = time.Time{}, 0
-	case int64(len(entries)) >= queued:
-		b.since = b.now() // what is queued now came after we looked
+	case int64(len(entries)) >= waiting:
+		b.since = b.now() // what waits now came after we looked
 	}
 	if len(entries) == 0 {
 		return nil
 	}
 	slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
-	batch := newBatch(b.queue, entries)
-	b.queue.held.add(-int64(len(entries)), -int64(batch.bytes)) // which form has counted
-	return batch
+	return batchOfHeld(b.queue, entries)
 }
 
 // form reports whether entries are forming, and takes out some, at most n, if
 // none are.
-func (b *batcher) form(n int) bool {
+func (b *batcher) form(method taking, n int) bool {
 	for _, l := range []*lane{&b.queue.urgent, &b.queue.ordinary} {
 		if len(b.forming) == 0 {
-			b.forming = b.queue.take(l, b.formed[:0], n)
+			b.forming = b.queue.take(l, method, b.formed[:0], n)
 			b.count.taken.Add(int64(len(b.forming)))
 		}
 	}
 	return len(b.forming) > 0
 }
 
-// empty reports whether nothing waits to be made into a batch.
-func (b *batcher) empty() bool { return len(b.forming) == 0 && b.queue.queued.entries() == 0 }
+// waiting is how many entries wait to be made into a batch.
+func (b *batcher) waiting() int64 { return b.queue.queued.entries() + int64(len(b.forming)) }
 
 // stamp notes that something has come into the empty queue, also while nothing
 // can be sent: the wait for a connection is part of FlushInterval.
 func (b *batcher) stamp() {
-	if b.since.IsZero() && !b.empty() {
+	if b.since.IsZero() && b.waiting() > 0 {
 		b.since = b.now()
 	}
 }
@@ -190,16 +186,15 @@ func (b *batcher) stamp() {
 // due reports whether what is queued makes a batch now: it is enough, or old
 // enough.
 func (b *batcher) due() bool {
-	if b.empty() {
+	if b.waiting() == 0 {
 		return false
 	}
 	b.stamp()
-	n, bytes := b.queue.queued.get()
-	queued := n + int64(len(b.forming))
+	waiting := b.waiting()
 	if b.now().Sub(b.since) >= b.config.FlushInterval {
-		b.owed = queued
+		b.owed = waiting
 	}
-	return b.owed > 0 || queued >= int64(b.config.FlushSize) || bytes >= b.queue.wakeBytes
+	return b.owed > 0 || waiting >= int64(b.config.FlushSize) || b.queue.queued.bytes() >= b.queue.wakeBytes
 }
 
 // dispatch starts as many rounds as may run now.
@@ -265,8 +260,8 @@ func (b *batcher) pick() *batch {
 	// In an outage few batches are cut, whatever trickles in; they take turns.
 	failing := best >= 0 && b.held[best].failedRounds > 0 && len(b.held) < b.config.HTTPPoolSize
 	repeated := best >= 0 && b.held[best].tried != 0 && b.held[best].tried == b.rounds
-	if (best < 0 || failing) && b.due() || repeated && !b.empty() {
-		if fresh := b.fill(); fresh != nil {
+	if (best < 0 || failing) && b.due() || repeated && b.waiting() > 0 {
+		if fresh := b.fill((*lane).take); fresh != nil {
 			return fresh
 		}
 	}
@@ -296,7 +291,7 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 		} // else it waits for room, which comes with an outcome
 	}
 	width, next := b.sender.room()
-	if len(b.held) > 0 || !b.empty() || b.spooled() > 0 {
+	if len(b.held) > 0 || b.waiting() > 0 || b.spooled() > 0 {
 		soonest(next)
 	}
 	if b.ordinary() < width {
@@ -305,7 +300,7 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 				soonest(waiting.notBefore)
 			}
 		}
-		if !b.empty() && !b.since.IsZero() {
+		if b.waiting() > 0 && !b.since.IsZero() {
 			soonest(b.since.Add(b.config.FlushInterval))
 		}
 	}
@@ -385,6 +380,7 @@ func (b *batcher) finish() {
 		}
 	}
 	b.held, b.active, b.forming = nil, nil, nil
+	clear(b.formed[:])
 	slices.SortFunc(left, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
 	for _, e := range b.closeSpool(left) {
 		b.drop(e, dropClosed)

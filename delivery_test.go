@@ -189,6 +189,30 @@ func TestFlushLeavesNothingAfterABatchFullOfBytes(t *testing.T) {
 	})
 }
 
+// What a full batch leaves over waits no longer than FlushInterval in all, also
+// when the batch began with what the one before had left.
+func TestWhatABatchLeavesIsNotYoungerForIt(t *testing.T) {
+	const flushSize = 200
+	inBubble(t, func(o *ledger.Options) { o.FlushSize, o.HTTPPoolSize = flushSize, 1 }, func(r *rig) {
+		r.server.Always(ledgertest.Delay(2 * time.Second))
+		big := strings.Repeat("x", 9000)
+		for len(r.server.Requests()) == 0 {
+			r.log.Info(big)
+			synctest.Wait()
+		}
+		r.burst(flushSize - r.handler.Metrics().Buffer.CurrentSize)
+		logged := time.Now()
+		r.wait(10 * time.Second)
+		requests := r.server.Requests()
+		if len(requests) != 3 {
+			r.Fatalf("%d requests, want 3", len(requests))
+		}
+		if waited := requests[2].Time.Sub(logged); waited > 5*time.Second {
+			r.Errorf("the last entries waited %v for their batch, want 5s at most", waited)
+		}
+	})
+}
+
 func TestEntriesArriveWhenTheOldestIsFlushIntervalOld(t *testing.T) {
 	inBubble(t, nil, func(r *rig) {
 		r.wait(3 * time.Second)

@@ -4,20 +4,19 @@ import "sync/atomic"
 
 // A lane is where entries of one class queue. It has two channels: callers send
 // to the one that is open, while the batcher empties the other. The two ends of a
-// channel share a lock, and who finds it locked spins for a microsecond, or
-// sleeps until the batcher, which goes through a thousand entries at a time, is
-// done.
+// channel share a lock, and with one channel they would fight over it at every
+// entry: who finds it locked spins for a microsecond, or is put to sleep.
 type lane struct {
 	channels [2]chan *entry
 	open     atomic.Uint32 // which of them is; the batcher turns it
-	taken    [2]int        // out of each by the method take; the batcher's own
+	marked   [2]int        // what takeMarked may still take of each; the batcher's own
 }
 
 func newLane(size int) lane {
 	return lane{channels: [2]chan *entry{make(chan *entry, size), make(chan *entry, size)}}
 }
 
-// receive takes the oldest entry out; nil when there is none.
+// receive takes the oldest entry out; nil when there is none. Anybody may.
 func (l *lane) receive() *entry {
 	open := l.open.Load()
 	for _, channel := range [...]chan *entry{l.channels[1-open], l.channels[open]} {
@@ -31,42 +30,54 @@ func (l *lane) receive() *entry {
 }
 
 // take moves at most n entries, the oldest, to the end of entries, and no more
-// once they have that many bytes. When the channel that is not open is empty they
-// change places.
+// once they have that many bytes. It is for the batcher.
 func (l *lane) take(entries []*entry, n int, bytes int64) []*entry {
-	open := l.open.Load()
-	before := len(entries)
-	entries = l.takeFrom(1-open, entries, n, bytes)
-	if len(entries) == before && len(l.channels[open]) > 0 {
+	l.turn()
+	return l.takeFrom(1-l.open.Load(), entries, n, bytes)
+}
+
+// turn has the channels change places once the one that is not open is empty.
+func (l *lane) turn() {
+	if open := l.open.Load(); len(l.channels[1-open]) == 0 && len(l.channels[open]) > 0 {
 		l.open.Store(1 - open)
-		entries = l.takeFrom(open, entries, n, bytes)
+	}
+}
+
+// mark marks what is in the lane now.
+func (l *lane) mark() {
+	l.turn()
+	for i, channel := range l.channels {
+		l.marked[i] = len(channel)
+	}
+}
+
+// takeMarked is take for as many entries as were marked, and the marked ones
+// unless they were dropped: of what comes in meanwhile it takes no more than has
+// gone.
+func (l *lane) takeMarked(entries []*entry, n int, bytes int64) []*entry {
+	open := l.open.Load()
+	for _, channel := range [...]uint32{1 - open, open} {
+		before := len(entries)
+		entries = l.takeFrom(channel, entries, min(n, l.marked[channel]), bytes)
+		if taken := len(entries) - before; taken > 0 {
+			l.marked[channel] -= taken
+			break
+		}
+		l.marked[channel] = 0
 	}
 	return entries
 }
 
 // takeFrom is take from one channel.
 func (l *lane) takeFrom(channel uint32, entries []*entry, n int, bytes int64) []*entry {
-	before := len(entries)
-	for more := true; more && len(entries)-before < n && bytes > 0; {
+	for ; n > 0 && bytes > 0; n-- {
 		select {
 		case e := <-l.channels[channel]:
 			entries = append(entries, e)
 			bytes -= int64(e.memory())
 		default:
-			more = false
+			return entries
 		}
 	}
-	l.taken[channel] += len(entries) - before
 	return entries
 }
-
-// end returns what passed is to be asked about what is in the lane now.
-func (l *lane) end() (mark [2]int) {
-	for i, channel := range l.channels {
-		mark[i] = l.taken[i] + len(channel)
-	}
-	return mark
-}
-
-// passed reports whether all that was in the lane at end has been taken.
-func (l *lane) passed(end [2]int) bool { return l.taken[0] >= end[0] && l.taken[1] >= end[1] }

@@ -1,23 +1,18 @@
 package ledger
 
 import (
+	"context"
 	"testing"
 
 	"pgregory.net/rapid"
 )
 
 // However entries are taken out of a lane, and whichever of its channels is
-// open, they come in the order in which they went in; and a mark is passed when
-// the last entry before it has been taken, neither sooner nor later.
+// open, they come in the order in which they went in.
 func TestLaneIsAQueue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := newLane(1000)
 		var pushed, taken uint64
-		type mark struct {
-			end    [2]int
-			pushed uint64
-		}
-		var marks []mark
 		check := func(entries ...*entry) {
 			for _, e := range entries {
 				if taken++; e.seq != taken {
@@ -25,13 +20,12 @@ func TestLaneIsAQueue(t *testing.T) {
 				}
 			}
 		}
-		received := rapid.Bool().Draw(t, "received") // what is received passes no mark
 		for range rapid.IntRange(1, 100).Draw(t, "steps") {
 			switch rapid.IntRange(0, 3).Draw(t, "step") {
 			case 0, 1:
 				for range rapid.IntRange(1, 5).Draw(t, "n") {
 					pushed++
-					l.channels[l.open.Load()] <- &entry{ending: ending{seq: pushed}, data: make([]byte, 100)}
+					l.channels[l.open.Load()] <- laneEntry(pushed)
 				}
 			case 2:
 				n := rapid.IntRange(1, 8).Draw(t, "n")
@@ -40,24 +34,118 @@ func TestLaneIsAQueue(t *testing.T) {
 				if len(entries) > n || len(entries) == 0 && taken < pushed {
 					t.Fatalf("%d entries of %d at once, with %d queued", len(entries), n, pushed-taken)
 				}
-				if most := 1 + budget/int64(100+entryOverhead); int64(len(entries)) > most {
+				if most := 1 + budget/int64(laneEntry(0).memory()); int64(len(entries)) > most {
 					t.Fatalf("%d entries in %d bytes", len(entries), budget)
 				}
 				check(entries...)
 			case 3:
-				if !received {
-					marks = append(marks, mark{l.end(), pushed})
-				} else if e := l.receive(); e != nil {
+				if e := l.receive(); e != nil {
 					check(e)
 				} else if taken < pushed {
 					t.Fatalf("nothing comes of %d queued", pushed-taken)
 				}
 			}
-			for _, m := range marks {
-				if passed := l.passed(m.end); passed != (taken >= m.pushed) {
-					t.Fatalf("%d taken, mark after %d: passed %t", taken, m.pushed, passed)
+		}
+	})
+}
+
+// What is marked is all taken, whatever comes meanwhile, also from callers that
+// do not know yet which channel is open; and no more than that is taken, whatever
+// else takes entries out.
+func TestLaneTakesWhatIsMarked(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := newLane(1000)
+		var pushed uint64
+		queued := make(map[uint64]bool)
+		push := func(label string) {
+			for range rapid.IntRange(0, 5).Draw(t, label) {
+				pushed++
+				queued[pushed] = true
+				l.channels[rapid.Uint32Range(0, 1).Draw(t, "channel")] <- laneEntry(pushed)
+			}
+		}
+		out := func(entries ...*entry) {
+			for _, e := range entries {
+				if !queued[e.seq] {
+					t.Fatalf("entry %d came out twice", e.seq)
+				}
+				delete(queued, e.seq)
+			}
+		}
+		for range rapid.IntRange(1, 20).Draw(t, "rounds") {
+			push("before")
+			out(l.take(nil, rapid.IntRange(1, 3).Draw(t, "taken"), 1000)...)
+			marked, last := len(queued), pushed
+			l.mark()
+			for {
+				entries := l.takeMarked(nil, rapid.IntRange(1, 8).Draw(t, "n"), rapid.Int64Range(1, 1000).Draw(t, "bytes"))
+				if len(entries) == 0 {
+					break
+				}
+				out(entries...)
+				if marked -= len(entries); marked < 0 {
+					t.Fatal("more was taken than was marked")
+				}
+				push("meanwhile")
+				if rapid.Bool().Draw(t, "received") {
+					if e := l.receive(); e != nil {
+						out(e)
+					}
+				}
+			}
+			for seq := range queued {
+				if seq <= last {
+					t.Fatalf("entry %d was marked and is left", seq)
 				}
 			}
 		}
 	})
+}
+
+func laneEntry(seq uint64) *entry {
+	return &entry{ending: ending{seq: seq}, data: make([]byte, 100)}
+}
+
+// A drain ends, and takes what was queued when it began, while more urgent
+// entries come in all the time than fit its batches.
+func TestDrainTakesWhatWasQueued(t *testing.T) {
+	c, err := newConfig(&Options{APIKey: testKey, HTTPTransport: hung{}, FlushSize: 10}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHandler(c)
+	defer func() {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_ = h.Shutdown(ctx)
+	}()
+	q := newQueue(c, h.count, h.now)
+	b := newBatcher(c, q, h.count, h.sender, h.report, h.now) // whose goroutine does not run
+	seq := uint64(0)
+	push := func(n int, urgent bool) {
+		for range n {
+			seq++
+			e := laneEntry(seq)
+			e.urgent, e.format = urgent, h.protocols.forEncoding()
+			q.push(e)
+		}
+	}
+	push(25, false)
+	push(5, true)
+	last := seq
+	q.urgent.mark()
+	q.ordinary.mark()
+	taken := uint64(0)
+	for batch := b.fill((*lane).takeMarked); batch != nil; batch = b.fill((*lane).takeMarked) {
+		for _, e := range batch.entries {
+			if taken++; e.seq > last {
+				t.Fatalf("entry %d was taken, which came later", e.seq)
+			}
+		}
+		push(20, true)
+		push(3, false)
+	}
+	if taken != last {
+		t.Errorf("%d entries were taken, want %d", taken, last)
+	}
 }

@@ -81,6 +81,7 @@ type Options struct {
 	// MaxBufferSize. Variable: LEDGER_FLUSH_SIZE.
 	FlushSize int
 	// MaxBufferSize bounds the entries in memory; default 10000, at most 67108864.
+	// Each place takes 32 bytes even while it is empty.
 	// Variable: LEDGER_MAX_BUFFER_SIZE.
 	MaxBufferSize int
 	// MaxBufferBytes bounds the memory that the entries take, in bytes; default

@@ -20,7 +20,8 @@ type queue struct {
 	maxEntries, maxBytes int64
 	wakeEntries          int64 // queued entries that make a batch
 	wakeBytes            int64
-	few                  int // entries that are taken out at once
+	few                  int // entries that are taken out at once, and their bytes
+	fewBytes             int64
 
 	queued load // in the channels
 	held   load // taken out, not on the wire
@@ -34,7 +35,7 @@ type queue struct {
 	now    func() time.Time
 }
 
-// At most maxTaken entries are taken out at once, and that share of the budget.
+// At most maxTaken entries are taken out at once, and a 64th of either budget.
 const maxTaken, takenShare = 128, 64
 
 func newQueue(c *config, count *counters, now func() time.Time) *queue {
@@ -46,6 +47,7 @@ func newQueue(c *config, count *counters, now func() time.Time) *queue {
 		wakeEntries: int64(c.FlushSize),
 		wakeBytes:   int64(min(maxBody, c.MaxBufferBytes/4)), // well before bytes run out: 5/8 of them may be on the wire
 		few:         min(max(c.MaxBufferSize/takenShare, 1), maxTaken),
+		fewBytes:    int64(min(max(c.MaxBufferBytes/takenShare, 1), maxBody/4)), // what is left of it goes before more urgent ones
 		spooling:    c.SpoolDir != "",
 		wake:        make(chan struct{}, 1),
 		count:       count,
@@ -146,21 +148,24 @@ func (q *queue) pop(l *lane) *entry {
 	return e
 }
 
-// take moves at most n entries of a lane, the oldest, to the end of entries, and
-// holds them. It is for the batcher. They are few, because they seem to be queued
-// as well until they are counted; but the count is the callers' too, who would
-// wait for the memory it is in if it changed at every entry.
-func (q *queue) take(l *lane, entries []*entry, n int) []*entry {
+// take moves at most n entries to the end of entries, the oldest that the method
+// takes of the lane, and holds them. They are few, since until all are out they
+// are counted as queued: the count is in memory that callers would wait for if it
+// changed at every entry.
+func (q *queue) take(l *lane, method taking, entries []*entry, n int) []*entry {
 	before := len(entries)
-	entries = l.take(entries, min(n, q.few), max(q.maxBytes/takenShare, 1))
+	entries = method(l, entries, min(n, q.few), q.fewBytes)
 	taken, bytes := int64(len(entries)-before), int64(0)
 	for _, e := range entries[before:] {
 		bytes += int64(e.memory())
 	}
-	q.queued.add(-taken, -bytes)
 	q.held.add(taken, bytes)
+	q.queued.add(-taken, -bytes)
 	return entries
 }
+
+// taking is one of the methods [lane.take] and [lane.takeMarked].
+type taking = func(l *lane, entries []*entry, n int, bytes int64) []*entry
 
 // dropFrom drops a lane's oldest entry to make room.
 func (q *queue) dropFrom(l *lane) bool {
