@@ -164,9 +164,12 @@ func (b *batcher) fill(method taking) *batch {
 // none are.
 func (b *batcher) form(method taking, n int) bool {
 	for _, l := range []*lane{&b.queue.urgent, &b.queue.ordinary} {
-		if len(b.forming) == 0 {
-			b.forming = b.queue.take(l, method, b.formed[:0], n)
-			b.count.taken.Add(int64(len(b.forming)))
+		if len(b.forming) > 0 {
+			return true
+		}
+		b.forming = b.queue.take(l, method, b.formed[:0], n)
+		if taken := len(b.forming); taken > 0 {
+			b.count.taken.Add(int64(taken))
 		}
 	}
 	return len(b.forming) > 0

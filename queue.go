@@ -156,6 +156,9 @@ func (q *queue) take(l *lane, method taking, entries []*entry, n int) []*entry {
 	before := len(entries)
 	entries = method(l, entries, min(n, q.few), q.fewBytes)
 	taken, bytes := int64(len(entries)-before), int64(0)
+	if taken == 0 {
+		return entries
+	}
 	for _, e := range entries[before:] {
 		bytes += int64(e.memory())
 	}
