@@ -172,9 +172,13 @@ func (*ledgerFormat) appendTrace(b []byte, _, _ string) []byte   { return b }
 func (*ledgerFormat) appendEndpoint(b []byte, _ endpoint) []byte { return b }
 
 func (*ledgerFormat) appendError(b []byte, errorType, message, stack string) []byte {
-	b = append(b, `,"error_type":`...)
-	b = appendString(b, errorType)
-	b = append(b, `,"error_message":`...)
+	if errorType == plainErrorName { // as of most
+		b = append(b, plainErrorFields...)
+	} else {
+		b = append(b, `,"error_type":`...)
+		b = appendString(b, errorType)
+		b = append(b, `,"error_message":`...)
+	}
 	b = appendString(b, message)
 	if stack != "" {
 		b = append(b, `,"stack_trace":`...)
@@ -182,6 +186,9 @@ func (*ledgerFormat) appendError(b []byte, errorType, message, stack string) []b
 	}
 	return b
 }
+
+// plainErrorFields are what precedes the message of a plain error.
+const plainErrorFields = `,"error_type":"` + plainErrorName + `","error_message":`
 
 func (*ledgerFormat) appendHeading(b []byte, _ int) []byte { return b }
 func (*ledgerFormat) headingSize(int) int                  { return 0 }

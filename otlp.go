@@ -421,10 +421,17 @@ const (
 	valueHead  = string(rune(tagValue)) + "\x00"
 )
 
+// plainErrorMember tells the type of a plain error.
+var plainErrorMember = string(appendStringAttr(nil, tagAttribute, exceptionType, plainErrorName))
+
 func (*otlpFormat) appendError(b []byte, errorType, message, stack string) []byte {
 	start := len(b)
-	b = append(b, exceptionTypeHead...)
-	b = closeMember(appendStringValue(b, errorType), start, start+len(exceptionTypeHead))
+	if errorType == plainErrorName { // as of most
+		b = append(b, plainErrorMember...)
+	} else {
+		b = append(b, exceptionTypeHead...)
+		b = closeMember(appendStringValue(b, errorType), start, start+len(exceptionTypeHead))
+	}
 	start = len(b)
 	b = append(b, exceptionMessageHead...)
 	b = closeMember(appendStringValue(b, message), start, start+len(exceptionMessageHead))

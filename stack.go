@@ -23,10 +23,10 @@ var wrapperPackages = []string{
 	"github.com/cockroachdb/errors/withstack", "github.com/cockroachdb/errors/errutil",
 }
 
-var (
-	plainError     = reflect.TypeOf(errors.New(""))
-	plainErrorName = plainError.String()
-)
+// A plain error is one of errors.New or of fmt.Errorf without %w.
+var plainError = reflect.TypeOf(errors.New(""))
+
+const plainErrorName = "*errors.errorString"
 
 // errorTypeOf names the outermost type in err's tree that is no mere wrapper,
 // as %T does. Where there is none it is the type of the innermost error.

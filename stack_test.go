@@ -216,3 +216,9 @@ func TestSecretKeys(t *testing.T) {
 		}
 	}
 }
+
+func TestPlainErrorIsNamedRight(t *testing.T) {
+	if name := plainError.String(); name != plainErrorName {
+		t.Errorf("errors.New returns a %s, not a %s", name, plainErrorName)
+	}
+}
