@@ -158,6 +158,30 @@ func (r *rig) flush(d time.Duration) error {
 	return r.handler.Flush(ctx)
 }
 
+// fillABody logs until a request goes out for its bytes, and returns how many
+// entries that took: more than it holds.
+func (r *rig) fillABody() (logged int) {
+	big := strings.Repeat("x", 9000)
+	for began := len(r.server.Requests()); len(r.server.Requests()) == began; logged++ {
+		r.log.Info(big)
+		synctest.Wait()
+	}
+	return logged
+}
+
+// checkLastRequest checks that there were n requests, and that what the last one
+// brought had waited at most FlushInterval since it was logged.
+func (r *rig) checkLastRequest(n int, logged time.Time) {
+	r.Helper()
+	requests := r.server.Requests()
+	if len(requests) != n {
+		r.Fatalf("%d requests, want %d", len(requests), n)
+	}
+	if waited := requests[n-1].Time.Sub(logged); waited > 5*time.Second {
+		r.Errorf("an entry waited %v for its batch, want 5s at most", waited)
+	}
+}
+
 func (r *rig) mustFlush() {
 	r.Helper()
 	if err := r.flush(time.Hour); err != nil {
@@ -170,14 +194,10 @@ func (r *rig) mustFlush() {
 func TestFlushLeavesNothingAfterABatchFullOfBytes(t *testing.T) {
 	const flushSize = 200
 	inBubble(t, func(o *ledger.Options) { o.FlushSize, o.HTTPPoolSize = flushSize, 1 }, func(r *rig) {
-		big := strings.Repeat("x", 9000)
 		logged := 0
 		for range 3 {
 			r.server.Script(ledgertest.Delay(4 * time.Second))
-			for began := len(r.server.Requests()); len(r.server.Requests()) == began; logged++ {
-				r.log.Info(big)
-				synctest.Wait()
-			}
+			logged += r.fillABody()
 			more := flushSize - r.handler.Metrics().Buffer.CurrentSize // to a queue of exactly one batch
 			r.burst(more)
 			logged += more
@@ -195,21 +215,11 @@ func TestWhatABatchLeavesIsNotYoungerForIt(t *testing.T) {
 	const flushSize = 200
 	inBubble(t, func(o *ledger.Options) { o.FlushSize, o.HTTPPoolSize = flushSize, 1 }, func(r *rig) {
 		r.server.Always(ledgertest.Delay(2 * time.Second))
-		big := strings.Repeat("x", 9000)
-		for len(r.server.Requests()) == 0 {
-			r.log.Info(big)
-			synctest.Wait()
-		}
+		r.fillABody()
 		r.burst(flushSize - r.handler.Metrics().Buffer.CurrentSize)
 		logged := time.Now()
 		r.wait(10 * time.Second)
-		requests := r.server.Requests()
-		if len(requests) != 3 {
-			r.Fatalf("%d requests, want 3", len(requests))
-		}
-		if waited := requests[2].Time.Sub(logged); waited > 5*time.Second {
-			r.Errorf("the last entries waited %v for their batch, want 5s at most", waited)
-		}
+		r.checkLastRequest(3, logged)
 	})
 }
 

@@ -106,9 +106,9 @@ func laneEntry(seq uint64) *entry {
 	return &entry{ending: ending{seq: seq}, data: make([]byte, 100)}
 }
 
-// A drain ends, and takes what was queued when it began, while more urgent
-// entries come in all the time than fit its batches.
-func TestDrainTakesWhatWasQueued(t *testing.T) {
+// Batches of what was marked, which a drain makes, come to an end, and hold all of
+// it, while more urgent entries come in all the time than fit them.
+func TestBatchesHoldWhatWasMarked(t *testing.T) {
 	c, err := newConfig(&Options{APIKey: testKey, HTTPTransport: hung{}, FlushSize: 10}, nil)
 	if err != nil {
 		t.Fatal(err)
