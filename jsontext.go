@@ -56,7 +56,8 @@ func shortWord(s string, fill uint64) uint64 {
 	return fill
 }
 
-// load64 returns the first eight bytes of s as a word, which is one instruction.
+// load64 returns the first eight bytes of s as a word, by one instruction where the
+// processor has it.
 func load64(s string) uint64 {
 	_ = s[7]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |

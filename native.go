@@ -172,7 +172,7 @@ func (*ledgerFormat) appendTrace(b []byte, _, _ string) []byte   { return b }
 func (*ledgerFormat) appendEndpoint(b []byte, _ endpoint) []byte { return b }
 
 func (*ledgerFormat) appendError(b []byte, errorType, message, stack string) []byte {
-	if errorType == plainErrorName { // as of most
+	if errorType == plainErrorName { // most are
 		b = append(b, plainErrorFields...)
 	} else {
 		b = append(b, `,"error_type":`...)

@@ -426,7 +426,7 @@ var plainErrorMember = string(appendStringAttr(nil, tagAttribute, exceptionType,
 
 func (*otlpFormat) appendError(b []byte, errorType, message, stack string) []byte {
 	start := len(b)
-	if errorType == plainErrorName { // as of most
+	if errorType == plainErrorName { // most are
 		b = append(b, plainErrorMember...)
 	} else {
 		b = append(b, exceptionTypeHead...)

@@ -47,7 +47,7 @@ func newQueue(c *config, count *counters, now func() time.Time) *queue {
 		wakeEntries: int64(c.FlushSize),
 		wakeBytes:   int64(min(maxBody, c.MaxBufferBytes/4)), // well before bytes run out: 5/8 of them may be on the wire
 		few:         min(max(c.MaxBufferSize/takenShare, 1), maxTaken),
-		fewBytes:    int64(min(max(c.MaxBufferBytes/takenShare, 1), maxBody/4)), // what is left of it goes before more urgent ones
+		fewBytes:    int64(min(max(c.MaxBufferBytes/takenShare, 1), maxBody/4)), // what a full body leaves of them goes before urgent ones
 		spooling:    c.SpoolDir != "",
 		wake:        make(chan struct{}, 1),
 		count:       count,
