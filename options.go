@@ -419,6 +419,11 @@ func (c *config) check(fault faultFunc) {
 		u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
 		c.baseURL = u
 	}
+	for field, v := range map[string]any{"Level": c.Level, "HTTPTransport": c.HTTPTransport, "Diagnostics": c.Diagnostics} {
+		if v := reflect.ValueOf(v); v.Kind() == reflect.Pointer && v.IsNil() {
+			fault(field, "holds a nil %v", v.Type())
+		}
+	}
 	switch c.Protocol {
 	case ProtocolAuto, ProtocolLedger, ProtocolOTLP:
 	default:

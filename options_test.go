@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +95,18 @@ func TestEveryFaultComesBackAtOnceWithFieldAndVariable(t *testing.T) {
 	}
 	if n := strings.Count(text, "\n") + 1; n != 13 {
 		t.Errorf("%d faults, want 13:\n%s", n, text)
+	}
+}
+
+func TestInterfacesThatHoldNilPointersAreFaults(t *testing.T) {
+	var level *slog.LevelVar
+	var transport *http.Transport
+	var diagnostics *slog.TextHandler
+	_, err := newConfig(&Options{APIKey: testKey, Level: level, HTTPTransport: transport, Diagnostics: diagnostics}, nil)
+	for _, field := range []string{"Level", "HTTPTransport", "Diagnostics"} {
+		if err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%s is not named in: %v", field, err)
+		}
 	}
 }
 
