@@ -28,13 +28,15 @@ const (
 )
 
 // openSpool opens Options.SpoolDir and takes over what is in it. Without it
-// entries stay in memory, and the diagnostics say why.
+// entries stay in memory, and the diagnostics say why. It is tried again when
+// entries should go there: the process that had it may be gone by then.
 func (b *batcher) openSpool() {
-	if b.config.SpoolDir == "" {
+	if b.config.SpoolDir == "" || b.spool != nil {
 		return
 	}
 	s, err := openSpool(b.config.SpoolDir, b.config.SpoolMaxBytes)
 	if err != nil {
+		b.resting = b.now().Add(spoolRest)
 		b.report.tell("spool", slog.LevelError, "no spool: entries stay in memory", slog.String("error", err.Error()))
 		return
 	}
@@ -59,7 +61,10 @@ func (b *batcher) spooled() int64 {
 
 // spill writes the oldest entries to disk while memory is under pressure.
 func (b *batcher) spill() {
-	for b.spool != nil && b.queue.pressed(spillAbove) && !b.now().Before(b.resting) {
+	for b.queue.pressed(spillAbove) && !b.now().Before(b.resting) {
+		if b.openSpool(); b.spool == nil {
+			return
+		}
 		if b.putBack() {
 			continue
 		}
@@ -210,7 +215,7 @@ func (b *batcher) unclaim() {
 // closeSpool leaves what it can of the last entries to the spool, and returns
 // the rest.
 func (b *batcher) closeSpool(left []*entry) (kept []*entry) {
-	if b.spool == nil {
+	if b.openSpool(); b.spool == nil {
 		return left
 	}
 	var fresh []*entry

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -157,6 +158,36 @@ func TestSpoolIsOneHandlersOwn(t *testing.T) {
 		if err := second.Shutdown(r.Context()); err != nil {
 			r.Error(err)
 		}
+	})
+}
+
+// Of two processes that overlap, as at a deployment, the second has the spool
+// once the first has gone.
+func TestSpoolIsTakenOverWhenItsOwnerHasGone(t *testing.T) {
+	forProtocols(t, func(t *testing.T, protocol ledger.Protocol) {
+		dir := t.TempDir()
+		inOneBubble(t, protocol, func(o *ledger.Options) { o.SpoolDir = dir }, func(r *rig) {
+			r.server.Always(ledgertest.Hang())
+			synctest.Wait()
+			options := ledger.Options{APIKey: ledgertest.APIKey, Protocol: protocol, SpoolDir: dir, Diagnostics: r.notes, HTTPTransport: r.server.Transport()}
+			second, err := ledger.NewHandler(&options)
+			if err != nil {
+				r.Fatal(err)
+			}
+			r.log.Info("of the first")
+			slog.New(second).Info("of the second")
+			if err := r.shutdown(time.Second); err != nil {
+				r.Error(err)
+			}
+			ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+			defer cancel()
+			if err := second.Shutdown(ctx); err != nil {
+				r.Error(err)
+			}
+			if m := second.Metrics(); m.Buffer.Spooled != 2 || m.Buffer.TotalDropped != 0 || lawBroken(m) {
+				r.Errorf("%+v", m)
+			}
+		})
 	})
 }
 
