@@ -412,6 +412,9 @@ func TestOverflowKeepsTheNewestAndTellsOnce(t *testing.T) {
 		if st := r.handler.Status(); !strings.Contains(strings.Join(st.Issues, "; "), "dropped") {
 			r.Errorf("status %+v", st)
 		}
+		if n := strings.Count(r.told(), "buffer is full"); n != 1 {
+			r.Errorf("told %d times:\n%s", n, r.told())
+		}
 		r.server.Always(ledgertest.OK())
 		r.mustFlush()
 		var notices, kept []string

@@ -91,6 +91,7 @@ func (b *batcher) announce() {
 	if lost == 0 {
 		return
 	}
+	b.report.tell("overflow", slog.LevelWarn, "the buffer is full: the oldest entries are dropped", slog.Int64("so far", lost))
 	if n, bytes := b.queue.offWire(); n >= b.queue.maxEntries || bytes >= b.queue.byteLimit() {
 		return
 	}
