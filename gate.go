@@ -142,6 +142,12 @@ func (g *gate) rest(d time.Duration) {
 	}
 }
 
+// doubtLocked has one attempt go alone again, for a while.
+func (g *gate) doubtLocked() {
+	g.proven = false
+	g.since = time.Time{}
+}
+
 // clearLocked opens the gate: the server has taken entries.
 func (g *gate) clearLocked() {
 	g.why = causeNone

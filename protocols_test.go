@@ -97,6 +97,33 @@ func TestAutoEndsWellWhileADeploymentIsInProgress(t *testing.T) {
 	})
 }
 
+// A server of the other protocol is no trouble: nobody is told of a wrong URL,
+// even if it limits the rate at first.
+func TestAutoOnAServerOfTheOtherProtocolIsNoTrouble(t *testing.T) {
+	auto(t, nil, func(r *rig) {
+		r.server.SetProtocol(ledgertest.OTLP)
+		r.server.SetFault(func(q *ledgertest.Request) ledgertest.Fault {
+			if q.Path == "/v1/logs" {
+				return ledgertest.RetryAfter(429, "60")
+			}
+			return ledgertest.OK()
+		})
+		r.log.Info("first")
+		r.wait(20 * time.Second)
+		if n := len(r.server.Requests()); n != 2 {
+			r.Errorf("%d requests, want one of each protocol", n)
+		}
+		if st := r.handler.Status(); st.Status != "healthy" {
+			r.Errorf("status while the rate is limited: %+v", st)
+		}
+		r.server.Always(ledgertest.OK())
+		r.wait(2 * time.Minute)
+		if r.stored() != 1 || strings.Contains(r.told(), "ingest endpoint") || !strings.Contains(r.told(), "another protocol") {
+			r.Errorf("%d entries, diagnostics:\n%s", r.stored(), r.told())
+		}
+	})
+}
+
 func TestAutoOnAWrongURLProbesOnceABreakerDelay(t *testing.T) {
 	auto(t, nil, func(r *rig) {
 		r.server.Always(ledgertest.Status(404, ""))

@@ -227,6 +227,10 @@ func (s *sender) learn(b *batch, out *outcome) func(*gate) {
 		s.limiter.learn(out.limits)
 	}
 	s.count.outcome(*out)
+	if out.kind == outcomeMisdirected && s.protocols.refused(out.format) {
+		s.releasePermit()
+		return (*gate).doubtLocked // no trouble before the other protocol was tried
+	}
 	s.report.outcome(*out)
 	switch out.kind {
 	case outcomeTaken:
@@ -282,11 +286,7 @@ func (s *sender) learn(b *batch, out *outcome) func(*gate) {
 	case outcomeUnauthorized:
 		return func(g *gate) { g.pauseLocked(causeUnauthorized, s.config.BreakerDelay) }
 	case outcomeMisdirected:
-		pause := s.config.BreakerDelay
-		if s.protocols.refused(out.format) {
-			pause = 0 // the other protocol has not been tried yet
-		}
-		return func(g *gate) { g.pauseLocked(causeMisdirected, pause) }
+		return func(g *gate) { g.pauseLocked(causeMisdirected, s.config.BreakerDelay) }
 	}
 	return func(*gate) {}
 }
