@@ -112,6 +112,9 @@ func (s *sender) largest() int {
 // own state stays open after its delay until somebody asks for a permit.
 func (s *sender) breakerOpen() bool { return s.breaker.RemainingDelay() > 0 }
 
+// tripped reports whether the breaker has opened and no probe has succeeded since.
+func (s *sender) tripped() bool { return !s.breaker.IsClosed() }
+
 // round sends b until the server has said its word on it, the retries are used
 // up, or something holds all sending. It returns when ctx ends.
 func (s *sender) round(ctx context.Context, b *batch) roundResult {
@@ -350,7 +353,7 @@ func jitter(d time.Duration) time.Duration {
 
 // trouble says in a few words why entries are not being delivered.
 func (s *sender) trouble() string {
-	if s.breakerOpen() {
+	if s.tripped() {
 		return "the circuit breaker is open"
 	}
 	switch s.gate.holding() {

@@ -397,6 +397,25 @@ func TestHalfOpenBreakerLetsOneProbeThrough(t *testing.T) {
 	})
 }
 
+// Nothing is delivered while a probe of a server that hangs is in the air.
+func TestStatusIsUnhealthyUntilAProbeSucceeds(t *testing.T) {
+	inBubble(t, nil, func(r *rig) {
+		r.openBreaker()
+		r.server.Always(ledgertest.Hang())
+		for range 120 {
+			r.wait(5 * time.Second)
+			if st := r.handler.Status(); st.Status != "unhealthy" || !st.CircuitBreakerOpen || !r.handler.Metrics().Flusher.CircuitBreakerOpen {
+				r.Fatalf("%d requests so far, status %+v", len(r.server.Requests()), st)
+			}
+		}
+		r.server.Always(ledgertest.OK())
+		r.wait(2 * time.Minute)
+		if st := r.handler.Status(); st.Status != "healthy" {
+			r.Errorf("status %+v", st)
+		}
+	})
+}
+
 // Whatever becomes of a half-open breaker's probe, the permit comes back.
 func TestHalfOpenPermitIsNeverLost(t *testing.T) {
 	for name, mood := range moods {

@@ -258,7 +258,7 @@ func (h *Handler) Status() Status {
 		Status:                   "healthy",
 		Healthy:                  true,
 		BufferUtilizationPercent: h.utilization(),
-		CircuitBreakerOpen:       s.breakerOpen(),
+		CircuitBreakerOpen:       s.tripped(),
 		ConsecutiveFailures:      int(c.consecutive.Load()),
 	}
 	unhealthy, degraded := 0, 0
@@ -334,7 +334,7 @@ func (h *Handler) Metrics() Metrics {
 			TotalLogsSent:       t.sent,
 			TotalLogsFailed:     t.dropped[dropRejected] + t.dropped[dropTooLarge],
 			ConsecutiveFailures: int(c.consecutive.Load()),
-			CircuitBreakerOpen:  h.sender.breakerOpen(),
+			CircuitBreakerOpen:  h.sender.tripped(),
 		},
 		RateLimiter: h.sender.limiter.rates(),
 		Errors:      make(map[string]int64, errorKinds),
