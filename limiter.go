@@ -115,12 +115,21 @@ func (l *limiter) take(n int) time.Duration {
 	return 0
 }
 
-// most is the largest n that can ever be taken.
-func (l *limiter) most() int {
+// portion is the largest n to ask for: what fits now, but no less than a part of
+// what ever fits, so that waiting for room does not end in scraps.
+func (l *limiter) portion() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return min(l.minute.most, l.hour.most)
+	now := l.now()
+	l.minute.expire(now)
+	l.hour.expire(now)
+	most := min(l.minute.most, l.hour.most)
+	left := min(l.minute.most-l.minute.total, l.hour.most-l.hour.total)
+	return max(left, most/leastPortion, 1)
 }
+
+// leastPortion is the part of what ever fits that is worth a request.
+const leastPortion = 4
 
 // learn sets limits that the server told of; 0 leaves one as it is.
 func (l *limiter) learn(told serverLimits) {

@@ -66,19 +66,22 @@ func TestLimiterAlwaysLetsOneThrough(t *testing.T) {
 func TestLimiterBudgetsRecords(t *testing.T) {
 	now := time.Unix(0, 0)
 	l := newLimiter(&config{Options: Options{RequestsPerMinute: 1000, RequestsPerHour: 50_000, RateLimitBuffer: 0.9}}, func() time.Time { return now })
-	if l.most() != 899 {
-		t.Errorf("at most %d at once", l.most())
+	if n := l.portion(); n != 899 {
+		t.Errorf("at most %d at once", n)
 	}
-	if l.take(600) != 0 || l.take(300) == 0 || l.take(299) != 0 || l.take(1) == 0 {
+	if l.take(600) != 0 || l.take(300) == 0 || l.portion() != 299 || l.take(280) != 0 || l.take(19) != 0 || l.take(1) == 0 {
 		t.Error("899 records do not fit, or 900 do")
+	}
+	if n := l.portion(); n != 224 {
+		t.Errorf("%d at once where nothing fits, want a quarter", n)
 	}
 	now = now.Add(61 * time.Second)
 	if wait := l.take(5000); wait != 0 {
 		t.Errorf("more than ever fits must pass an empty window, waits %v", wait)
 	}
 	l.learn(serverLimits{perMinute: 10})
-	if l.most() != 8 || l.rates().LimitPerMinute != 9 {
-		t.Errorf("after learning: %d, %+v", l.most(), l.rates())
+	if l.portion() != 2 || l.rates().LimitPerMinute != 9 {
+		t.Errorf("after learning: %d, %+v", l.portion(), l.rates())
 	}
 }
 

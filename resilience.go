@@ -35,6 +35,7 @@ type sender struct {
 	protocols *protocols
 	now       func() time.Time
 
+	pacing    atomic.Int32 // rounds that wait for the rate limit
 	timeout   atomic.Int64 // of the next attempt, a time.Duration
 	throttles atomic.Int32 // consecutive 429s, for the ordinary backoff
 	quotas    atomic.Int32 // consecutive answers that the quota is used up
@@ -103,7 +104,7 @@ func (s *sender) room() (width int, next time.Time) {
 // largest is how many entries a request may carry for the rate limit's sake.
 func (s *sender) largest() int {
 	if s.protocols.sending().cost(2) > 1 {
-		return s.limiter.most()
+		return s.limiter.portion()
 	}
 	return math.MaxInt
 }
@@ -207,12 +208,18 @@ func (s *sender) permit(ctx context.Context, format wireFormat, b *batch) bool {
 		if wait == 0 {
 			return true
 		}
-		if sleep(ctx, wait) != nil {
+		s.report.tell("rate limit", slog.LevelWarn, rateLimitUsed+": entries wait")
+		s.pacing.Add(1)
+		err := sleep(ctx, wait)
+		s.pacing.Add(-1)
+		if err != nil {
 			return false
 		}
 	}
 	return false
 }
+
+const rateLimitUsed = "the share of the server's rate limit is used up (RequestsPerMinute, RequestsPerHour, RateLimitBuffer)"
 
 // releasePermit gives the breaker its permit back without saying how the attempt
 // went. The breaker has no call for it; entering half-open anew is one.
@@ -367,6 +374,9 @@ func (s *sender) trouble() string {
 		return "the server refuses the API key"
 	case causeMisdirected:
 		return "the URL is not an ingest endpoint"
+	}
+	if s.pacing.Load() > 0 {
+		return rateLimitUsed
 	}
 	return "the server has not answered yet"
 }

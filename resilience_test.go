@@ -118,6 +118,39 @@ func TestNoPermitIsTakenWhileTheBreakerIsOpen(t *testing.T) {
 	})
 }
 
+// Of the rate limit that makes entries wait somebody has to be told, or they are
+// looked for at the server.
+func TestWaitForTheRateLimitIsTold(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) { o.RequestsPerMinute, o.FlushSize = 12, 10 }, func(r *rig) {
+		for range 12 {
+			r.burst(10)
+			r.wait(time.Second)
+		}
+		if n := strings.Count(r.told(), "rate limit"); n != 1 {
+			r.Errorf("told %d times:\n%s", n, r.told())
+		}
+		if err := r.shutdown(time.Second); err == nil || !strings.Contains(err.Error(), "rate limit") {
+			r.Errorf("Shutdown: %v", err)
+		}
+	})
+}
+
+// Under OTLP, where entries are counted, what is left of a minute's share is used.
+func TestBatchesAreCutToWhatTheRateLimitLeaves(t *testing.T) {
+	inOneBubble(t, ledger.ProtocolOTLP, func(o *ledger.Options) { o.RequestsPerMinute = 1000 }, func(r *rig) {
+		for range 600 {
+			r.burst(50)
+			r.wait(500 * time.Millisecond)
+		}
+		if n := r.stored(); n < 5*899*9/10 {
+			r.Errorf("%d entries in five minutes, want nearly five times 899", n)
+		}
+		if n := len(r.server.Requests()); n > 40 {
+			r.Errorf("%d requests for them", n)
+		}
+	})
+}
+
 func TestWaitForAPermitEndsWithItsContext(t *testing.T) {
 	inBubble(t, func(o *ledger.Options) { o.RequestsPerMinute, o.RequestsPerHour, o.FlushSize = 2, 2, 10 }, func(r *rig) {
 		r.burst(10)
