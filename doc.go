@@ -22,7 +22,8 @@
 // the queue, and nothing a logged value does can make it panic.
 //
 // Memory is bounded, in entries and in bytes. When the buffer is full the oldest
-// entries go, those below Error first, and one entry tells how many they were.
+// entries go, those below Error first, and one entry tells afterwards how many
+// they were.
 //
 // Entries are lost only by that overflow, by the server's final word on them, or
 // at the deadline of [Handler.Shutdown]. Each loss is counted by its reason, and

@@ -56,7 +56,8 @@ type Options struct {
 	// Release, at most 100 characters (the server's column). Default: the main
 	// module's version, or its VCS revision. Variable: LEDGER_RELEASE.
 	Release string
-	// Service is the service's name. Variable: LEDGER_SERVICE_NAME.
+	// Service is the service's name: the attribute "service" of every entry, and
+	// the resource's "service.name" under OTLP. Variable: LEDGER_SERVICE_NAME.
 	Service string
 
 	// Level is the least level to log; default [slog.LevelInfo]. It is asked
@@ -65,11 +66,15 @@ type Options struct {
 	// AddSource adds the attribute "source" as in [slog.HandlerOptions].
 	AddSource bool
 	// ReplaceAttr rewrites attrs as in [slog.HandlerOptions]; it sees attrs
-	// only, not the entry's own fields such as time, level and message.
+	// only, not the entry's own fields such as time, level and message. It is
+	// called by the goroutines that log, many at a time; where it panics, the
+	// attr's value says so.
 	ReplaceAttr func(groups []string, a slog.Attr) slog.Attr
 	// ContextAttrs takes attrs out of the context of a log call. They are
 	// added at the root, whatever groups are open; a key that the record or its
-	// With attrs hold at the root already is left out.
+	// With attrs hold at the root already is left out. It is called by the
+	// goroutines that log, many at a time; a panic becomes the attribute
+	// "_context".
 	ContextAttrs func(context.Context) []slog.Attr
 
 	// FlushInterval is the longest that an entry waits in the queue while the
@@ -104,12 +109,14 @@ type Options struct {
 	DisableCompression bool
 
 	// RequestsPerMinute and RequestsPerHour are the server's limits, defaults
-	// 1000 and 50000. Under OTLP the server counts records instead of requests.
+	// 1000 and 50000. Under OTLP the server counts records instead of requests,
+	// and limits that its answers tell of replace these.
 	// Variables: LEDGER_REQUESTS_PER_MINUTE, LEDGER_REQUESTS_PER_HOUR.
 	RequestsPerMinute int
 	RequestsPerHour   int
 	// RateLimitBuffer is the share of those limits to use, in (0, 1]; default
-	// 0.9. Variable: LEDGER_RATE_LIMIT_BUFFER.
+	// 0.9, which several processes with one key have to divide among them.
+	// Variable: LEDGER_RATE_LIMIT_BUFFER.
 	RateLimitBuffer float64
 
 	// MaxRetries is how often a round tries again after its first attempt;
@@ -127,12 +134,16 @@ type Options struct {
 	// BreakerThreshold is how many consecutive failed attempts open the circuit
 	// breaker; default 5. Variable: LEDGER_BREAKER_THRESHOLD.
 	BreakerThreshold int
-	// BreakerDelay is how long the breaker stays open before one probe;
-	// default 60s. Variable: LEDGER_BREAKER_DELAY.
+	// BreakerDelay is how long the breaker stays open before one probe, and how
+	// often a refused key or a wrong URL is probed; default 60s.
+	// Variable: LEDGER_BREAKER_DELAY.
 	BreakerDelay time.Duration
 
-	// SpoolDir, when set, is a directory in which entries survive a full
-	// memory, a shutdown and a crash; one process at a time owns it.
+	// SpoolDir, when set, is a directory for entries that memory cannot keep (from
+	// three quarters of the buffer on), or Shutdown not deliver. What is on disk
+	// outlives a crash; what is still in memory does not. It is created where it
+	// is missing, but its parent is not. While it cannot be used, or another
+	// process or handler has it, entries stay in memory, as the diagnostics say.
 	// Variable: LEDGER_SPOOL_DIR.
 	SpoolDir string
 	// SpoolMaxBytes bounds the files in SpoolDir; default 64 MiB.

@@ -57,7 +57,7 @@ func Register(source Source, provider metric.MeterProvider, attrs ...attribute.K
 		faults = append(faults, err)
 		return i
 	}
-	logged := counter("ledger.entries.logged", "{entry}", "Records given to the handler.")
+	logged := counter("ledger.entries.logged", "{entry}", "Records given to the handler, its own notices, and entries found in SpoolDir.")
 	delivered := counter("ledger.entries.delivered", "{entry}", "Entries taken by the server.")
 	dropped := counter("ledger.entries.dropped", "{entry}", "Entries that will not be delivered.")
 	buffered := gauge("ledger.buffer.entries", "{entry}", "Entries in memory.")

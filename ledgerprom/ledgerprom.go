@@ -48,7 +48,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 var (
 	info      = describe("sdk_info", "The SDK's version and the protocol in use; always 1.", "version", "protocol")
 	uptime    = describe("sdk_uptime_seconds", "Time since the handler was made.")
-	logged    = describe("entries_logged_total", "Records given to the handler.")
+	logged    = describe("entries_logged_total", "Records given to the handler, its own notices, and entries found in SpoolDir.")
 	delivered = describe("entries_delivered_total", "Entries taken by the server.")
 	dropped   = describe("entries_dropped_total",
 		"Entries that will not be delivered: made room for newer ones (overflow), refused by the server (rejected, too_large), or logged or left after shutdown (closed).", "reason")

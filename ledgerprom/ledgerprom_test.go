@@ -73,7 +73,7 @@ func TestCollectorTellsWhatBecameOfEntries(t *testing.T) {
 		ledger_entries_dropped_total{reason="overflow"} 0
 		ledger_entries_dropped_total{reason="rejected"} 1
 		ledger_entries_dropped_total{reason="too_large"} 0
-		# HELP ledger_entries_logged_total Records given to the handler.
+		# HELP ledger_entries_logged_total Records given to the handler, its own notices, and entries found in SpoolDir.
 		# TYPE ledger_entries_logged_total counter
 		ledger_entries_logged_total 4
 		# HELP ledger_status 1 for the handler's status, 0 for the two others.

@@ -1,6 +1,7 @@
 // Demoserver stands in for a Ledger server in deploy/docker-compose.yaml: it
-// speaks the ingest API and prints what arrives, and forgets it. It is package
-// ledgertest on an address of your choice; it is not for production.
+// speaks the ingest API, both protocols, without limits, and prints what arrives.
+// It is package ledgertest on an address of your choice, which keeps all of it in
+// memory; it is not for production.
 //
 //	go run ./deploy/demoserver -addr :8000
 package main
@@ -23,7 +24,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
-	srv := ledgertest.NewServer(ledgertest.WithAddr(*addr), ledgertest.WithAPIKeys(*key))
+	srv := ledgertest.NewServer(ledgertest.WithAddr(*addr), ledgertest.WithAPIKeys(*key), ledgertest.WithProtocol(ledgertest.Both),
+		ledgertest.WithRateLimits(0, 0), ledgertest.WithDailyQuota(0))
 	defer srv.Close()
 	fmt.Println("listening on", *addr)
 	printed := 0
