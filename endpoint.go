@@ -194,6 +194,9 @@ func (w *walk) endpointMembers(members []settled) bool {
 		if !known {
 			continue
 		}
+		if w.hides(a.Key) {
+			valid = false
+		}
 		if bit := endpointBit(a.Key); valid {
 			bits |= bit
 			a.Value = value
@@ -214,7 +217,7 @@ func (w *walk) endpointMembers(members []settled) bool {
 	some := false
 	w.enterEndpoint(func() {
 		for _, m := range members {
-			if separate && w.takeMember(&e, m.attr) {
+			if separate && !w.hides(m.attr.Key) && w.takeMember(&e, m.attr) {
 				some = true
 				continue
 			}
@@ -258,9 +261,16 @@ func (w *walk) jsonText(attrs []slog.Attr) string {
 		rec: w.rec, f: w.rec.encoders[ledgerForm], replace: w.replace, groups: w.groups,
 		level: w.level, inside: w.inside, budget: w.budget, masked: w.masked,
 	}
-	if !text.group("g", attrs) {
+	some := text.group("path_params", attrs)
+	w.budget, w.truncated = text.budget, w.truncated || text.truncated
+	if w.err == nil {
+		w.err, w.errMessage = text.err, text.errMessage
+	}
+	if !some {
 		return "{}"
 	}
-	w.budget = text.budget
-	return string(text.b[len(`"g":`) : len(text.b)-1])
+	return string(text.b[len(`"path_params":`) : len(text.b)-1])
 }
+
+// hides reports whether what stands under key is masked.
+func (w *walk) hides(key string) bool { return w.masked || w.rec.secret.masks(key) }

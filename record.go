@@ -215,6 +215,9 @@ func (w *walk) recordAttrs(s *scope, r *slog.Record) {
 		w.b = w.b[:before]
 		return
 	}
+	if s.opened == 0 && s.groups[0] == endpointKey {
+		w.hasEndpoint = false
+	}
 	for i := len(marks) - 1; i >= 0; i-- {
 		w.b = w.f.closeGroup(w.b, marks[i])
 	}
@@ -245,7 +248,7 @@ func (rec *recorder) appendTail(b []byte, f entryEncoder, facts *facts, level sl
 	if facts.err != nil {
 		errorType := errorTypeOf(facts.err)
 		message := facts.errMessage
-		if message == "" {
+		if message == "" || message[0] == 0 && cleanText(message) == "" {
 			message = errorType
 		}
 		stack := ""
@@ -386,6 +389,9 @@ func (f *facts) complete(with, fromContext *facts) {
 	}
 	if f.err == nil {
 		f.err, f.errMessage = fromContext.err, fromContext.errMessage
+	}
+	if fromContext.hasEndpoint && !f.hasEndpoint && f.endpoint == nil {
+		f.hasEndpoint, f.endpoint = true, fromContext.endpoint
 	}
 	if f.logType == noLogType {
 		f.logType = fromContext.logType

@@ -135,6 +135,9 @@ func TestEntryFields(t *testing.T) {
 		{"error without a text", logCall{level: 8, attrs: []slog.Attr{slog.Any("err", errors.New(""))}}, map[string]any{
 			"log_type": "exception", "error_type": "*errors.errorString", "error_message": "*errors.errorString",
 		}},
+		{"error of nothing but NUL", logCall{level: 8, attrs: []slog.Attr{slog.Any("err", errors.New("\x00"))}}, map[string]any{
+			"log_type": "exception", "error_type": "*errors.errorString", "error_message": "*errors.errorString",
+		}},
 		{"error of the record before that of With", logCall{level: 8, with: []step{with(slog.Any("e", errors.New("with")))}, attrs: []slog.Attr{slog.Any("err", errors.New("record"))}}, map[string]any{"error_message": "record"}},
 		{"error of With", logCall{level: 8, with: []step{with(slog.Any("e", errors.New("with")))}}, map[string]any{"error_message": "with", "log_type": "exception"}},
 		{"wrapped error", logCall{level: 8, attrs: []slog.Attr{slog.Any("err", fmt.Errorf("a: %w", errors.Join(errors.New("b"), notFound)))}}, map[string]any{"error_type": "*fs.PathError"}},

@@ -82,7 +82,7 @@ func (rec *recorder) withAttrs(s *scope, attrs []slog.Attr) *scope {
 	w.err, w.errMessage = nil, ""
 	w.open(s)
 	some := false
-	if len(s.groups) == 1 && s.opened == 0 && s.groups[0] == endpointKey {
+	if len(s.groups) > 0 && s.opened == 0 && s.groups[0] == endpointKey {
 		w.hasEndpoint = false // an endpoint is whole only within one call
 	}
 	for _, a := range attrs {

@@ -1,0 +1,103 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+// forFormats runs test over both formats.
+func forFormats(t *testing.T, test func(*testing.T, form)) {
+	t.Helper()
+	for form, name := range map[form]string{ledgerForm: "ledger", otlpForm: "otlp"} {
+		t.Run(name, func(t *testing.T) { test(t, form) })
+	}
+}
+
+func wholeEndpoint(more ...any) slog.Attr {
+	return slog.Group("endpoint", append([]any{"method", "GET", "path", "/x", "status_code", 200, "duration_ms", 1.5}, more...)...)
+}
+
+func TestMembersOfAnEndpointAreMasked(t *testing.T) {
+	const secret = "hunter2"
+	forFormats(t, func(t *testing.T, form form) {
+		for key, a := range map[string]slog.Attr{
+			"response_body": wholeEndpoint("response_body", secret),
+			"query_params":  wholeEndpoint("query_params", "q="+secret),
+			"path_params":   wholeEndpoint(slog.Group("path_params", "id", secret)),
+			"tenant":        wholeEndpoint("tenant", secret),
+			"path":          slog.Group("endpoint", "method", "GET", "path", "/"+secret, "status_code", 200, "duration_ms", 1.5),
+			"method":        wholeEndpoint(), // the others for what the server makes of the mask
+			"status_code":   wholeEndpoint(),
+			"duration_ms":   wholeEndpoint(),
+		} {
+			entry := logCall{opts: Options{RedactKeys: []string{key}}, attrs: []slog.Attr{a}}.entryIn(t, form)
+			if bytes.Contains(entry, []byte(secret)) || !bytes.Contains(entry, []byte(redacted)) {
+				t.Errorf("%s: %q", key, entry)
+			}
+		}
+		members := []slog.Attr{
+			slog.String("method", "GET"), slog.String("path", "/"+secret), slog.Int("status_code", 200), slog.Float64("duration_ms", 1), slog.String("response_body", secret),
+		}
+		entry := logCall{opts: Options{RedactKeys: []string{"endpoint"}}, with: []step{{group: "endpoint"}}, attrs: members}.entryIn(t, form)
+		if bytes.Contains(entry, []byte(secret)) {
+			t.Errorf("of a group that is masked: %q", entry)
+		}
+	})
+}
+
+// The last of two attrs "endpoint" counts, also when it is a group that holds
+// another one.
+func TestEndpointHiddenByAGroup(t *testing.T) {
+	forFormats(t, func(t *testing.T, form form) {
+		steps := []step{with(wholeEndpoint()), {group: "endpoint"}, {group: "x"}}
+		for _, call := range []logCall{
+			{with: steps, attrs: []slog.Attr{slog.Int("a", 1)}},
+			{with: append(steps[:3:3], with(slog.Int("a", 1)))},
+		} {
+			if entry := call.entryIn(t, form); bytes.Contains(entry, []byte(`"log_type":"endpoint"`)) {
+				t.Errorf("%q", entry)
+			}
+		}
+	})
+}
+
+func TestEndpointOutOfTheContext(t *testing.T) {
+	forFormats(t, func(t *testing.T, form form) {
+		call := logCall{opts: Options{ContextAttrs: func(context.Context) []slog.Attr {
+			return []slog.Attr{wholeEndpoint("response_body", "the body")}
+		}}}
+		entry := call.entryIn(t, form)
+		for _, want := range []string{"the body", "/x"} {
+			if !bytes.Contains(entry, []byte(want)) {
+				t.Errorf("%q is gone: %q", want, entry)
+			}
+		}
+		if form == ledgerForm && !bytes.Contains(entry, []byte(`"log_type":"endpoint"`)) {
+			t.Errorf("%s", entry)
+		}
+	})
+}
+
+func TestPathParamsAreOrdinaryAttrs(t *testing.T) {
+	forFormats(t, func(t *testing.T, form form) {
+		replace := func(groups []string, a slog.Attr) slog.Attr {
+			if strings.Join(groups, ".") == "endpoint.path_params" {
+				return slog.String(a.Key, "replaced")
+			}
+			return a
+		}
+		a := wholeEndpoint(slog.Group("path_params", "id", errors.New("hunter2")))
+		entry := logCall{opts: Options{ReplaceAttr: replace}, attrs: []slog.Attr{a}}.entryIn(t, form)
+		if bytes.Contains(entry, []byte("hunter2")) || !bytes.Contains(entry, []byte("replaced")) {
+			t.Errorf("%q", entry)
+		}
+		entry = logCall{level: slog.LevelError, attrs: []slog.Attr{a}}.entryIn(t, form)
+		if n := bytes.Count(entry, []byte("hunter2")); n != 2 {
+			t.Errorf("the error stands there %d times, want as a parameter and as the entry's: %q", n, entry)
+		}
+	})
+}
