@@ -242,6 +242,9 @@ func (m *middleware) finish(x *exchange, passed *http.Request) {
 	}
 	value := recover()
 	callers, panicked := panicCallers()
+	if panicked {
+		defer panic(value) // whatever the logger does
+	}
 	switch {
 	case value == http.ErrAbortHandler:
 		x.response.abort()
@@ -252,9 +255,6 @@ func (m *middleware) finish(x *exchange, passed *http.Request) {
 	default: // runtime.Goexit
 		x.response.fail()
 		m.log(x, passed, end, nil)
-	}
-	if panicked {
-		panic(value)
 	}
 }
 

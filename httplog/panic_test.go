@@ -323,3 +323,20 @@ func TestPanicReachesTheServer(t *testing.T) {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}
 }
+
+type panickyHandler struct{ slog.Handler }
+
+func (panickyHandler) Handle(context.Context, slog.Record) error { panic("of the logger") }
+
+// The panic that goes on is the handler's, even if the logger panics too.
+func TestPanicOfTheLoggerHidesNoPanic(t *testing.T) {
+	h := httplog.Middleware(slog.New(panickyHandler{slog.NewTextHandler(io.Discard, nil)}), nil)
+	for _, want := range []any{http.ErrAbortHandler, "of the handler"} {
+		value, returned := catch(func() {
+			h(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(want) })).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		})
+		if returned || value != want {
+			t.Errorf("the panic that went on is %v, want %v", value, want)
+		}
+	}
+}

@@ -163,16 +163,12 @@ func (f flusher) Flush() { _ = f.FlushError() }
 // FlushError is what [http.ResponseController] calls to flush.
 func (f flusher) FlushError() error {
 	f.commit(http.StatusOK)
-	if w, ok := f.writer.(interface{ FlushError() error }); ok {
-		return w.FlushError()
-	}
-	f.writer.(http.Flusher).Flush()
-	return nil
+	return http.NewResponseController(f.writer).Flush()
 }
 
 // Hijack implements [http.Hijacker].
 func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, buffer, err := h.writer.(http.Hijacker).Hijack()
+	conn, buffer, err := http.NewResponseController(h.writer).Hijack()
 	if err == nil {
 		h.hijacked = true
 	}
@@ -183,7 +179,6 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // so that sendfile works; of the body of an error what is to be kept is written
 // first.
 func (f readerFrom) ReadFrom(src io.Reader) (int64, error) {
-	f.commit(http.StatusOK)
 	var kept int64
 	if want := int64(f.keeping()); want > 0 {
 		n, err := io.Copy(writerOnly{f.response}, io.LimitReader(src, want))
@@ -192,7 +187,11 @@ func (f readerFrom) ReadFrom(src io.Reader) (int64, error) {
 		}
 		kept = n
 	}
+	left := clientLeft(f.client)
 	n, err := f.writer.(io.ReaderFrom).ReadFrom(src)
+	if n > 0 && f.status == 0 && !f.hijacked { // a reader that fails at once leaves the header open
+		f.status, f.left = http.StatusOK, left
+	}
 	f.wrote(n)
 	return kept + n, err
 }
@@ -220,13 +219,14 @@ const (
 	canCloseNotify
 )
 
-// optional returns the optional interfaces that w implements.
+// optional returns the optional interfaces that w implements, or what it unwraps
+// to where a [http.ResponseController] finds those.
 func optional(w http.ResponseWriter) int {
 	set := 0
-	if _, ok := w.(http.Flusher); ok {
+	if implements[http.Flusher](w) || implements[interface{ FlushError() error }](w) {
 		set |= canFlush
 	}
-	if _, ok := w.(http.Hijacker); ok {
+	if implements[http.Hijacker](w) {
 		set |= canHijack
 	}
 	if _, ok := w.(io.ReaderFrom); ok {
@@ -239,4 +239,18 @@ func optional(w http.ResponseWriter) int {
 		set |= canCloseNotify
 	}
 	return set
+}
+
+// implements reports whether w is a T, or unwraps to one.
+func implements[T any](w http.ResponseWriter) bool {
+	for {
+		if _, ok := w.(T); ok {
+			return true
+		}
+		inside, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return false
+		}
+		w = inside.Unwrap()
+	}
 }

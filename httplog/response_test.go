@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -598,5 +600,70 @@ func TestBodiesAreNotBuffered(t *testing.T) {
 	got := endpoint(t, book.entry(t))
 	if body, _ := got["response_body"].(string); len(body) != 1024 {
 		t.Errorf("%d bytes of the body logged, want 1024", len(body))
+	}
+}
+
+// unwrapOnly is what many middlewares make of a writer.
+type unwrapOnly struct{ http.ResponseWriter }
+
+func (u unwrapOnly) Unwrap() http.ResponseWriter { return u.ResponseWriter }
+
+// What a ResponseController finds behind an outer middleware's writer passes the
+// middleware all the same.
+func TestResponseControllerThroughAnOuterWriter(t *testing.T) {
+	for name, handler := range map[string]http.HandlerFunc{
+		"flush": func(w http.ResponseWriter, _ *http.Request) {
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				t.Error(err)
+			}
+			w.WriteHeader(http.StatusInternalServerError) // too late
+		},
+		"hijack": func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: close\r\n\r\n")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			book := newLogbook(nil)
+			inner := httplog.Middleware(book.logger(), nil)(handler)
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { inner.ServeHTTP(unwrapOnly{w}, r) }))
+			server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+			server.Start()
+			defer server.Close()
+			response, err := server.Client().Transport.RoundTrip(httptest.NewRequest("GET", server.URL, nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			server.Client().CloseIdleConnections()
+			<-book.written
+			if got := endpoint(t, book.entry(t)); got["status_code"] != float64(response.StatusCode) {
+				t.Errorf("the client got %d, the record is %v", response.StatusCode, got)
+			}
+		})
+	}
+}
+
+// As proxies do: the upstream fails before its first byte, and then the answer
+// is an error.
+func TestReadFromThatWritesNothing(t *testing.T) {
+	server, book := newServer(t, false, &httplog.Options{ErrorBodyLimit: 100}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if _, err := io.Copy(w, iotest.ErrReader(errors.New("upstream"))); err != nil {
+			http.Error(w, "bad gateway", http.StatusBadGateway)
+		}
+	}))
+	response, err := server.Client().Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	<-book.written
+	if got := endpoint(t, book.entry(t)); response.StatusCode != 502 || got["status_code"] != 502.0 || got["response_body"] != "bad gateway\n" {
+		t.Errorf("the client got %d, the record is %v", response.StatusCode, got)
 	}
 }
