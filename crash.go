@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -34,7 +36,7 @@ func RecoverAndFlush(h *Handler, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	if h.Handle(ctx, r) == nil && h.Flush(ctx) == nil {
-		h.batcher.crashes.Load().told(err.Error())
+		h.batcher.crashes.Load().told(err.printed())
 	}
 }
 
@@ -44,11 +46,17 @@ type panicError struct {
 	callers []uintptr
 }
 
-func (p *panicError) Error() string {
-	if p.value == nil {
-		return "panic"
+func (p *panicError) Error() string { return "panic: " + panicValue(p.value) }
+
+// printed is the first line of what the runtime prints of the panic; empty where
+// it has words of its own.
+func (p *panicError) printed() string {
+	switch p.value.(type) {
+	case string, error, fmt.Stringer, int, bool:
+		line, _, _ := strings.Cut(p.Error(), "\n")
+		return line
 	}
-	return "panic: " + fmt.Sprint(p.value)
+	return ""
 }
 
 // Unwrap returns the panic's value when that is an error.
@@ -59,3 +67,27 @@ func (p *panicError) Unwrap() error {
 
 // Callers returns the stack at the panic, for error_type and stack_trace.
 func (p *panicError) Callers() []uintptr { return p.callers }
+
+// panicValue returns the value of a panic as text. Like the runtime it shows no
+// more than the type of a value that is composed of others: it may be huge,
+// secret, or contain itself.
+func panicValue(value any) (text string) {
+	defer func() {
+		if recover() != nil { // of the value's own method
+			text = fmt.Sprintf("(%T)", value)
+		}
+	}()
+	switch v := value.(type) {
+	case nil:
+		return "nil"
+	case error:
+		return v.Error()
+	case fmt.Stringer:
+		return v.String()
+	}
+	switch kind := reflect.TypeOf(value).Kind(); {
+	case kind == reflect.String, kind >= reflect.Bool && kind <= reflect.Complex128:
+		return fmt.Sprint(value)
+	}
+	return fmt.Sprintf("(%T)", value)
+}

@@ -42,13 +42,21 @@ var crashOwner atomic.Pointer[crashFile]
 // openCrashFile returns what an earlier process wrote, and has the runtime write
 // there from now on.
 func openCrashFile(root *os.Root) (*crashFile, *crashError, error) {
-	file, err := root.OpenFile(crashName, os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := root.OpenFile(crashName, os.O_RDWR|os.O_CREATE|openNoWait, 0o600)
 	if err != nil {
+		return nil, nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("crash.txt is no file")
+	}
+	if err != nil {
+		_ = file.Close()
 		return nil, nil, err
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxCrash))
 	crash := parseCrash(text)
-	if info, statErr := file.Stat(); statErr == nil && crash != nil {
+	if crash != nil {
 		crash.at = info.ModTime()
 	}
 	_, seekErr := file.Seek(0, io.SeekEnd)
@@ -69,15 +77,15 @@ func (c *crashFile) forget() {
 	}
 }
 
-// told notes that a panic was delivered.
-func (c *crashFile) told(message string) {
+// told notes that a panic was delivered, of which the runtime will print line;
+// empty when that is not known.
+func (c *crashFile) told(line string) {
 	if c == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.file != nil {
-		line, _, _ := strings.Cut(message, "\n")
 		_, _ = c.file.WriteString(toldPrefix + line + "\n")
 	}
 }
@@ -120,8 +128,8 @@ func parseCrash(text []byte) *crashError {
 	}
 	lines := strings.Split(strings.TrimSpace(strings.ToValidUTF8(string(text), "\uFFFD")), "\n")
 	c := &crashError{message: strings.TrimSpace(lines[0])}
-	plain, _, _ := strings.Cut(c.message, " [recovered")
-	if c.message == "" || told[plain] {
+	plain, _, repanicked := strings.Cut(c.message, " [recovered")
+	if c.message == "" || told[plain] || repanicked && told[""] {
 		return nil
 	}
 	c.message = plain

@@ -28,7 +28,17 @@ var crashes = map[string]func(*ledger.Handler){
 		defer ledger.RecoverAndFlush(h, 5*time.Second)
 		explode(errors.New("told already"))
 	},
+	"panic that was delivered, of a named string": func(h *ledger.Handler) {
+		defer ledger.RecoverAndFlush(h, 5*time.Second)
+		explode(reason("told already"))
+	},
+	"panic that was delivered, of a struct": func(h *ledger.Handler) {
+		defer ledger.RecoverAndFlush(h, 5*time.Second)
+		explode(struct{ password string }{"hunter2"})
+	},
 }
+
+type reason string
 
 func unlock(mu *sync.Mutex) { mu.Unlock() }
 
@@ -56,6 +66,9 @@ func TestCrashBecomesOneCriticalEntryAtTheNextStart(t *testing.T) {
 		"panic in a goroutine":     {"panic: toast burnt", "in ledger-go_test.explode"},
 		"fatal error":              {"fatal error of the Go runtime, in sync.(*Mutex).unlockSlow", "in ledger-go_test.unlock"},
 		"panic that was delivered": {"panic: told already", "in ledger-go_test.explode"},
+
+		"panic that was delivered, of a named string": {"panic: told already", "in ledger-go_test.explode"},
+		"panic that was delivered, of a struct":       {"panic: (struct { password string })", "in ledger-go_test.explode"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -71,6 +71,14 @@ func (c logCall) entryIn(t testing.TB, form form) []byte {
 	return entry
 }
 
+type cyclicPanic struct{}
+
+func (cyclicPanic) LogValue() slog.Value {
+	m := map[string]any{"password": "hunter2"}
+	m["self"] = m
+	panic(m)
+}
+
 func with(attrs ...slog.Attr) step { return step{attrs: attrs} }
 
 func TestEntryFields(t *testing.T) {
@@ -154,6 +162,9 @@ func TestEntryFields(t *testing.T) {
 		}},
 		{"ReplaceAttr that panics", logCall{opts: Options{ReplaceAttr: func([]string, slog.Attr) slog.Attr { panic("boom") }}, attrs: []slog.Attr{slog.Int("a", 1)}}, map[string]any{
 			"attributes": map[string]any{"a": "!PANIC: boom"},
+		}},
+		{"panic of a value that holds itself, and a secret", logCall{attrs: []slog.Attr{slog.Any("a", cyclicPanic{})}}, map[string]any{
+			"attributes": map[string]any{"a": "!PANIC: (map[string]interface {})"},
 		}},
 		{"NaN, NUL and years", logCall{attrs: []slog.Attr{slog.Float64("f", float64(nan())), slog.String("s", "a\x00b"), slog.Float64("big", 1e20)}}, map[string]any{
 			"attributes": map[string]any{"f": "NaN", "s": "ab", "big": 1e20},

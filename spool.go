@@ -187,6 +187,11 @@ func (s *spool) appendSome(records []spoolRecord) (written, dropped int, err err
 		s.unuse(s.tail)
 		s.tail = nil
 	}
+	if s.tail != nil {
+		if _, err := s.root.Lstat(spoolName(s.tail.number)); errors.Is(err, fs.ErrNotExist) {
+			s.tail = nil // what would be written to it now would be gone with it
+		}
+	}
 	used := int64(spoolHeader)
 	if s.tail != nil {
 		used = s.tail.size

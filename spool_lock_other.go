@@ -27,6 +27,10 @@ type pidLock struct {
 	file fs.FileInfo
 }
 
+// openNoWait does nothing: there are no named pipes in directories here, or no
+// way to open one without waiting.
+const openNoWait = 0
+
 // lockSpool locks root for this process; errSpoolOwned when somebody has it.
 func lockSpool(root *os.Root, name string) (io.Closer, error) {
 	spoolLocksMu.Lock()

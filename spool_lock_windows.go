@@ -7,6 +7,10 @@ import (
 	"syscall"
 )
 
+// openNoWait does nothing: there are no named pipes in directories here, or no
+// way to open one without waiting.
+const openNoWait = 0
+
 // lockSpool opens a file in root as nobody else may while it is open, which it is
 // until it is closed or the process ends; errSpoolOwned when somebody has it.
 func lockSpool(root *os.Root, name string) (io.Closer, error) {

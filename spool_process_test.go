@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -437,4 +438,53 @@ func TestSpoolSurvivesKill(t *testing.T) {
 		}
 	}
 	t.Logf("%d kills, %d records appended, %d torn parts skipped, slowest open %v", kills, appended, torn, slowest)
+}
+
+// Cleaners of temporary directories remove what nobody writes, such as a lock.
+func TestSpoolWithoutItsLockFileHasOneOwner(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpenSpool(t, dir, 1<<20)
+	if err := os.Remove(filepath.Join(dir, spoolLockName)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openSpool(dir, 1<<20); !errors.Is(err, errSpoolOwned) {
+		t.Errorf("a second owner: %v", err)
+	}
+	mustCloseSpool(t, s)
+	mustCloseSpool(t, mustOpenSpool(t, dir, 1<<20))
+}
+
+func TestSpoolWritesToNoRemovedSegment(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpenSpool(t, dir, 1<<20)
+	mustAppend(t, s, "before")
+	for _, file := range spoolFiles(t, dir) {
+		if file != spoolLockName {
+			if err := os.Remove(filepath.Join(dir, file)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	mustAppend(t, s, "after")
+	mustCloseSpool(t, s)
+	s = mustOpenSpool(t, dir, 1<<20)
+	defer mustCloseSpool(t, s)
+	if texts, _ := readAllSpool(t, s); !slices.Equal(texts, []string{"after"}) {
+		t.Errorf("on disk: %q", texts)
+	}
+}
+
+func TestCrashFileThatIsAPipeHoldsNothingUp(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, crashName), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if _, _, err := openCrashFile(root); err == nil {
+		t.Error("a pipe is taken for a file")
+	}
 }

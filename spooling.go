@@ -27,18 +27,26 @@ const (
 	spoolRest = 10 * time.Second
 )
 
-// openSpool opens Options.SpoolDir and takes over what is in it. Without it
-// entries stay in memory, and the diagnostics say why. It is tried again when
-// entries should go there: the process that had it may be gone by then.
+// openSpool opens Options.SpoolDir and takes over what is in it, crashes
+// included. Without it entries stay in memory, and the diagnostics say why. It is
+// tried again when entries should go there: the process that had it may be gone
+// by then.
 func (b *batcher) openSpool() {
-	if b.config.SpoolDir == "" || b.spool != nil {
-		return
+	if b.spool == nil && b.openSpoolOnly() {
+		b.inheritCrash()
+	}
+}
+
+// openSpoolOnly is openSpool without a look at crashes; it reports success.
+func (b *batcher) openSpoolOnly() bool {
+	if b.config.SpoolDir == "" {
+		return false
 	}
 	s, err := openSpool(b.config.SpoolDir, b.config.SpoolMaxBytes)
 	if err != nil {
 		b.resting = b.now().Add(spoolRest)
 		b.report.tell("spool", slog.LevelError, "no spool: entries stay in memory", slog.String("error", err.Error()))
-		return
+		return false
 	}
 	b.spool = s
 	if n := s.skipped(); n > 0 {
@@ -48,7 +56,7 @@ func (b *batcher) openSpool() {
 	b.count.logged.Add(inherited)
 	b.count.taken.Add(inherited)
 	b.count.spoolIn.Add(inherited)
-	b.inheritCrash()
+	return true
 }
 
 // spooled is how many entries wait on disk.
@@ -215,7 +223,7 @@ func (b *batcher) unclaim() {
 // closeSpool leaves what it can of the last entries to the spool, and returns
 // the rest.
 func (b *batcher) closeSpool(left []*entry) (kept []*entry) {
-	if b.openSpool(); b.spool == nil {
+	if b.spool == nil && !b.openSpoolOnly() {
 		return left
 	}
 	var fresh []*entry

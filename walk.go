@@ -443,5 +443,5 @@ func panicText(v, panicked any) (text string) {
 	if v := reflect.ValueOf(v); v.Kind() == reflect.Pointer && v.IsNil() {
 		return "<nil>"
 	}
-	return "!PANIC: " + fmt.Sprint(panicked)
+	return "!PANIC: " + panicValue(panicked)
 }
