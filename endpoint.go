@@ -211,6 +211,7 @@ func (w *walk) endpointMembers(members []settled) bool {
 		key = restOfEndpointKey
 	}
 
+	before := w.endpoint
 	mark := len(w.b)
 	w.b = w.f.openGroup(w.b, key, true)
 	empty := len(w.b)
@@ -229,7 +230,7 @@ func (w *walk) endpointMembers(members []settled) bool {
 	if separate {
 		w.endpoint = &e
 	}
-	if !some || separate && len(w.b) == empty {
+	if !some || separate && len(w.b) == empty && before == nil { // else it hides what that one had
 		w.b = w.b[:mark]
 		return some
 	}

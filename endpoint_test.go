@@ -101,3 +101,83 @@ func TestPathParamsAreOrdinaryAttrs(t *testing.T) {
 		}
 	})
 }
+
+// there makes an entry in format form of a record with attrs, and back is that
+// entry in the other format and again in this.
+func thereAndBack(t *testing.T, form form, steps []step, attrs ...slog.Attr) (there, back map[string]any) {
+	t.Helper()
+	rec := newRecorder(&config{}, "0123456789abcdef", testNow)
+	rec.current.Store(int32(form))
+	native, otlp := rec.encoders[ledgerForm].(wireFormat), rec.encoders[otlpForm].(wireFormat)
+	r := slog.NewRecord(testTime, 0, "m", 0)
+	r.AddAttrs(attrs...)
+	entry := rec.wholeEntry(rec.encoders[form].(wireFormat), rec.play(steps), context.Background(), r, 1)
+	for i, from := range []wireFormat{native, otlp} {
+		if i < int(form) {
+			continue
+		}
+		to := otlp
+		if from == otlp {
+			to = native
+		} else {
+			requireAccepted(t, entry, testNow())
+			there = attributesOf(t, entry)
+		}
+		var err error
+		if entry, err = transcode(from, to, entry); err != nil {
+			t.Fatal(err)
+		}
+	}
+	requireAccepted(t, entry, testNow())
+	return there, attributesOf(t, entry)
+}
+
+func TestOneOfTwoEndpointsCounts(t *testing.T) {
+	forFormats(t, func(t *testing.T, form form) {
+		for name, call := range map[string]struct {
+			steps []step
+			attr  slog.Attr
+		}{
+			"the first is not whole": {[]step{with(slog.Group("endpoint", "method", "GET", "path", "/early", "status_code", "pending", "duration_ms", "n/a"))}, wholeEndpoint()},
+			"the first has more":     {[]step{with(wholeEndpoint("tenant", "acme"))}, wholeEndpoint()},
+			"both have more":         {[]step{with(wholeEndpoint("tenant", "acme"))}, wholeEndpoint("shard", 7)},
+		} {
+			_, back := thereAndBack(t, form, call.steps, call.attr)
+			e := back["endpoint"].(map[string]any)
+			if want := name == "both have more"; e["tenant"] != nil || (e["shard"] != nil) != want || e["path"] != "/x" {
+				t.Errorf("%s: %v", name, e)
+			}
+		}
+		_, back := thereAndBack(t, form, []step{with(wholeEndpoint()), {group: "ledger.endpoint"}}, slog.Any("status_code", "mine"))
+		if e := back["endpoint"].(map[string]any); e["status_code"] != 200.0 {
+			t.Errorf("beside a group of the reserved name: %v", back)
+		}
+	})
+}
+
+func TestLastTraceIDCounts(t *testing.T) {
+	for _, last := range []any{"legacy-17", 17.0} {
+		forFormats(t, func(t *testing.T, form form) {
+			steps := []step{with(slog.String("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736"))}
+			if _, back := thereAndBack(t, form, steps, slog.Any("trace_id", last)); back["trace_id"] != last {
+				t.Errorf("trace_id is %v, want %v", back["trace_id"], last)
+			}
+		})
+	}
+}
+
+// A name of the server's own is taken away only where its value could not be
+// read.
+func TestTextsUnderReservedNamesKeepThem(t *testing.T) {
+	for key, v := range map[string]any{
+		"service.version": textual("1.2.3"), "deployment.environment": rawJSON(`"prod"`), "service.name": testTime, "exception.type": errors.New("own"),
+	} {
+		e := logCall{attrs: []slog.Attr{slog.Any(key, v)}}.entryIn(t, otlpForm)
+		if otlpAttributes(t, e)[key] == nil {
+			t.Errorf("%s of a %T became %v", key, v, otlpAttributes(t, e))
+		}
+		if _, back := thereAndBack(t, otlpForm, nil, slog.Any(key, v)); back[key] == nil {
+			t.Errorf("%s of a %T became %v", key, v, back)
+		}
+	}
+}

@@ -35,19 +35,46 @@ func safeKey(key string, isString bool) string {
 	return key
 }
 
+// safeAnyKey is safeKey for a value of the kind Any, which is written as JSON.
+func (w *walk) safeAnyKey(key string, isString bool) string {
+	if w.level == 0 && w.f.setsApart() {
+		return safeKey(key, isString)
+	}
+	return key
+}
+
 // setApart takes trace ids, which are fields of a record, out of the root
 // attributes, and sees to it that no other attribute passes for one of the
 // server's.
 func (w *walk) setApart(a *slog.Attr) bool {
-	isString := a.Value.Kind() == slog.KindString
-	switch {
-	case a.Key == traceIDKey && isString && isID(a.Value.String(), 32):
-		w.traceID = a.Value.String()
-		return true
-	case a.Key == spanIDKey && isString && isID(a.Value.String(), 16):
-		w.spanID = a.Value.String()
+	kind, text := a.Value.Kind(), ""
+	if kind == slog.KindString {
+		text = a.Value.String()
+	}
+	if w.takeID(a.Key, text) {
 		return true
 	}
-	a.Key = safeKey(a.Key, isString)
+	if kind != slog.KindAny || a.Value.Any() == nil { // else it depends on what the value is written as
+		a.Key = safeKey(a.Key, kind == slog.KindString || kind == slog.KindTime)
+	}
 	return false
+}
+
+// takeID takes a trace or span id, and reports whether it is a valid one. Where
+// it is not, it hides one that came before.
+func (a *apart) takeID(key, id string) bool {
+	to, digits := &a.traceID, 32
+	switch key {
+	case traceIDKey:
+	case spanIDKey:
+		to, digits = &a.spanID, 16
+	default:
+		return false
+	}
+	*to = ""
+	if !isID(id, digits) {
+		return false
+	}
+	*to = id
+	return true
 }

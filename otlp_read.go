@@ -12,18 +12,29 @@ import (
 
 func (f *otlpFormat) fromJSON(b, members []byte, level int, hasEndpoint bool, a *apart) []byte {
 	root := level == 0
+	endpoints := 0
+	if root && hasEndpoint {
+		for quoted := range eachMember(members) {
+			if unescaped(quoted[1:len(quoted)-1]) == endpointKey {
+				endpoints++
+			}
+		}
+	}
 	for quoted, value := range eachMember(members) {
 		key := unescaped(quoted[1 : len(quoted)-1])
 		if root {
-			isString := value[0] == '"'
+			isString, text := value[0] == '"', ""
+			if isString {
+				text = string(value[1 : len(value)-1])
+			}
+			if a.takeID(key, text) {
+				continue
+			}
 			switch {
-			case isString && key == traceIDKey && isID(string(value[1:len(value)-1]), 32):
-				a.traceID = string(value[1 : len(value)-1])
-				continue
-			case isString && key == spanIDKey && isID(string(value[1:len(value)-1]), 16):
-				a.spanID = string(value[1 : len(value)-1])
-				continue
 			case hasEndpoint && key == endpointKey && value[0] == '{':
+				if endpoints--; endpoints > 0 {
+					continue // hidden by a later one
+				}
 				rest := a.readEndpoint(value[1 : len(value)-1])
 				if len(rest) == 0 {
 					continue
@@ -113,7 +124,12 @@ func (f *otlpFormat) toJSON(b, members []byte, root bool, a *apart) ([]byte, err
 			if !ok || len(object) < 2 || object[0] != '{' {
 				return b, errNotEntry
 			}
-			rest = append(object[1:len(object)-1], ',')
+			rest = rest[:0] // the last one counts
+			for quoted, value := range eachMember(object[1 : len(object)-1]) {
+				if endpointBit(unescaped(quoted[1:len(quoted)-1])) == 0 { // else a program's own group of that name
+					rest = append(append(append(append(rest, quoted...), ':'), value...), ',')
+				}
+			}
 			continue
 		}
 		if own, renamed := strings.CutPrefix(key, renamedPrefix); root && renamed {

@@ -157,6 +157,11 @@ func TestEntryFields(t *testing.T) {
 		}}, with: []step{with(slog.String("held", "with")), {group: "g"}}, attrs: []slog.Attr{slog.Int("a", 1)}}, map[string]any{
 			"attributes": map[string]any{"request_id": "r", "held": "with", "g": map[string]any{"a": 1.0}},
 		}},
+		{"context attrs beside an empty group", logCall{opts: Options{ContextAttrs: func(context.Context) []slog.Attr {
+			return []slog.Attr{slog.String("user", "ann"), slog.String("shop", "one")}
+		}}, with: []step{with(slog.Group("user"), slog.Int("x", 1)), {group: "shop"}}}, map[string]any{
+			"attributes": map[string]any{"user": "ann", "shop": "one", "x": 1.0},
+		}},
 		{"context attrs that panic", logCall{opts: Options{ContextAttrs: func(context.Context) []slog.Attr { panic("boom") }}}, map[string]any{
 			"attributes": map[string]any{"_context": "!PANIC: boom"},
 		}},

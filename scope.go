@@ -13,7 +13,7 @@ type scope struct {
 	groups []string // all open groups, outermost first
 	opened int      // how many of them the bound attrs have opened
 	facts           // of the bound attrs
-	keys   []string // of the bound attrs and groups at the root
+	keys   []string // of the bound attrs at the root, and of the group around them
 	masked bool     // within a group whose name looks like a secret's
 	forms  [formCount]atomic.Pointer[bound]
 }
@@ -53,9 +53,6 @@ func (rec *recorder) withGroup(s *scope, name string) *scope {
 		return s
 	}
 	d := s.derive()
-	if len(d.groups) == 0 {
-		d.keys = append(d.keys, name)
-	}
 	name = cleanText(name)
 	d.groups = append(d.groups, name)
 	d.masked = d.masked || rec.secret.masks(name)
@@ -97,13 +94,16 @@ func (rec *recorder) withAttrs(s *scope, attrs []slog.Attr) *scope {
 		w.err, w.errMessage = s.err, s.errMessage
 	}
 	d.facts = w.facts
-	if some {
-		d.opened = len(d.groups)
-	}
-	if len(d.groups) == 0 {
+	switch {
+	case len(d.groups) == 0:
 		for _, a := range attrs {
 			d.keys = appendKeys(d.keys, a)
 		}
+	case some && d.opened == 0:
+		d.keys = append(d.keys, d.groups[0])
+	}
+	if some {
+		d.opened = len(d.groups)
 	}
 	made := base.with(f, d, w.b)
 	made.apart, d.facts.apart = w.apart, apart{}
@@ -189,6 +189,9 @@ func appendKeys(keys []string, a slog.Attr) []string {
 		for _, member := range a.Value.Group() {
 			keys = appendKeys(keys, member)
 		}
+		return keys
+	}
+	if isEmptyGroup(a.Value) {
 		return keys
 	}
 	return append(keys, a.Key)

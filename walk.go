@@ -286,11 +286,14 @@ func (w *walk) contextAttrs(ctx context.Context, s *scope, r *slog.Record) {
 	}
 	var few [16]string
 	keys := few[:0]
-	if len(s.groups) == 0 {
+	switch {
+	case len(s.groups) == 0:
 		r.Attrs(func(a slog.Attr) bool {
 			keys = appendKeys(keys, a)
 			return true
 		})
+	case hasAttrs(r):
+		keys = append(keys, s.groups[0])
 	}
 	for _, a := range attrs {
 		if !slices.Contains(keys, a.Key) && !slices.Contains(s.keys, a.Key) {
@@ -329,7 +332,7 @@ func (w *walk) any(key string, v any, failure error) {
 		text = w.failed(failure)
 	}
 	if failure != nil && !isMarshaler {
-		w.scalar(key, slog.StringValue(text))
+		w.scalar(w.safeAnyKey(key, true), slog.StringValue(text))
 		return
 	}
 	scratch := scratchPool.Get().(*scratch)
@@ -346,10 +349,10 @@ func (w *walk) any(key string, v any, failure error) {
 		}
 	}
 	if fault != "" {
-		w.scalar(key, slog.StringValue(fault))
+		w.scalar(w.safeAnyKey(key, true), slog.StringValue(fault))
 		return
 	}
-	w.b = w.f.appendJSONAttr(w.b, key, scratch.clean, w.level == 0)
+	w.b = w.f.appendJSONAttr(w.b, w.safeAnyKey(key, scratch.clean[0] == '"'), scratch.clean, w.level == 0)
 }
 
 // A scratch holds a value while it is on its way through encoding/json.
