@@ -15,6 +15,7 @@ type batch struct {
 	mu      sync.Mutex // guards what follows, between the batcher and a sender
 	entries []*entry
 	bytes   int
+	urgent  int  // how many of the entries are
 	onWire  bool // an attempt has the entries, or the server's word is in
 
 	// The batcher's own.
@@ -24,6 +25,7 @@ type batch struct {
 	lastFailed   int64     // successes when the last of those ended
 	aside        bool      // the round it is in does not count: see suspect
 	halving      *halving  // of which this is a piece; nil for most
+	piece        bool      // was cut off another, or is what remained
 	born         int64     // successes when the piece was cut
 	doubted      bool      // its only entry was refused once, and may go once more
 	accused      bool      // its only entry failed a full round, and may fail one more
@@ -33,18 +35,35 @@ type batch struct {
 
 // newBatch makes a batch of entries, which from now on are held.
 func newBatch(q *queue, entries []*entry) *batch {
-	b := batchOfHeld(q, entries)
-	q.held.add(int64(len(entries)), int64(b.bytes))
+	b := &batch{queue: q}
+	b.keep(entries)
 	return b
 }
 
 // batchOfHeld makes a batch of entries that are held already.
 func batchOfHeld(q *queue, entries []*entry) *batch {
-	b := &batch{queue: q, entries: entries}
+	b := &batch{queue: q}
+	b.put(entries)
+	return b
+}
+
+// put sets the entries.
+func (b *batch) put(entries []*entry) {
+	b.entries, b.bytes, b.urgent = entries, 0, 0
 	for _, e := range entries {
 		b.bytes += e.memory()
+		if e.urgent {
+			b.urgent++
+		}
 	}
-	return b
+}
+
+// keep has the batch, whose entries are out, hold these.
+func (b *batch) keep(entries []*entry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.put(entries)
+	b.queue.held.add(int64(len(entries)), int64(b.bytes))
 }
 
 func (b *batch) size() int {
@@ -91,23 +110,63 @@ func (b *batch) empty() []*entry {
 	b.landLocked()
 	entries := b.entries
 	b.queue.held.add(-int64(len(entries)), -int64(b.bytes))
-	b.entries, b.bytes = nil, 0
+	b.put(nil)
 	return entries
 }
 
-// oldest returns the first entry of a class that can be dropped now, or nil.
-func (b *batch) oldest(urgent bool) *entry {
+// oldest is the sequence of the first entry of a class that can be dropped now;
+// false when there is none.
+func (b *batch) oldest(urgent bool) (seq uint64, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.onWire {
-		return nil
-	}
-	for _, e := range b.entries {
-		if e.urgent == urgent {
-			return e
+	if b.hasLocked(urgent) {
+		for _, e := range b.entries {
+			if e.urgent == urgent {
+				return e.seq, true
+			}
 		}
 	}
-	return nil
+	return 0, false
+}
+
+// hasLocked reports whether there are entries of a class to be dropped.
+func (b *batch) hasLocked(urgent bool) bool {
+	return !b.onWire && (urgent && b.urgent > 0 || !urgent && b.urgent < len(b.entries))
+}
+
+// takeOldest moves entries of a class to the end of victims, the oldest, until
+// they make up for x or there are n victims; none from the sequence below on.
+func (b *batch) takeOldest(victims []*entry, urgent bool, below uint64, x *excess, n int) []*entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.hasLocked(urgent) {
+		return victims
+	}
+	before, kept, i := len(victims), 0, 0
+	for ; i < len(b.entries); i++ {
+		e := b.entries[i]
+		if e.seq >= below || !x.some() || len(victims) >= n {
+			break
+		}
+		if e.urgent == urgent {
+			x.less(e)
+			victims = append(victims, e)
+		} else {
+			b.entries[kept] = e
+			kept++
+		}
+	}
+	b.entries = slices.Delete(b.entries, kept, i)
+	taken, bytes := len(victims)-before, 0
+	for _, e := range victims[before:] {
+		bytes += e.memory()
+	}
+	b.bytes -= bytes
+	if urgent {
+		b.urgent -= taken
+	}
+	b.queue.held.add(-int64(taken), -int64(bytes))
+	return victims
 }
 
 // remove takes e out, unless it went on the wire meanwhile.
@@ -120,6 +179,9 @@ func (b *batch) remove(e *entry) bool {
 	}
 	b.entries = slices.Delete(b.entries, i, i+1)
 	b.bytes -= e.memory()
+	if e.urgent {
+		b.urgent--
+	}
 	b.queue.held.add(-1, -int64(e.memory()))
 	return true
 }

@@ -123,9 +123,47 @@ func (b *batcher) drain() {
 	b.queue.urgent.mark()
 	b.queue.ordinary.mark()
 	for batch := b.fill((*lane).takeMarked); batch != nil; batch = b.fill((*lane).takeMarked) {
-		b.held = append(b.held, batch)
+		if !b.join(batch) {
+			b.held = append(b.held, batch)
+		}
 		b.evict() // what came meanwhile may be more urgent
 	}
+}
+
+// join adds a batch to another one that waits for its first round, if there is
+// such and they fit; it reports whether they did. Those who flush often do not
+// send a request for each entry then.
+func (b *batcher) join(fresh *batch) bool {
+	most := min(b.config.FlushSize, b.sender.largest())
+	for _, other := range slices.Backward(b.held) {
+		switch first, ok := other.first(); {
+		case !ok || first >= spooledSeq || other.tried != 0 || other.piece:
+		case other.size()+fresh.size() > most || bodySize(other)+bodySize(fresh) > maxBody:
+			return false
+		default:
+			entries := slices.Concat(other.empty(), fresh.empty())
+			sortBySeq(entries)
+			other.keep(entries)
+			return true
+		}
+	}
+	return false
+}
+
+// around is about what OTLP puts around a body; Ledger's own puts less.
+const around = 1 << 10
+
+// bodySize is how large a body of the batch is, before compression.
+func bodySize(b *batch) int {
+	size := around
+	for _, e := range b.entries {
+		size += e.size() + 1
+	}
+	return size
+}
+
+func sortBySeq(entries []*entry) {
+	slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
 }
 
 // fill makes a batch of the oldest queued entries that the method takes, at most
@@ -133,11 +171,10 @@ func (b *batcher) drain() {
 // first when there are more than fit, but for the few that are forming; within
 // the batch the order is that of logging.
 func (b *batcher) fill(method taking) *batch {
-	const frame = 1 << 10 // about what OTLP puts around a body; Ledger's own less
 	most := min(b.config.FlushSize, b.sender.largest())
 	waiting := b.waiting()
 	entries := make([]*entry, 0, min(waiting, int64(most)))
-	size := frame
+	size := around
 	for len(entries) < most && b.form(method, most-len(entries)) {
 		e := b.forming[0]
 		if size += e.size() + 1; size > maxBody && len(entries) > 0 {
@@ -156,7 +193,7 @@ func (b *batcher) fill(method taking) *batch {
 	if len(entries) == 0 {
 		return nil
 	}
-	slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
+	sortBySeq(entries)
 	return batchOfHeld(b.queue, entries)
 }
 
@@ -384,7 +421,7 @@ func (b *batcher) finish() {
 	}
 	b.held, b.active, b.forming = nil, nil, nil
 	clear(b.formed[:])
-	slices.SortFunc(left, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
+	sortBySeq(left)
 	for _, e := range b.closeSpool(left) {
 		b.drop(e, dropClosed)
 		b.left++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"time"
 )
@@ -13,74 +14,101 @@ import (
 
 // evict makes room: the oldest entries that are not on the wire go, those below
 // Error first. With a spool they go to disk while there is still some room, and
-// are dropped only over the budget.
+// are dropped only over the budget. In a turn no more than a buffer's worth goes:
+// the batcher has other things to do beside loggers that keep up with it.
 func (b *batcher) evict() {
 	b.spill()
-	for b.queue.over() {
-		e := b.takeOldest()
-		if e == nil {
+	for left := b.config.MaxBufferSize; b.queue.over(); {
+		if left <= 0 {
+			b.queue.poke()
+			return
+		}
+		victims := b.takeOldest(b.queue.excess(1), evictAtOnce)
+		if len(victims) == 0 {
 			return // all is on the wire
 		}
-		b.drop(e, dropOverflow)
+		left -= len(victims)
+		now := b.now()
+		for _, e := range victims {
+			b.count.dropInFlight(dropOverflow, e, now)
+			b.release(e)
+		}
 	}
 }
 
-// takeOldest takes out the entry that is to go first; nil when none can.
-func (b *batcher) takeOldest() *entry {
+// evictAtOnce bounds what is taken out before room is looked at again.
+const evictAtOnce = 1000
+
+// takeOldest takes out the entries that are to go first, as many as make up for
+// x, but at most n; none when none can go.
+func (b *batcher) takeOldest(x excess, n int) (victims []*entry) {
 	for _, urgent := range []bool{false, true} {
-		if e := b.takeHeld(urgent); e != nil {
-			return e
-		}
 		l := &b.queue.ordinary
 		if urgent {
 			l = &b.queue.urgent
 		}
-		if e := b.queue.pop(l); e != nil {
+		for x.some() && len(victims) < n {
+			before := len(victims)
+			if victims = b.takeHeld(victims, urgent, &x, n); len(victims) > before {
+				continue
+			}
+			if victims = b.takeForming(victims, urgent, &x, n); len(victims) > before {
+				continue
+			}
+			e := b.queue.pop(l)
+			if e == nil {
+				break
+			}
 			b.count.taken.Add(1)
-			return e
+			x.less(e)
+			victims = append(victims, e)
 		}
 	}
-	return nil
+	return victims
 }
 
-// takeHeld takes out the oldest entry of a class that had left the queue.
-func (b *batcher) takeHeld(urgent bool) *entry {
-	for {
-		var oldest *entry
-		var from *batch
-		consider := func(candidate *batch) {
-			if e := candidate.oldest(urgent); e != nil && (oldest == nil || e.seq < oldest.seq) {
-				oldest, from = e, candidate
-			}
+// takeHeld takes the oldest entries of a class out of the batch that has the
+// oldest of all, as long as no other has an older one.
+func (b *batcher) takeHeld(victims []*entry, urgent bool, x *excess, n int) []*entry {
+	var from *batch
+	oldest, next := uint64(math.MaxUint64), uint64(math.MaxUint64)
+	consider := func(candidate *batch) {
+		switch seq, ok := candidate.oldest(urgent); {
+		case !ok:
+		case seq < oldest:
+			from, oldest, next = candidate, seq, oldest
+		default:
+			next = min(next, seq)
 		}
-		for _, candidate := range b.held {
-			consider(candidate)
-		}
-		for candidate := range b.active {
-			consider(candidate)
-		}
-		switch {
-		case oldest == nil:
-			return b.takeForming(urgent)
-		case from.remove(oldest):
-			if i := slices.Index(b.held, from); i >= 0 && from.size() == 0 {
-				b.held = slices.Delete(b.held, i, i+1)
-				b.done(from)
-			}
-			return oldest
-		} // else it went on the wire just now
 	}
+	for candidate := range b.active {
+		consider(candidate)
+	}
+	for _, candidate := range b.held {
+		consider(candidate)
+	}
+	if from == nil {
+		return victims
+	}
+	victims = from.takeOldest(victims, urgent, next, x, n)
+	if i := slices.Index(b.held, from); i >= 0 && from.size() == 0 {
+		b.held = slices.Delete(b.held, i, i+1)
+		b.done(from)
+	}
+	return victims
 }
 
-func (b *batcher) takeForming(urgent bool) *entry {
-	for i, e := range b.forming {
-		if e.urgent == urgent {
-			b.forming = slices.Delete(b.forming, i, i+1)
-			b.queue.held.add(-1, -int64(e.memory()))
-			return e
+func (b *batcher) takeForming(victims []*entry, urgent bool, x *excess, n int) []*entry {
+	b.forming = slices.DeleteFunc(b.forming, func(e *entry) bool {
+		if e.urgent != urgent || !x.some() || len(victims) >= n {
+			return false
 		}
-	}
-	return nil
+		b.queue.held.add(-1, -int64(e.memory()))
+		x.less(e)
+		victims = append(victims, e)
+		return true
+	})
+	return victims
 }
 
 // announce queues the notice of what overflow has dropped, when the episode is
@@ -120,6 +148,6 @@ func (b *batcher) dropNotice(dropped int64, since, until time.Time) *entry {
 	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", dropNames[dropOverflow]),
 		slog.Time("since", since.UTC()), slog.Time("until", until.UTC()))
 	e := b.encode(context.Background(), r)
-	e.notice = true
+	e.notice, e.urgent = true, true // what it tells would be lost with it
 	return e
 }

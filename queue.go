@@ -118,19 +118,30 @@ func (q *queue) overAlone() bool {
 	return n > q.maxEntries || b > q.byteLimit()
 }
 
-// over reports whether the channels and the batcher's entries off the wire are
-// more than the budget.
-func (q *queue) over() bool {
-	n, b := q.offWire()
-	return n > q.maxEntries || b > q.byteLimit()
+// An excess is what there is too much of, where it is not negative.
+type excess struct{ entries, bytes int64 }
+
+func (x excess) some() bool { return x.entries > 0 || x.bytes > 0 }
+
+// less takes e off.
+func (x *excess) less(e *entry) {
+	x.entries--
+	x.bytes -= int64(e.memory())
 }
+
+// excess is what the channels and the batcher's entries off the wire have beyond
+// a share of the budget.
+func (q *queue) excess(share float64) excess {
+	n, b := q.offWire()
+	return excess{n - int64(share*float64(q.maxEntries)), b - int64(share*float64(q.byteLimit()))}
+}
+
+// over reports whether the budget is exceeded.
+func (q *queue) over() bool { return q.excess(1).some() }
 
 // pressed reports whether more than share of the budget is in use: where a spool
 // begins to take entries, before the budget makes them go.
-func (q *queue) pressed(share float64) bool {
-	n, b := q.offWire()
-	return float64(n) > share*float64(q.maxEntries) || float64(b) > share*float64(q.byteLimit())
-}
+func (q *queue) pressed(share float64) bool { return q.excess(share).some() }
 
 // offWire is what counts against the budget: in the channels and held.
 func (q *queue) offWire() (entries, bytes int64) {

@@ -135,10 +135,8 @@ func (b *batcher) failed(r roundResult) {
 func (b *batcher) split(old *batch, n int) *batch {
 	entries := old.empty()
 	rest := newBatch(b.queue, slices.Clone(entries[n:]))
-	kept := newBatch(b.queue, entries[:n:n])
-	old.mu.Lock()
-	old.entries, old.bytes = kept.entries, kept.bytes
-	old.mu.Unlock()
+	old.keep(entries[:n:n])
+	old.piece, rest.piece = true, true
 	rest.halving, rest.failures, rest.notBefore = old.halving, old.failures, old.notBefore
 	rest.failedRounds, rest.lastFailed = old.failedRounds, old.lastFailed
 	if old.halving != nil {

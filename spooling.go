@@ -76,14 +76,7 @@ func (b *batcher) spill() {
 		if b.putBack() {
 			continue
 		}
-		var victims []*entry
-		for len(victims) < spillAtOnce && b.queue.pressed(spillAbove) {
-			e := b.takeOldest()
-			if e == nil {
-				break
-			}
-			victims = append(victims, e)
-		}
+		victims := b.takeOldest(b.queue.excess(spillAbove), spillAtOnce)
 		if len(victims) == 0 {
 			return
 		}
