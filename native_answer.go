@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"slices"
 )
@@ -12,10 +14,14 @@ import (
 // entries, and takes what it understood when the text breaks off.
 func (*ledgerFormat) readAnswer(_ int, body io.Reader, n int) (a answer) {
 	d := json.NewDecoder(body)
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+	t, err := d.Token()
+	if err != nil || t != json.Delim('{') {
+		var syntax *json.SyntaxError
+		a.foreign = err == nil || errors.As(err, &syntax)
 		return a
 	}
-	for d.More() {
+	keys := 0
+	for ; d.More(); keys++ {
 		key, err := d.Token()
 		if err != nil {
 			return a
@@ -34,13 +40,11 @@ func (*ledgerFormat) readAnswer(_ int, body io.Reader, n int) (a answer) {
 			}
 			a.readable = true
 		case "errors":
-			var texts []string
-			if d.Decode(&texts) != nil {
+			var first firstText
+			if d.Decode(&first) != nil {
 				return a
 			}
-			if len(texts) > 0 {
-				a.message = texts[0]
-			}
+			a.message = string(first)
 		case "detail":
 			a.readable = true
 			if !a.readDetail(d, n) {
@@ -53,7 +57,62 @@ func (*ledgerFormat) readAnswer(_ int, body io.Reader, n int) (a answer) {
 			}
 		}
 	}
+	_, err = d.Token()
+	a.foreign = err == nil && keys > 0 && !a.readable
 	return a
+}
+
+// A firstText is the first of an array of texts. The others, which may be as
+// many as an answer holds, are not kept.
+type firstText string
+
+func (f *firstText) UnmarshalJSON(text []byte) error {
+	tokens, err := firstTokens(text, 1)
+	if len(tokens) == 1 {
+		s, ok := tokens[0].(string)
+		if !ok {
+			return errNotJSON
+		}
+		*f = firstText(s)
+	}
+	return err
+}
+
+// A location says where a fault is: ["body","logs",3,"level"].
+type location struct {
+	position float64
+	known    bool
+}
+
+func (l *location) UnmarshalJSON(text []byte) error {
+	tokens, err := firstTokens(text, 3)
+	if len(tokens) == 3 {
+		l.position, l.known = tokens[2].(float64)
+	}
+	return err
+}
+
+// firstTokens returns the first n elements of an array; none of null, and none
+// that come after one which is no text or number.
+func firstTokens(text []byte, n int) (tokens []json.Token, err error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	t, err := d.Token()
+	if t == nil || err != nil {
+		return nil, err
+	}
+	if t != json.Delim('[') {
+		return nil, errNotJSON
+	}
+	for len(tokens) < n && d.More() {
+		if t, err = d.Token(); err != nil {
+			return nil, err
+		}
+		if _, nested := t.(json.Delim); nested {
+			break
+		}
+		tokens = append(tokens, t)
+	}
+	return tokens, nil
 }
 
 // readDetail reads one "detail"; false when the text broke off.
@@ -75,8 +134,8 @@ func (a *answer) readDetail(d *json.Decoder, n int) bool {
 	}()
 	for d.More() {
 		var fault struct {
-			Loc []any  `json:"loc"` // ["body","logs",3,"level"]
-			Msg string `json:"msg"`
+			Loc location `json:"loc"`
+			Msg string   `json:"msg"`
 		}
 		if d.Decode(&fault) != nil {
 			return false
@@ -84,11 +143,8 @@ func (a *answer) readDetail(d *json.Decoder, n int) bool {
 		if a.message == "" {
 			a.message = fault.Msg
 		}
-		if len(fault.Loc) < 3 {
-			continue
-		}
-		if position, ok := fault.Loc[2].(float64); ok && position >= 0 && position < float64(n) {
-			a.positions = append(a.positions, int(position))
+		if at := fault.Loc; at.known && at.position >= 0 && at.position < float64(n) {
+			a.positions = append(a.positions, int(at.position))
 		}
 	}
 	_, err = d.Token()

@@ -27,11 +27,16 @@ func TestNativeAnswers(t *testing.T) {
 			`{"detail":[{"loc":["body","logs",3,"level"]},{"loc":["body","logs",-1,"level"]},{"loc":["body","logs"]},{"loc":["body"]},{"loc":["body","logs","1","x"]}]}`,
 			answer{readable: true},
 		},
-		"another's JSON": {`{"ok":true,"list":[1,{"a":2}]}`, answer{}},
-		"an array":       {`[1,2]`, answer{}},
-		"a page":         {`<html>`, answer{}},
-		"nothing":        {``, answer{}},
-		"wrong types":    {`{"accepted":"many","rejected":"none"}`, answer{}},
+		"another's JSON":    {`{"ok":true,"list":[1,{"a":2}]}`, answer{foreign: true}},
+		"cut off JSON":      {`{"ok":true,"li`, answer{}},
+		"an array":          {`[1,2]`, answer{foreign: true}},
+		"a page":            {`<html>`, answer{foreign: true}},
+		"a word":            {`OK`, answer{foreign: true}},
+		"nothing":           {``, answer{}},
+		"no members":        {`{}`, answer{}},
+		"wrong types":       {`{"accepted":"many","rejected":"none"}`, answer{}},
+		"no texts":          {`{"accepted":0,"rejected":1,"errors":[]}`, answer{readable: true, rejected: 1}},
+		"errors of objects": {`{"accepted":0,"rejected":1,"errors":[{"a":1}]}`, answer{readable: true, rejected: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := (*ledgerFormat)(nil).readAnswer(0, strings.NewReader(test.body), 3)

@@ -27,6 +27,7 @@ func (*otlpFormat) readAnswer(status int, body io.Reader, n int) answer {
 		a.readOTLPJSON(trimmed)
 	case success:
 		a.readOTLP(text)
+		a.foreign = err == nil && !a.readable
 	default:
 		a.readStatus(text)
 	}

@@ -237,7 +237,7 @@ func (s *sender) learn(b *batch, out *outcome) func(*gate) {
 		s.limiter.learn(out.limits)
 	}
 	s.count.outcome(*out)
-	if out.kind == outcomeMisdirected && s.protocols.refused(out.format) {
+	if out.kind == outcomeMisdirected && !out.stranger && s.protocols.refused(out.format) {
 		s.releasePermit()
 		return (*gate).doubtLocked // no trouble before the other protocol was tried
 	}

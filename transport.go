@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -69,6 +70,7 @@ type outcome struct {
 	timedOut   bool
 	plain      bool // the body was not compressed
 	again      bool // refused for its form: the same entries go again
+	stranger   bool // a 2xx of a server that answers so whatever it is asked
 	answer     answer
 	limits     serverLimits
 	took       time.Duration
@@ -89,11 +91,14 @@ type transport struct {
 	plain  atomic.Bool // send without compression
 	now    func() time.Time
 
+	strays     atomic.Int32 // attempts that were given up and have not returned
+	mostStrays int32
+
 	compressors sync.Pool // of *compressor
 }
 
 func newTransport(c *config, now func() time.Time) *transport {
-	t := &transport{client: c.HTTPTransport, base: c.baseURL, key: c.apiKey, now: now}
+	t := &transport{client: c.HTTPTransport, base: c.baseURL, key: c.apiKey, now: now, mostStrays: int32(min(c.HTTPPoolSize, math.MaxInt32))}
 	t.plain.Store(c.DisableCompression)
 	if t.client == nil {
 		t.owned = &http.Transport{
@@ -121,12 +126,10 @@ func (t *transport) close() {
 }
 
 // send makes one attempt to deliver entries, all encoded in format. It returns
-// by the timeout and when ctx ends, if the RoundTripper heeds its context.
+// by the timeout and when ctx ends, or, where the RoundTripper does not heed its
+// context, after patience beyond that.
 func (t *transport) send(ctx context.Context, format wireFormat, entries []*entry, timeout time.Duration) (out outcome) {
 	defer func() {
-		if p := recover(); p != nil { // a RoundTripper of the caller's
-			out = outcome{kind: outcomeNetworkError, err: t.clean(fmt.Errorf("HTTP transport panicked: %v", p))}
-		}
 		out.format = format
 		if out.err != nil {
 			out.err = fmt.Errorf("ledger: send batch of %d entries: %w", len(entries), out.err)
@@ -148,6 +151,56 @@ func (t *transport) send(ctx context.Context, format wireFormat, entries []*entr
 	if !plain {
 		req.Header.Set("Content-Encoding", "gzip")
 	}
+	answered := make(chan outcome, 1)
+	go func() {
+		// What stands when the RoundTripper ends the goroutine.
+		out := outcome{kind: outcomeNetworkError, err: errors.New("HTTP transport ended its goroutine")}
+		defer func() { answered <- out }()
+		out = t.exchange(req, format, len(entries))
+	}()
+	select {
+	case out = <-answered:
+	case <-ctx.Done():
+		out = t.overdue(answered)
+	}
+	out.plain = plain
+	return out
+}
+
+// patience is how long a RoundTripper may take to return once its context has
+// ended.
+const patience = 5 * time.Second
+
+// overdue returns the answer of an attempt whose time is up, or gives it up as
+// lost. As many may be lost as there are places in the pool; beyond that
+// somebody has to return first, or their bodies would fill the memory.
+func (t *transport) overdue(answered <-chan outcome) outcome {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case out := <-answered:
+		return out
+	case <-timer.C:
+	}
+	if t.strays.Add(1) > t.mostStrays {
+		defer t.strays.Add(-1)
+		return <-answered
+	}
+	go func() {
+		<-answered
+		t.strays.Add(-1)
+	}()
+	return outcome{kind: outcomeNetworkError, timedOut: true, err: errors.New("HTTP transport does not heed its context")}
+}
+
+// exchange makes the request, and reads the answer to it.
+func (t *transport) exchange(req *http.Request, format wireFormat, n int) (out outcome) {
+	defer func() {
+		if p := recover(); p != nil && out.kind == outcomeNone { // where there is an answer, it stands
+			out = outcome{kind: outcomeNetworkError, err: t.clean(errors.New("HTTP transport panicked: " + panicValue(p)))}
+		}
+	}()
+	ctx := req.Context()
 	resp, err := t.client.RoundTrip(req)
 	if err == nil && resp == nil {
 		err = errors.New("HTTP transport returned no response")
@@ -159,13 +212,30 @@ func (t *transport) send(ctx context.Context, format wireFormat, entries []*entr
 			err:      t.clean(err),
 		}
 	}
+	if resp.Body == nil { // http.Client takes that too
+		resp.Body = http.NoBody
+	}
 	defer resp.Body.Close()
-	out = t.classify(resp, format, len(entries))
-	out.plain = plain
+	resp.Body = untilDone{resp.Body, ctx}
+	out = t.classify(resp, format, n)
 	// What little is left is read so that the connection can be used again; an
 	// endless body costs the connection.
 	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
 	return out
+}
+
+// untilDone ends a body that heeds no context, such as one of which each read
+// returns nothing.
+type untilDone struct {
+	io.ReadCloser
+	ctx context.Context
+}
+
+func (b untilDone) Read(p []byte) (int, error) {
+	if err := b.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return b.ReadCloser.Read(p)
 }
 
 // clean words a transport's error without what must not be told. The text may
@@ -262,6 +332,8 @@ func (t *transport) classify(resp *http.Response, format wireFormat, n int) outc
 		case out.answer.readable || status == http.StatusAccepted:
 		case isHTML(resp.Header): // somebody else's page, not an ingest endpoint
 			out.kind = outcomeMisdirected
+		case out.answer.foreign:
+			out.kind, out.stranger = outcomeMisdirected, true
 		}
 	case status == http.StatusBadRequest, status == http.StatusUnprocessableEntity:
 		out.kind = outcomeRefused

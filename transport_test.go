@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -341,4 +342,136 @@ func TestLoggingDuringShutdown(t *testing.T) {
 	if refused.Load() == 0 {
 		t.Error("no record came after Shutdown")
 	}
+}
+
+// A load balancer or a stub that says OK to everything has stored nothing.
+func TestOKOfAnotherServerIsNoDelivery(t *testing.T) {
+	const text, json = "Content-Type: text/plain", "Content-Type: application/json"
+	for name, test := range map[string]struct {
+		protocol ledger.Protocol
+		body     string
+		header   string
+		taken    bool
+	}{
+		"text":                    {ledger.ProtocolLedger, "OK\n", text, false},
+		"text, auto":              {ledger.ProtocolAuto, "OK\n", text, false},
+		"text, OTLP":              {ledger.ProtocolOTLP, "OK\n", text, false},
+		"JSON":                    {ledger.ProtocolLedger, `{"status":"ok"}`, json, false},
+		"JSON, auto":              {ledger.ProtocolAuto, `{"status":"ok"}`, json, false},
+		"an error":                {ledger.ProtocolAuto, `{"error":"unknown route"}`, json, false},
+		"nothing":                 {ledger.ProtocolAuto, "", text, true},
+		"an answer that was cut":  {ledger.ProtocolLedger, `{"accep`, json, true},
+		"no members":              {ledger.ProtocolOTLP, "{}", json, true},
+		"another backend's, OTLP": {ledger.ProtocolOTLP, `{"status":"ok"}`, json, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inOneBubble(t, test.protocol, nil, func(r *rig) {
+				r.server.Always(ledgertest.Status(200, test.body, test.header))
+				r.log.Info("hello")
+				r.wait(10 * time.Second)
+				sent, status := r.handler.Metrics().Flusher.TotalLogsSent, r.handler.Status().Status
+				if taken := sent == 1 && status == "healthy"; taken != test.taken || !taken && status != "unhealthy" {
+					r.Errorf("%d sent, %s, %d requests; diagnostics:\n%s", sent, status, len(r.server.Requests()), r.told())
+				}
+			})
+		})
+	}
+}
+
+// What an http.Client would put up with counts here too.
+func TestAnswersOfOtherRoundTrippers(t *testing.T) {
+	for name, body := range map[string]io.ReadCloser{"no body": nil, "a body that panics at its end": closingPanics{}} {
+		t.Run(name, func(t *testing.T) {
+			h, notes := newReal(t, "http://localhost:1", func(o *ledger.Options) {
+				o.Protocol = ledger.ProtocolLedger
+				o.HTTPTransport = roundTripper(func(*http.Request) (*http.Response, error) {
+					return &http.Response{StatusCode: 202, Body: body}, nil
+				})
+			})
+			slog.New(h).Info("hello")
+			flushed(t, h)
+			if m := h.Metrics(); m.Flusher.TotalLogsSent != 1 || m.Errors["network_error"] != 0 {
+				t.Errorf("%+v\n%s", m, notes)
+			}
+		})
+	}
+}
+
+type closingPanics struct{}
+
+func (closingPanics) Read([]byte) (int, error) { return 0, io.EOF }
+func (closingPanics) Close() error             { panic("closed") }
+
+// muteBody gives nothing and does not end.
+type muteBody struct{}
+
+func (muteBody) Read([]byte) (int, error) { return 0, nil }
+func (muteBody) Close() error             { return nil }
+
+// Whatever a RoundTripper does with its goroutine, the batch comes back.
+func TestRoundTripperThatNeverAnswers(t *testing.T) {
+	for name, do := range map[string]func() (*http.Response, error){
+		"ends its goroutine": func() (*http.Response, error) { runtime.Goexit(); return nil, nil },
+		"has a mute body":    func() (*http.Response, error) { return &http.Response{StatusCode: 500, Body: muteBody{}}, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := ledgertest.NewServer()
+			defer server.Close()
+			var attempts atomic.Int32
+			h, notes := newReal(t, "http://ledger", func(o *ledger.Options) {
+				o.HTTPTimeout = 50 * time.Millisecond
+				o.HTTPTransport = roundTripper(func(r *http.Request) (*http.Response, error) {
+					if attempts.Add(1) == 1 {
+						return do()
+					}
+					return server.Transport().RoundTrip(r)
+				})
+			})
+			slog.New(h).Info("hello")
+			flushed(t, h)
+			if m := h.Metrics(); m.Flusher.TotalLogsSent != 1 || len(server.Entries()) != 1 {
+				t.Errorf("%+v\n%s", m, notes)
+			}
+		})
+	}
+}
+
+// One that does not heed its context costs the attempt, not all sending; and no
+// more are given up than the pool has places.
+func TestRoundTripperThatHeedsNoContext(t *testing.T) {
+	inOneBubble(t, ledger.ProtocolLedger, nil, func(r *rig) {
+		until := make(chan struct{})
+		var attempts, stuck atomic.Int32
+		stuck.Store(1)
+		h, err := ledger.NewHandler(&ledger.Options{
+			APIKey: ledgertest.APIKey, Diagnostics: r.notes, HTTPPoolSize: 3, BreakerThreshold: 1000, RequestsPerHour: 1e6,
+			HTTPTransport: roundTripper(func(request *http.Request) (*http.Response, error) {
+				if attempts.Add(1) <= stuck.Load() {
+					<-until
+					return &http.Response{StatusCode: 202}, nil
+				}
+				return r.server.Transport().RoundTrip(request)
+			}),
+		})
+		if err != nil {
+			r.Fatal(err)
+		}
+		slog.New(h).Info("one")
+		r.wait(time.Minute)
+		if m := h.Metrics(); r.stored() != 1 || m.Flusher.TotalLogsSent != 1 || m.Errors["network_error"] != 1 {
+			r.Errorf("%d stored, %+v", r.stored(), m)
+		}
+		stuck.Store(1e6)
+		for range 10 {
+			slog.New(h).Info("more")
+			r.wait(time.Hour)
+		}
+		if n := attempts.Load(); n < 4 || n > 2+2*3 {
+			r.Errorf("%d attempts, most of which have not returned", n)
+		}
+		close(until)
+		ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+		defer cancel()
+		_ = h.Shutdown(ctx)
+	})
 }

@@ -27,6 +27,7 @@ type wireFormat interface {
 // An answer is the server's word on the entries of one request.
 type answer struct {
 	readable  bool   // the body was this protocol's
+	foreign   bool   // it was whole, and cannot be this protocol's
 	rejected  int    // how many of the entries the server refused, when it took the others
 	positions []int  // of a refused request: the entries at fault, ascending, without repeats; nil when it did not say
 	quota     bool   // refused for the daily quota: may be sent again when that is reset
