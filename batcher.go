@@ -326,8 +326,9 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 		}
 	}
 	if b.count.lost.Load() > 0 {
-		if over := time.Unix(0, b.count.lastDrop.Load()).Add(b.config.FlushInterval); over.After(b.now()) {
-			soonest(over)
+		now := b.now()
+		if left := b.config.FlushInterval - b.count.ago(now, b.count.lastDrop.Load()); left > 0 {
+			soonest(now.Add(left))
 		} // else it waits for room, which comes with an outcome
 	}
 	width, next := b.sender.room()

@@ -435,6 +435,93 @@ func TestOverflowKeepsTheNewestAndTellsOnce(t *testing.T) {
 	})
 }
 
+// A second call's own deadline holds while the first call still waits; when both
+// have the same, they tell the same.
+func TestShutdownOfTwoCalls(t *testing.T) {
+	inOneBubble(t, ledger.ProtocolLedger, nil, func(r *rig) {
+		r.server.Always(ledgertest.Hang())
+		r.log.Info("hello")
+		errs := make(chan error, 2)
+		for range 2 {
+			go func() { errs <- r.shutdown(time.Minute) }()
+		}
+		synctest.Wait()
+		began := time.Now()
+		if err := r.shutdown(time.Second); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+			r.Errorf("after %v: %v", time.Since(began), err)
+		}
+		if one, other := <-errs, <-errs; one == nil || one != other {
+			r.Errorf("%v and %v", one, other)
+		}
+	})
+}
+
+// Somebody who reads no diagnostics holds nothing up.
+func TestShutdownDoesNotWaitForDiagnostics(t *testing.T) {
+	inOneBubble(t, ledger.ProtocolLedger, nil, func(r *rig) {
+		until := make(chan struct{})
+		h, err := ledger.NewHandler(&ledger.Options{APIKey: ledgertest.APIKey, HTTPTransport: r.server.Transport(), Diagnostics: silentHandler{until}})
+		if err != nil {
+			r.Fatal(err)
+		}
+		r.server.Script(ledgertest.Status(500, ""))
+		slog.New(h).Info("hello")
+		if err := h.Flush(r.Context()); err != nil {
+			r.Error(err)
+		}
+		began := time.Now()
+		if err := h.Shutdown(r.Context()); err != nil || time.Since(began) > 100*time.Millisecond {
+			r.Errorf("after %v: %v", time.Since(began), err)
+		}
+		close(until)
+	})
+}
+
+// What was told last is how things are.
+func TestDiagnosticsEndWithTheTruth(t *testing.T) {
+	inOneBubble(t, ledger.ProtocolLedger, nil, func(r *rig) {
+		r.server.Script(ledgertest.Status(500, ""), ledgertest.Status(500, ""))
+		r.log.Info("hello")
+		r.wait(time.Minute + time.Second)
+		r.server.Script(ledgertest.Status(500, "")) // within a minute of "delivering again"
+		r.log.Info("hello")
+		r.wait(time.Hour)
+		lines := strings.Split(strings.TrimSpace(r.told()), "\n")
+		if last := lines[len(lines)-1]; !strings.Contains(last, "delivering again") {
+			r.Errorf("last word: %s", last)
+		}
+	})
+}
+
+// Of what overflow dropped every entry is told of, also where the notice would
+// have been dropped itself.
+func TestNoticesTellOfEveryDrop(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) { o.MaxBufferSize, o.FlushSize = 100, 10 }, func(r *rig) {
+		r.server.Always(ledgertest.Status(500, ""))
+		for range 5 {
+			r.burst(150)
+			r.wait(7 * time.Second)
+		}
+		r.server.Script(ledgertest.OK()) // room for a notice comes now
+		r.wait(5 * time.Minute)
+		r.server.Always(ledgertest.Status(500, ""))
+		r.burst(150)
+		r.wait(7 * time.Second)
+		r.server.Always(ledgertest.OK())
+		r.wait(time.Hour)
+		told := int64(0)
+		for _, e := range r.server.Entries() {
+			var n int64
+			if _, err := fmt.Sscanf(e.Message, "ledger: dropped %d", &n); err == nil {
+				told += n
+			}
+		}
+		if dropped := r.handler.Metrics().Buffer.Dropped["overflow"]; told != dropped {
+			r.Errorf("%d dropped, %d told", dropped, told)
+		}
+	})
+}
+
 func TestErrorsOutliveOverflow(t *testing.T) {
 	inBubble(t, func(o *ledger.Options) { o.MaxBufferSize, o.FlushSize = 100, 10 }, func(r *rig) {
 		r.server.Always(ledgertest.Hang())

@@ -26,7 +26,8 @@ type diagnostics struct {
 
 	mu       sync.Mutex
 	throttle map[string]*rate.Sometimes
-	trouble  outcomeKind // the condition told last; outcomeNone when all is well
+	trouble  outcomeKind // the condition that holds; outcomeNone when all is well
+	told     bool        // of trouble, and not yet of its end
 	closed   bool
 }
 
@@ -61,7 +62,8 @@ func (d *diagnostics) handle(r slog.Record) {
 	}
 }
 
-// close lets what was told be written, until ctx ends.
+// close lets what was told be written, until ctx ends, and for a moment only:
+// somebody may not read it.
 func (d *diagnostics) close(ctx context.Context) {
 	d.mu.Lock()
 	if !d.closed {
@@ -69,9 +71,12 @@ func (d *diagnostics) close(ctx context.Context) {
 		close(d.messages)
 	}
 	d.mu.Unlock()
+	moment := time.NewTimer(grace)
+	defer moment.Stop()
 	select {
 	case <-d.done:
 	case <-ctx.Done():
+	case <-moment.C:
 	}
 }
 
@@ -82,23 +87,30 @@ func (d *diagnostics) tell(topic string, level slog.Level, message string, attrs
 	d.tellLocked(topic, level, message, attrs...)
 }
 
-func (d *diagnostics) tellLocked(topic string, level slog.Level, message string, attrs ...slog.Attr) {
+// tellLocked is tell for who holds the lock; it reports whether it wrote.
+func (d *diagnostics) tellLocked(topic string, level slog.Level, message string, attrs ...slog.Attr) (written bool) {
 	sometimes := d.throttle[topic]
 	if sometimes == nil {
 		sometimes = &rate.Sometimes{First: 1, Interval: time.Minute}
 		d.throttle[topic] = sometimes
 	}
-	sometimes.Do(func() {
-		if d.closed {
-			return
-		}
-		r := slog.NewRecord(time.Now(), level, "ledger: "+message, 0)
-		r.AddAttrs(attrs...)
-		select {
-		case d.messages <- r:
-		default:
-		}
-	})
+	sometimes.Do(func() { written = d.writeLocked(level, message, attrs...) })
+	return written
+}
+
+// writeLocked writes a message, and reports whether there was room for it.
+func (d *diagnostics) writeLocked(level slog.Level, message string, attrs ...slog.Attr) bool {
+	if d.closed {
+		return false
+	}
+	r := slog.NewRecord(time.Now(), level, "ledger: "+message, 0)
+	r.AddAttrs(attrs...)
+	select {
+	case d.messages <- r:
+		return true
+	default:
+		return false
+	}
 }
 
 // outcome tells of a change for the worse, or for the better.
@@ -114,9 +126,10 @@ func (d *diagnostics) outcome(out outcome) {
 	}
 	switch out.kind {
 	case outcomeTaken:
-		if d.trouble != outcomeNone {
-			d.trouble = outcomeNone
-			d.tellLocked("recovered", slog.LevelInfo, "delivering again")
+		d.trouble = outcomeNone
+		if d.told {
+			d.told = false
+			d.writeLocked(slog.LevelInfo, "delivering again")
 		}
 		if n := out.answer.rejected; n > 0 {
 			d.tellLocked("rejected", slog.LevelWarn, "the server rejected entries, they are dropped",
@@ -131,19 +144,23 @@ func (d *diagnostics) outcome(out outcome) {
 		return
 	}
 	d.trouble = out.kind
-	topic := fmt.Sprint("trouble ", int(out.kind))
+	tell := func(level slog.Level, message string, attrs ...slog.Attr) {
+		if d.tellLocked(fmt.Sprint("trouble ", int(out.kind)), level, message, append(attrs, detail())...) {
+			d.told = true
+		}
+	}
 	switch out.kind {
 	case outcomeServerError, outcomeNetworkError:
-		d.tellLocked(topic, slog.LevelWarn, "delivery fails, trying again; entries are kept", detail())
+		tell(slog.LevelWarn, "delivery fails, trying again; entries are kept")
 	case outcomeThrottled:
-		d.tellLocked(topic, slog.LevelWarn, "the server's rate limit is reached: pausing", detail())
+		tell(slog.LevelWarn, "the server's rate limit is reached: pausing")
 	case outcomeQuota:
-		d.tellLocked(topic, slog.LevelWarn, "the daily quota is used up: entries are held", detail())
+		tell(slog.LevelWarn, "the daily quota is used up: entries are held")
 	case outcomeUnauthorized:
-		d.tellLocked(topic, slog.LevelError, "the server refuses the API key: entries are held; check APIKey (LEDGER_API_KEY)", detail())
+		tell(slog.LevelError, "the server refuses the API key: entries are held; check APIKey (LEDGER_API_KEY)")
 	case outcomeMisdirected:
-		d.tellLocked(topic, slog.LevelError, "not an ingest endpoint: entries are held; check BaseURL (LEDGER_BASE_URL) and Protocol (LEDGER_PROTOCOL)",
-			slog.String("protocol", string(out.format.protocol())), hint(out), detail())
+		tell(slog.LevelError, "not an ingest endpoint: entries are held; check BaseURL (LEDGER_BASE_URL) and Protocol (LEDGER_PROTOCOL)",
+			slog.String("protocol", string(out.format.protocol())), hint(out))
 	}
 }
 

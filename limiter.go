@@ -40,7 +40,7 @@ func newWindow(span time.Duration, limit int, buffer float64) *window {
 func (w *window) setShare(limit int, buffer float64) {
 	share := float64(limit) * buffer
 	// 1000×0.9 must not become 899.999…
-	share = math.Round(share*1e6) / 1e6
+	share = min(math.Round(share*1e6)/1e6, math.MaxInt32)
 	w.limit = int(share)
 	w.most = max(1, int(math.Ceil(share))-1)
 }

@@ -140,6 +140,24 @@ func TestBufferHasAnUpperBound(t *testing.T) {
 	}
 }
 
+// Whoever wants no breaker or no limit sets the largest number there is.
+func TestLargestNumbers(t *testing.T) {
+	c, err := newConfig(&Options{
+		APIKey: testKey, BreakerThreshold: math.MaxInt, MaxRetries: math.MaxInt, RequestsPerMinute: math.MaxInt, RequestsPerHour: math.MaxInt, RateLimitBuffer: 1,
+		HTTPPoolSize: 1, Diagnostics: slog.DiscardHandler,
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHandler(c)
+	if m := h.Metrics().RateLimiter; m.LimitPerMinute <= 0 || m.LimitPerHour <= 0 {
+		t.Errorf("%+v", m)
+	}
+	if err := h.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDefaultedFlushSizeFollowsMaxBufferSize(t *testing.T) {
 	c, err := newConfig(&Options{APIKey: testKey, MaxBufferSize: 50}, nil)
 	if err != nil || c.FlushSize != 50 {

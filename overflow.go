@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -124,11 +125,13 @@ func (b *batcher) announce() {
 		return
 	}
 	wanted := slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })
-	last := time.Unix(0, b.count.lastDrop.Load())
-	if !wanted && b.now().Sub(last) < b.config.FlushInterval {
+	now, last := b.now(), b.count.lastDrop.Load()
+	if !wanted && b.count.ago(now, last) < b.config.FlushInterval {
 		return
 	}
-	e := b.dropNotice(b.count.lost.Swap(0), time.Unix(0, b.count.lostFrom.Load()), last)
+	lost = b.count.lost.Swap(0)
+	first := cmp.Or(b.count.lostFrom.Swap(0), last) // 0 where a drop has just come between
+	e := b.dropNotice(lost, now.Add(-b.count.ago(now, first)), now.Add(-b.count.ago(now, last)))
 	seq := e.seq // e belongs to the queue once pushed
 	b.queue.push(e)
 	for _, w := range b.waiters {

@@ -54,7 +54,7 @@ func newSender(c *config, p *protocols, count *counters, report *diagnostics, no
 		protocols: p,
 		now:       now,
 		breaker: circuitbreaker.NewBuilder[outcome]().
-			WithFailureThreshold(uint(c.BreakerThreshold)).
+			WithFailureThreshold(uint(min(c.BreakerThreshold, never))).
 			WithDelay(c.BreakerDelay).
 			WithSuccessThreshold(1).
 			Build(),
@@ -62,13 +62,17 @@ func newSender(c *config, p *protocols, count *counters, report *diagnostics, no
 	s.retry = retrypolicy.NewBuilder[outcome]().
 		// A round ends when the breaker opens: the next probe is another's turn.
 		HandleIf(func(o outcome, _ error) bool { return o.failed() && !s.breakerOpen() }).
-		WithMaxRetries(max(c.MaxRetries, 0)).
+		WithMaxRetries(min(max(c.MaxRetries, 0), never)).
 		WithDelayFunc(func(e failsafe.ExecutionAttempt[outcome]) time.Duration { return e.LastResult().delay }).
 		ReturnLastFailure().
 		Build()
 	s.timeout.Store(int64(c.HTTPTimeout))
 	return s
 }
+
+// never is a number of attempts that no handler comes to. The breaker has a bit for
+// each that it waits for.
+const never = 1 << 20
 
 // failed reports whether the attempt failed in a way that waiting may mend.
 func (o outcome) failed() bool {
@@ -153,7 +157,7 @@ func (s *sender) round(ctx context.Context, b *batch) roundResult {
 	}
 	s.count.lastFlush.Store(s.now().UnixNano())
 	if result.last.failed() {
-		result.full = clean && attempts >= min(max(s.config.MaxRetries, 0)+1, s.config.BreakerThreshold)
+		result.full = clean && attempts > min(max(s.config.MaxRetries, 0), s.config.BreakerThreshold-1)
 		result.beside = s.count.successes.Load() > before
 		result.delay = s.rest(b, result.last)
 	}

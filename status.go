@@ -135,9 +135,11 @@ type counters struct {
 	spoolIn      atomic.Int64              // written to disk
 	spoolOut     atomic.Int64              // read back from disk
 
-	lastDrop atomic.Int64 // unix nanoseconds
-	lost     atomic.Int64 // overflow that no notice has told of yet
-	lostFrom atomic.Int64 // unix nanoseconds of the first of those
+	// Times by the clock that nobody sets, in nanoseconds since started; 0 for
+	// none.
+	started            time.Time
+	lastDrop, lostFrom atomic.Int64 // lostFrom is when the first of lost was dropped
+	lost               atomic.Int64 // overflow that no notice has told of yet
 
 	flushes, flushesOK, flushesFailed atomic.Int64
 	lastFlush                         atomic.Int64 // unix nanoseconds
@@ -146,6 +148,12 @@ type counters struct {
 	consecutive                       atomic.Int64
 	successes                         atomic.Int64
 }
+
+// at is a time as the counters keep it.
+func (c *counters) at(t time.Time) int64 { return max(int64(t.Sub(c.started)), 1) }
+
+// ago is how long before now such a time was.
+func (c *counters) ago(now time.Time, at int64) time.Duration { return time.Duration(c.at(now) - at) }
 
 // dropQueued counts an entry that leaves the queue for nowhere.
 func (c *counters) dropQueued(why dropReason, e *entry, now time.Time) {
@@ -164,17 +172,22 @@ func (c *counters) dropInFlight(why dropReason, e *entry, now time.Time) {
 func (c *counters) dropSpooled(n int64, now time.Time) {
 	c.spoolOut.Add(n)
 	c.dropped[dropOverflow].Add(n)
-	c.lastDrop.Store(now.UnixNano())
-	if c.lost.Add(n) == n {
-		c.lostFrom.Store(now.UnixNano())
-	}
+	c.noteLost(n, c.at(now))
 }
 
 func (c *counters) noteDrop(why dropReason, notice bool, now time.Time) {
-	c.lastDrop.Store(now.UnixNano())
-	if why == dropOverflow && !notice && c.lost.Add(1) == 1 {
-		c.lostFrom.Store(now.UnixNano())
+	at := c.at(now)
+	if why == dropOverflow && !notice {
+		c.noteLost(1, at)
+	} else {
+		c.lastDrop.Store(at)
 	}
+}
+
+func (c *counters) noteLost(n, at int64) {
+	c.lastDrop.Store(at)
+	c.lostFrom.CompareAndSwap(0, at) // before lost, which makes somebody read it
+	c.lost.Add(n)
 }
 
 // outcome counts one answer, or the lack of one.
@@ -285,7 +298,7 @@ func (h *Handler) Status() Status {
 	if st.BufferUtilizationPercent > 90 {
 		issue(&degraded, fmt.Sprintf("buffer is %.0f%% full", st.BufferUtilizationPercent))
 	}
-	if last := c.lastDrop.Load(); last != 0 && h.now().Sub(time.Unix(0, last)) < time.Minute {
+	if last := c.lastDrop.Load(); last != 0 && c.ago(h.now(), last) < time.Minute {
 		issue(&degraded, "entries were dropped in the last minute")
 	}
 	switch {
@@ -313,7 +326,7 @@ func (h *Handler) Metrics() Metrics {
 	t := c.tally()
 	m := Metrics{
 		SDK: SDKMetrics{
-			UptimeSeconds: h.now().Sub(h.started).Seconds(),
+			UptimeSeconds: h.now().Sub(c.started).Seconds(),
 			Version:       Version,
 			Protocol:      string(h.protocols.sending().protocol()),
 		},
