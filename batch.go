@@ -30,7 +30,9 @@ type batch struct {
 	doubted      bool      // its only entry was refused once, and may go once more
 	accused      bool      // its only entry failed a full round, and may fail one more
 
-	failures int // the sender's: failed attempts since the last success
+	// The sender's.
+	failures  int   // attempts since the last success
+	forbidden int64 // successes when an attempt last got a 403, and one; 0 for never
 }
 
 // newBatch makes a batch of entries, which from now on are held.

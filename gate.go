@@ -148,6 +148,14 @@ func (g *gate) doubtLocked() {
 	g.since = time.Time{}
 }
 
+// recognizedLocked notes that the server has read a request: neither the key nor
+// the URL is wrong.
+func (g *gate) recognizedLocked() {
+	if g.why == causeUnauthorized || g.why == causeMisdirected {
+		g.why = causeNone
+	}
+}
+
 // clearLocked opens the gate: the server has taken entries.
 func (g *gate) clearLocked() {
 	g.why = causeNone

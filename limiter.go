@@ -88,6 +88,7 @@ type limiter struct {
 	mu           sync.Mutex
 	minute, hour *window
 	buffer       float64
+	given        serverLimits // by the options; 0 where they are the default
 	now          func() time.Time
 }
 
@@ -96,6 +97,7 @@ func newLimiter(c *config, now func() time.Time) *limiter {
 		minute: newWindow(time.Minute, c.RequestsPerMinute, c.RateLimitBuffer),
 		hour:   newWindow(time.Hour, c.RequestsPerHour, c.RateLimitBuffer),
 		buffer: c.RateLimitBuffer,
+		given:  c.givenLimits,
 		now:    now,
 	}
 }
@@ -131,16 +133,25 @@ func (l *limiter) portion() int {
 // leastPortion is the part of what ever fits that is worth a request.
 const leastPortion = 4
 
-// learn sets limits that the server told of; 0 leaves one as it is.
+// learn sets limits that the server told of, where lower ones were not given; 0
+// leaves one as it is.
 func (l *limiter) learn(told serverLimits) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if told.perMinute > 0 {
-		l.minute.setShare(told.perMinute, l.buffer)
+		l.minute.setShare(lower(told.perMinute, l.given.perMinute), l.buffer)
 	}
 	if told.perHour > 0 {
-		l.hour.setShare(told.perHour, l.buffer)
+		l.hour.setShare(lower(told.perHour, l.given.perHour), l.buffer)
 	}
+}
+
+// lower is the lower of two limits, of which given may be 0 for none.
+func lower(told, given int) int {
+	if given > 0 {
+		return min(told, given)
+	}
+	return told
 }
 
 // rates reads the limiter for Metrics.

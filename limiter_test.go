@@ -85,6 +85,21 @@ func TestLimiterBudgetsRecords(t *testing.T) {
 	}
 }
 
+// What the options ask for beside the server's word is only ever less.
+func TestLimiterKeepsToTheLowerLimit(t *testing.T) {
+	c, err := newConfig(&Options{APIKey: testKey, RequestsPerMinute: 100}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLimiter(c, time.Now)
+	for _, test := range []struct{ told, minute, hour int }{{1000, 90, 900}, {50, 45, 45}, {200, 90, 180}, {100_000, 90, 90_000}} {
+		l.learn(serverLimits{test.told, test.told})
+		if r := l.rates(); r.LimitPerMinute != test.minute || r.LimitPerHour != test.hour {
+			t.Errorf("told %d: %+v", test.told, r)
+		}
+	}
+}
+
 func TestLimiterMemoryIsBounded(t *testing.T) {
 	now := time.Unix(0, 0)
 	l := newLimiter(&config{Options: Options{RequestsPerMinute: 1e9, RequestsPerHour: 1e9, RateLimitBuffer: 1}}, func() time.Time { return now })

@@ -56,8 +56,9 @@ type Options struct {
 	// Release, at most 100 characters (the server's column). Default: the main
 	// module's version, or its VCS revision. Variable: LEDGER_RELEASE.
 	Release string
-	// Service is the service's name: the attribute "service" of every entry, and
-	// the resource's "service.name" under OTLP. Variable: LEDGER_SERVICE_NAME.
+	// Service is the service's name, at most 1000 characters: the attribute
+	// "service" of every entry, and the resource's "service.name" under OTLP.
+	// Variable: LEDGER_SERVICE_NAME.
 	Service string
 
 	// Level is the least level to log; default [slog.LevelInfo]. It is asked
@@ -110,7 +111,8 @@ type Options struct {
 
 	// RequestsPerMinute and RequestsPerHour are the server's limits, defaults
 	// 1000 and 50000. Under OTLP the server counts records instead of requests,
-	// and limits that its answers tell of replace these.
+	// and tells of its limits in its answers; those count where they are lower, or
+	// these are not set.
 	// Variables: LEDGER_REQUESTS_PER_MINUTE, LEDGER_REQUESTS_PER_HOUR.
 	RequestsPerMinute int
 	RequestsPerHour   int
@@ -205,15 +207,17 @@ func (secret) LogValue() slog.Value         { return slog.StringValue(redacted) 
 // and the defaults applied, and checked. It never changes.
 type config struct {
 	Options
-	apiKey   secret
-	baseURL  *url.URL
-	warnings []string // for the diagnostics, at start-up
+	apiKey      secret
+	baseURL     *url.URL
+	givenLimits serverLimits // RequestsPerMinute and RequestsPerHour, 0 where they are the default
+	warnings    []string     // for the diagnostics, at start-up
 }
 
 // The server's limits on an entry's fields, in characters (ledger-wire 2.1).
 const (
 	maxEnvironment = 20
 	maxRelease     = 100
+	maxService     = 1000 // our own: every entry has it among its attributes
 	maxBatch       = 1000 // entries a request (ledger-wire 2.2)
 )
 
@@ -386,6 +390,7 @@ func (c *config) applyDefaults() {
 	c.MaxBufferBytes = int(min(int64(cmp.Or(c.MaxBufferBytes, 16<<20)), maxBytes))
 	c.HTTPTimeout = cmp.Or(c.HTTPTimeout, 5*time.Second)
 	c.HTTPPoolSize = cmp.Or(c.HTTPPoolSize, 10)
+	c.givenLimits = serverLimits{c.RequestsPerMinute, c.RequestsPerHour}
 	c.RequestsPerMinute = cmp.Or(c.RequestsPerMinute, 1000)
 	c.RequestsPerHour = cmp.Or(c.RequestsPerHour, 50_000)
 	c.RateLimitBuffer = cmp.Or(c.RateLimitBuffer, 0.9)
@@ -445,6 +450,9 @@ func (c *config) check(fault faultFunc) {
 	}
 	if n := utf8.RuneCountInString(c.Release); n > maxRelease {
 		fault("Release", "%d characters, at most %d", n, maxRelease)
+	}
+	if n := utf8.RuneCountInString(c.Service); n > maxService {
+		fault("Service", "%d characters, at most %d", n, maxService)
 	}
 	for field, n := range map[string]int64{
 		"FlushInterval": int64(c.FlushInterval), "FlushSize": int64(c.FlushSize),

@@ -72,7 +72,7 @@ func TestVariablesFillWhatFieldsLeaveOpen(t *testing.T) {
 func TestEveryFaultComesBackAtOnceWithFieldAndVariable(t *testing.T) {
 	_, err := newConfig(&Options{
 		APIKey: "sk_secret-material", BaseURL: "ftp://user:hunter2@example.com/?q", Protocol: "smtp", Environment: strings.Repeat("e", 21),
-		Release: strings.Repeat("r", 101), FlushSize: 1001, MaxBufferSize: -1, HTTPPoolSize: -2, RateLimitBuffer: 1.5, BreakerDelay: -time.Second,
+		Release: strings.Repeat("r", 101), Service: strings.Repeat("s", 1001), FlushSize: 1001, MaxBufferSize: -1, HTTPPoolSize: -2, RateLimitBuffer: 1.5, BreakerDelay: -time.Second,
 	}, []string{"LEDGER_FLUSH_INTERVAL=often", "LEDGER_LEVEL=loud", "LEDGER_MAX_RETRIES=many", "LEDGER_FLUSH_SIZE=ignored, the field is set"})
 	if err == nil {
 		t.Fatal("no error")
@@ -82,7 +82,7 @@ func TestEveryFaultComesBackAtOnceWithFieldAndVariable(t *testing.T) {
 		"APIKey (LEDGER_API_KEY)", "BaseURL (LEDGER_BASE_URL)", "Protocol (LEDGER_PROTOCOL)", "Environment (LEDGER_ENVIRONMENT)",
 		"Release (LEDGER_RELEASE)", "FlushSize (LEDGER_FLUSH_SIZE)", "MaxBufferSize (LEDGER_MAX_BUFFER_SIZE)", "HTTPPoolSize (LEDGER_HTTP_POOL_SIZE)",
 		"RateLimitBuffer (LEDGER_RATE_LIMIT_BUFFER)", "BreakerDelay (LEDGER_BREAKER_DELAY)", "FlushInterval (LEDGER_FLUSH_INTERVAL)",
-		"Level (LEDGER_LEVEL)", "MaxRetries (LEDGER_MAX_RETRIES)",
+		"Level (LEDGER_LEVEL)", "MaxRetries (LEDGER_MAX_RETRIES)", "Service (LEDGER_SERVICE_NAME)",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not named in:\n%s", want, text)
@@ -93,8 +93,8 @@ func TestEveryFaultComesBackAtOnceWithFieldAndVariable(t *testing.T) {
 			t.Errorf("%q is told in:\n%s", never, text)
 		}
 	}
-	if n := strings.Count(text, "\n") + 1; n != 13 {
-		t.Errorf("%d faults, want 13:\n%s", n, text)
+	if n := strings.Count(text, "\n") + 1; n != 14 {
+		t.Errorf("%d faults, want 14:\n%s", n, text)
 	}
 }
 

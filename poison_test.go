@@ -297,3 +297,59 @@ func TestOutageLeavesBatchesWhole(t *testing.T) {
 		})
 	}
 }
+
+// A firewall before the server says 403 to a text that it dislikes. That is no
+// word on the key, as far as others pass.
+func TestForbiddenTextCostsItself(t *testing.T) {
+	inBubble(t, nil, func(r *rig) {
+		r.burst(5)
+		r.mustFlush()
+		r.server.Always(ledgertest.Poison(marked("guilty"), 403))
+		unhealthy := 0
+		for i := range 3600 {
+			if i%1200 == 0 {
+				r.log.Info("guilty")
+			}
+			r.log.Info("innocent")
+			r.wait(time.Second)
+			if !r.handler.Status().Healthy {
+				unhealthy++
+			}
+		}
+		r.wait(5 * time.Minute)
+		if m := r.handler.Metrics(); m.Buffer.Dropped["rejected"] != 3 || m.Flusher.TotalLogsSent != 3605 || unhealthy > 1000 {
+			r.Errorf("unhealthy for %d s of an hour; %d sent, %+v", unhealthy, m.Flusher.TotalLogsSent, m.Buffer)
+		}
+	})
+}
+
+// A key that is refused, also by a 403, costs no entry.
+func TestForbiddenKeyCostsNothing(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) { o.FlushSize = 10 }, func(r *rig) {
+		r.burst(50)
+		r.mustFlush()
+		r.server.Always(ledgertest.Status(403, ""))
+		for range 100 {
+			r.burst(10)
+			r.wait(time.Minute)
+		}
+		r.server.Always(ledgertest.OK())
+		r.wait(10 * time.Minute)
+		if m := r.handler.Metrics(); m.Buffer.TotalDropped != 0 || r.stored() != 1050 {
+			r.Errorf("%d stored, %+v", r.stored(), m.Buffer)
+		}
+	})
+}
+
+// A request that was read to its entries was none of a wrong key.
+func TestStatusForgetsARefusedKey(t *testing.T) {
+	inBubble(t, nil, func(r *rig) {
+		r.server.Script(ledgertest.Status(401, ""))
+		r.server.Always(ledgertest.PoisonBlind(marked("guilty"), 422))
+		r.log.Info("guilty")
+		r.wait(10 * time.Minute)
+		if st := r.handler.Status(); st.Status != "healthy" || r.handler.Metrics().Buffer.Dropped["rejected"] != 1 {
+			r.Errorf("%+v", st)
+		}
+	})
+}

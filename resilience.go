@@ -186,6 +186,9 @@ func (s *sender) attempt(ctx context.Context, b *batch) (out outcome) {
 	began, timeout := s.now(), time.Duration(s.timeout.Load())
 	out = s.transport.send(ctx, format, entries, timeout)
 	out.took = s.now().Sub(began)
+	if out.status == http.StatusForbidden && s.contentForbidden(b, len(entries)) {
+		out.kind = outcomeRefused
+	}
 	if out.timedOut { // of what this attempt had: others side by side add nothing
 		s.timeout.Store(int64(min(2*timeout, max(maxTimeout, s.config.HTTPTimeout))))
 	}
@@ -198,6 +201,19 @@ func (s *sender) attempt(ctx context.Context, b *batch) (out outcome) {
 	}
 	learnt = s.learn(b, &out)
 	return out
+}
+
+// contentForbidden reports whether it is rather one of the n entries of b that a
+// 403 is about than the key: only something before the server answers so
+// (ledger-wire 1.4), such as a firewall that dislikes a text. The sign of it is
+// that others were taken since b last got one. Pieces of such a batch are cut on
+// without, but not dropped.
+func (s *sender) contentForbidden(b *batch, n int) bool {
+	successes := s.count.successes.Load()
+	known := b.forbidden > 0
+	since := successes >= b.forbidden
+	b.forbidden = successes + 1
+	return known && (since || b.piece && n > 1)
 }
 
 // permit waits until the rate limit lets b through, and then spends its cost. It
@@ -283,6 +299,9 @@ func (s *sender) learn(b *batch, out *outcome) func(*gate) {
 	switch out.kind {
 	case outcomeRefused:
 		s.suspectGzip(out)
+		if out.status == http.StatusUnprocessableEntity {
+			return (*gate).recognizedLocked
+		}
 	case outcomeThrottled:
 		pause := out.retryAfter
 		if pause == 0 {

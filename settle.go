@@ -137,7 +137,8 @@ func (b *batcher) split(old *batch, n int) *batch {
 	rest := newBatch(b.queue, slices.Clone(entries[n:]))
 	old.keep(entries[:n:n])
 	old.piece, rest.piece = true, true
-	rest.halving, rest.failures, rest.notBefore = old.halving, old.failures, old.notBefore
+	rest.halving, rest.notBefore = old.halving, old.notBefore
+	rest.failures, rest.forbidden = old.failures, old.forbidden
 	rest.failedRounds, rest.lastFailed = old.failedRounds, old.lastFailed
 	if old.halving != nil {
 		old.halving.pieces++
