@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxAnswerText bounds what is kept of a server's words.
@@ -27,7 +28,7 @@ func (*otlpFormat) readAnswer(status int, body io.Reader, n int) answer {
 		a.readOTLPJSON(trimmed)
 	case success:
 		a.readOTLP(text)
-		a.foreign = err == nil && !a.readable
+		a.foreign = err == nil && !a.readable && isWords(trimmed)
 	default:
 		a.readStatus(text)
 	}
@@ -38,6 +39,12 @@ func (*otlpFormat) readAnswer(status int, body io.Reader, n int) answer {
 	a.quota = n > 0 && a.rejected == n && strings.HasPrefix(a.message, quotaMessage)
 	a.message = cutText(cleanText(a.message), maxAnswerText)
 	return a
+}
+
+// isWords reports whether text is somebody's words rather than a message that
+// broke off.
+func isWords(text []byte) bool {
+	return len(text) > 0 && utf8.Valid(text) && !bytes.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' })
 }
 
 const quotaMessage = "Daily logs quota exceeded"

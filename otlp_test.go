@@ -36,7 +36,8 @@ func TestOTLPAnswers(t *testing.T) {
 		{"an error of a Collector's", 503, "\x08\x0e\x12\x08too busy", answer{readable: true, message: "too busy"}},
 		{"an error of a Collector's, in JSON", 503, `{"code":14,"message":"too busy"}`, answer{readable: true, message: "too busy"}},
 		{"an error of nobody's", 502, "Bad Gateway", answer{}},
-		{"a proxy's page", 200, "<html>hello</html>", answer{}},
+		{"a proxy's page", 200, "<html>hello</html>", answer{foreign: true}},
+		{"a word", 200, "OK\n", answer{foreign: true}},
 		{"garbage", 200, "\xff\xff\xff", answer{}},
 		{"broken off", 200, string(partialSuccess(2, "Log")[:6]), answer{}},
 	} {
