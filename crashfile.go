@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -24,6 +25,7 @@ type crashFile struct {
 	mu   sync.Mutex
 	file *os.File // nil when closed
 	root *os.Root
+	from origin
 }
 
 const (
@@ -34,14 +36,16 @@ const (
 	// toldPrefix begins a line about a panic that was delivered before it ended
 	// the process, so that it is not told twice.
 	toldPrefix = "delivered: "
+	// fromPrefix begins the file: which program it is that may crash.
+	fromPrefix = "from: "
 )
 
 // crashOwner is whose file the runtime writes to.
 var crashOwner atomic.Pointer[crashFile]
 
 // openCrashFile returns what an earlier process wrote, and has the runtime write
-// there from now on.
-func openCrashFile(root *os.Root) (*crashFile, *crashError, error) {
+// there from now on, for a program of the given origin.
+func openCrashFile(root *os.Root, from origin) (*crashFile, *crashError, error) {
 	file, err := root.OpenFile(crashName, os.O_RDWR|os.O_CREATE|openNoWait, 0o600)
 	if err != nil {
 		return nil, nil, err
@@ -60,7 +64,7 @@ func openCrashFile(root *os.Root) (*crashFile, *crashError, error) {
 		crash.at = info.ModTime()
 	}
 	_, seekErr := file.Seek(0, io.SeekEnd)
-	c := &crashFile{file: file, root: root}
+	c := &crashFile{file: file, root: root, from: from}
 	if err := errors.Join(err, seekErr, debug.SetCrashOutput(file, debug.CrashOptions{})); err != nil {
 		_ = file.Close()
 		return nil, crash, err
@@ -69,11 +73,14 @@ func openCrashFile(root *os.Root) (*crashFile, *crashError, error) {
 	return c, crash, nil
 }
 
-// forget empties the file, once what it told is safe.
+// forget empties the file, once what it told is safe, and begins it anew.
 func (c *crashFile) forget() {
 	if c != nil {
 		_ = c.file.Truncate(0)
 		_, _ = c.file.Seek(0, io.SeekStart) // the runtime's copy of the file has the same place
+		if text, err := json.Marshal(c.from); err == nil {
+			_, _ = c.file.WriteString(fromPrefix + string(text) + "\n")
+		}
 	}
 }
 
@@ -110,6 +117,7 @@ type crashError struct {
 	message string
 	frames  []runtime.Frame
 	at      time.Time
+	from    origin
 }
 
 func (c *crashError) Error() string { return c.message }
@@ -120,6 +128,14 @@ func (c *crashError) StackFrames() []runtime.Frame { return c.frames }
 // parseCrash reads what the runtime prints of a crash; nil when it is empty, or
 // tells of a panic that was delivered.
 func parseCrash(text []byte) *crashError {
+	var from origin
+	if after, ok := bytes.CutPrefix(text, []byte(fromPrefix)); ok {
+		var line []byte
+		line, text, _ = bytes.Cut(after, []byte("\n"))
+		if json.Unmarshal(line, &from) != nil {
+			from = origin{}
+		}
+	}
 	told := make(map[string]bool)
 	for bytes.HasPrefix(text, []byte(toldPrefix)) {
 		line, rest, _ := bytes.Cut(text, []byte("\n"))
@@ -127,7 +143,7 @@ func parseCrash(text []byte) *crashError {
 		text = rest
 	}
 	lines := strings.Split(strings.TrimSpace(strings.ToValidUTF8(string(text), "\uFFFD")), "\n")
-	c := &crashError{message: strings.TrimSpace(lines[0])}
+	c := &crashError{message: strings.TrimSpace(lines[0]), from: from}
 	plain, _, repanicked := strings.Cut(c.message, " [recovered")
 	if c.message == "" || told[plain] || repanicked && told[""] {
 		return nil
@@ -186,7 +202,7 @@ func parseFrames(lines []string) (frames []runtime.Frame) {
 // inheritCrash makes an entry of an earlier process's crash, on disk at once, and
 // watches for one of this process.
 func (b *batcher) inheritCrash() {
-	file, crash, err := openCrashFile(b.spool.root)
+	file, crash, err := openCrashFile(b.spool.root, b.sender.protocols.origin())
 	if err != nil {
 		b.report.tell("crash", slog.LevelWarn, "crashes are not captured", slog.String("error", err.Error()))
 	}
@@ -198,6 +214,7 @@ func (b *batcher) inheritCrash() {
 	r := slog.NewRecord(crash.at, LevelCritical, crash.message, 0)
 	r.AddAttrs(slog.Any("error", crash), slog.Bool("crashed", true))
 	e := b.encode(context.Background(), r)
+	e.attribute(crash.from)
 	b.count.taken.Add(1)
 	if kept := b.write([]*entry{e}); len(kept) > 0 {
 		b.hold(newBatch(b.queue, kept))

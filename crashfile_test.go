@@ -76,12 +76,12 @@ func TestCrashBecomesOneCriticalEntryAtTheNextStart(t *testing.T) {
 			defer server.Close()
 			dir := t.TempDir()
 			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCrashingProcess$")
-			child.Env = append(os.Environ(), "TEST_CRASH="+name, "TEST_URL="+server.URL, "TEST_DIR="+dir)
+			child.Env = append(os.Environ(), "TEST_CRASH="+name, "TEST_URL="+server.URL, "TEST_DIR="+dir, "LEDGER_RELEASE=1.0")
 			if out, err := child.CombinedOutput(); err == nil {
 				t.Fatalf("the process lived:\n%s", out)
 			}
 			for range 2 { // the second start has nothing more to tell
-				h, _ := newReal(t, server.URL, func(o *ledger.Options) { o.SpoolDir, o.FlushInterval = dir, 10*time.Millisecond })
+				h, _ := newReal(t, server.URL, func(o *ledger.Options) { o.SpoolDir, o.FlushInterval, o.Release = dir, 10*time.Millisecond, "2.0" })
 				slog.New(h).Info("started again")
 				flushed(t, h)
 				for h.Metrics().Buffer.Spooled+int64(h.Metrics().Buffer.InFlight) > 0 {
@@ -103,6 +103,9 @@ func TestCrashBecomesOneCriticalEntryAtTheNextStart(t *testing.T) {
 			e := critical[0]
 			if e.Message != want.message || !strings.Contains(e.StackTrace, want.frame) || e.LogType != "exception" {
 				t.Errorf("%s %q, stack:\n%s", e.LogType, e.Message, e.StackTrace)
+			}
+			if e.Release != "1.0" {
+				t.Errorf("the crash is one of release %s", e.Release)
 			}
 			if age := time.Since(e.Timestamp); age < 0 || age > time.Minute {
 				t.Errorf("timestamp %v", e.Timestamp)

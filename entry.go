@@ -49,6 +49,17 @@ func (e *entry) appendTo(b []byte) []byte {
 	return appendWhole(b, e.format, e.data, e.ending)
 }
 
+// attribute makes the entry one of another program, unless that is not known.
+func (e *entry) attribute(to origin) {
+	if to == (origin{}) || to == e.format.origin() {
+		return
+	}
+	if p, err := e.format.parse(e.whole()); err == nil {
+		p.from = to
+		e.data, e.kinds = e.format.emit(p), kinds{}
+	}
+}
+
 func wholeEntry(f entryEncoder, data []byte, e ending) []byte {
 	n := len(data) + f.endingSize(e)
 	return appendWhole(make([]byte, 0, f.headingSize(n)+n), f, data, e)

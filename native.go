@@ -20,37 +20,43 @@ type ledgerFormat struct {
 	// tails are an entry's ending up to the log_id, by log type and importance:
 	// nothing in them changes from entry to entry.
 	tails    [len(logTypeNames)][len(importanceNames)][]byte
+	from     origin
 	idPrefix string
 }
 
 const attrsOpening = `,"attributes":{`
 
 func newLedgerFormat(c *config, idPrefix string) *ledgerFormat {
-	f := &ledgerFormat{attrsHead: []byte(attrsOpening), idPrefix: idPrefix}
+	f := &ledgerFormat{attrsHead: []byte(attrsOpening), from: originOf(c), idPrefix: idPrefix}
 	if c.Service != "" {
 		f.attrsHead = append(f.attrsHead, `"service":`...)
 		f.attrsHead = append(appendString(f.attrsHead, c.Service), ',')
 		f.fixed = measureJSON(f.attrsHead[len(attrsOpening):])
 	}
-	var constant []byte
-	field := func(name, value string, limit int) {
-		if value != "" {
-			constant = append(constant, `,"`+name+`":`...)
-			constant = appendString(constant, cutPlain(value, limit))
-		}
-	}
-	field("environment", c.Environment, maxEnvironment)
-	field("release", c.Release, maxRelease)
-	field("sdk_version", Version, maxSDKVersion)
-	field("platform", platform, len(platform))
-	field("platform_version", platformVersion(), maxPlatformVersion)
-	constant = append(constant, `,"log_id":"`...)
-	for t, logType := range logTypeNames {
-		for i, importance := range importanceNames {
-			f.tails[t][i] = fmt.Appendf(nil, `,"log_type":"%s","importance":"%s"%s`, logType, importance, constant)
+	for t := range logTypeNames {
+		for i := range importanceNames {
+			f.tails[t][i] = ledgerTail(nil, kinds{logType(t), importance(i)}, f.from)
 		}
 	}
 	return f
+}
+
+// ledgerTail appends an entry's ending up to its log_id.
+func ledgerTail(b []byte, k kinds, from origin) []byte {
+	b = fmt.Appendf(b, `,"log_type":"%s","importance":"%s"`, logTypeNames[k.logType], importanceNames[k.importance])
+	for _, field := range [...]struct{ name, value string }{
+		{"environment", from.Environment},
+		{"release", from.Release},
+		{"sdk_version", cutPlain(Version, maxSDKVersion)},
+		{"platform", platform},
+		{"platform_version", platformVersion()},
+	} {
+		if field.value != "" {
+			b = append(b, `,"`+field.name+`":`...)
+			b = appendString(b, field.value)
+		}
+	}
+	return append(b, `,"log_id":"`...)
 }
 
 const platform = "go"
@@ -67,6 +73,10 @@ func (*ledgerFormat) protocol() Protocol  { return ProtocolLedger }
 func (*ledgerFormat) path() string        { return "/api/v1/ingest/batch" }
 func (*ledgerFormat) contentType() string { return "application/json" }
 func (*ledgerFormat) form() form          { return ledgerForm }
+func (f *ledgerFormat) origin() origin    { return f.from }
+
+// standalone changes nothing: entries tell their origin.
+func (*ledgerFormat) standalone(entry []byte) []byte { return entry }
 
 // cost is one request, whatever it holds: that is what the server counts.
 func (*ledgerFormat) cost(int) int { return 1 }
@@ -236,6 +246,7 @@ type ledgerEntry struct {
 	LogType      string          `json:"log_type"`
 	Importance   string          `json:"importance"`
 	LogID        string          `json:"log_id"`
+	origin
 }
 
 func (f *ledgerFormat) parse(entry []byte) (*parsed, error) {
@@ -256,7 +267,7 @@ func (f *ledgerFormat) parse(entry []byte) (*parsed, error) {
 		severity: classSeverity[c], severityText: classText[c], message: e.Message,
 		errorType: e.ErrorType, errorMessage: e.ErrorMessage, stack: e.StackTrace,
 		kinds: kinds{logType(named(logTypeNames[:], e.LogType)), importance(named(importanceNames[:], e.Importance))},
-		logID: e.LogID,
+		from:  e.origin, logID: e.LogID,
 	}
 	if n := len(e.Attributes); n > 2 {
 		service := f.attrsHead[len(attrsOpening):]
@@ -277,7 +288,11 @@ func (f *ledgerFormat) emit(p *parsed) []byte {
 	if p.errorType != "" {
 		b = f.appendError(b, p.errorType, p.errorMessage, p.stack)
 	}
-	b = append(b, f.tails[p.logType][p.importance]...)
+	if p.from == f.from || p.from == (origin{}) {
+		b = append(b, f.tails[p.logType][p.importance]...)
+	} else {
+		b = ledgerTail(b, p.kinds, p.from)
+	}
 	id := appendString(nil, p.logID)
 	b = append(b, id[1:len(id)-1]...)
 	b = append(b, timeField...)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 )
 
@@ -19,6 +20,7 @@ type otlpFormat struct {
 	scope    []byte // the field scope of ScopeLogs
 	fixed    int
 	tails    [len(logTypeNames)][len(importanceNames)][]byte
+	from     origin
 	idPrefix string
 }
 
@@ -68,11 +70,13 @@ const (
 	pathParamsKey     = "ledger.path_params"
 	responseBodyKey   = "ledger.response_body"
 	restOfEndpointKey = "ledger.endpoint" // what an endpoint has beside: the server builds "endpoint" anew
+	releaseKey        = "service.version"
+	environmentKey    = "deployment.environment.name"
 	sdkName           = "ledger-go"
 )
 
 func newOTLPFormat(c *config, idPrefix string) *otlpFormat {
-	f := &otlpFormat{idPrefix: idPrefix}
+	f := &otlpFormat{from: originOf(c), idPrefix: idPrefix}
 	var resource []byte
 	attr := func(key, value string) {
 		if value == "" {
@@ -89,9 +93,9 @@ func newOTLPFormat(c *config, idPrefix string) *otlpFormat {
 	var instance [16]byte
 	_, _ = rand.Read(instance[:])
 	attr("service.name", cleanText(service))
-	attr("service.version", cleanText(cutPlain(c.Release, maxRelease)))
+	attr(releaseKey, f.from.Release)
 	attr("service.instance.id", hex.EncodeToString(instance[:]))
-	attr("deployment.environment.name", cleanText(cutPlain(c.Environment, maxEnvironment)))
+	attr(environmentKey, f.from.Environment)
 	attr("host.name", cleanText(host))
 	attr("telemetry.sdk.name", sdkName)
 	attr("telemetry.sdk.language", platform)
@@ -124,6 +128,7 @@ func (*otlpFormat) protocol() Protocol  { return ProtocolOTLP }
 func (*otlpFormat) path() string        { return "/v1/logs" }
 func (*otlpFormat) contentType() string { return "application/x-protobuf" }
 func (*otlpFormat) form() form          { return otlpForm }
+func (f *otlpFormat) origin() origin    { return f.from }
 
 // cost is one per entry: the server counts records.
 func (*otlpFormat) cost(n int) int { return n }
@@ -473,3 +478,35 @@ func appendTimes(b []byte, sec int64, nsec int) []byte {
 }
 
 const timesSize = 2 * (1 + 8)
+
+// standalone adds the origin behind the times, where no other attributes are. Of
+// a record's attributes and the resource's, of the same names, the server takes
+// the record's (ledger-wire 6.2).
+func (f *otlpFormat) standalone(entry []byte) []byte {
+	p, err := f.parse(entry)
+	if err != nil || p.from != (origin{}) {
+		return entry
+	}
+	record, _, _ := nextField(entry)
+	b := appendOrigin(slices.Clone(record.bytes), f.from, p.members)
+	return append(f.appendHeading(nil, len(b)), b...)
+}
+
+// appendOrigin appends what a program's own attributes, members, do not say.
+func appendOrigin(b []byte, from origin, members []byte) []byte {
+	for quoted := range eachMember(members) {
+		switch unescaped(quoted[1 : len(quoted)-1]) {
+		case releaseKey:
+			from.Release = ""
+		case environmentKey:
+			from.Environment = ""
+		}
+	}
+	if from.Release != "" {
+		b = appendStringAttr(b, tagAttribute, releaseKey, from.Release)
+	}
+	if from.Environment != "" {
+		b = appendStringAttr(b, tagAttribute, environmentKey, from.Environment)
+	}
+	return b
+}

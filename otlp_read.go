@@ -254,6 +254,7 @@ func (f *otlpFormat) parse(entry []byte) (*parsed, error) {
 	p := &parsed{severity: -1}
 	var a apart
 	var attrs otlpTail
+	timed := false
 	for b := whole.bytes; len(b) > 0; {
 		field, rest, ok := nextField(b)
 		if !ok {
@@ -264,6 +265,7 @@ func (f *otlpFormat) parse(entry []byte) (*parsed, error) {
 		switch field.number<<3 | field.wire {
 		case tagTime:
 			p.sec, p.nsec = int64(field.value/1e9), int(field.value%1e9)
+			timed = true
 		case tagSeverity:
 			p.severity = int(min(field.value, 24))
 		case tagSeverityText:
@@ -283,7 +285,9 @@ func (f *otlpFormat) parse(entry []byte) (*parsed, error) {
 			if !ok {
 				return nil, errNotEntry
 			}
-			if !p.takeAttribute(key, value) {
+			if timed {
+				p.takeOrigin(key, value)
+			} else if !p.takeAttribute(key, value) {
 				attrs = append(attrs, otlpAttr{key, value, raw})
 			}
 		}
@@ -375,6 +379,17 @@ func (tail *otlpTail) takeEndpoint() *endpoint {
 // larger one was not written here.
 const latest = 253_402_300_799
 
+// takeOrigin takes what stands behind the times.
+func (p *parsed) takeOrigin(key string, value []byte) {
+	v, _, _ := nextField(value)
+	switch key {
+	case releaseKey:
+		p.from.Release = string(v.bytes)
+	case environmentKey:
+		p.from.Environment = string(v.bytes)
+	}
+}
+
 // takeAttribute takes the attributes that are entry's own fields elsewhere.
 func (p *parsed) takeAttribute(key string, value []byte) bool {
 	v, _, _ := nextField(value)
@@ -418,6 +433,9 @@ func (f *otlpFormat) emit(p *parsed) []byte {
 	}
 	b = appendStringAttr(b, tagAttribute, logIDKey, p.logID)
 	b = appendTimes(b, max(p.sec, f.earliest()), p.nsec)
+	if p.from != f.from {
+		b = appendOrigin(b, p.from, p.members)
+	}
 	return append(f.appendHeading(nil, len(b)), b...)
 }
 

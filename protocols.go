@@ -77,6 +77,9 @@ func (p *protocols) refused(format wireFormat) (tryNow bool) {
 	return p.refusals == 1
 }
 
+// origin is what all entries of this process come from.
+func (p *protocols) origin() origin { return p.all[0].origin() }
+
 // named is the format of a protocol; Ledger's own for a name it does not know.
 func (p *protocols) named(name Protocol) wireFormat {
 	for _, format := range p.all {

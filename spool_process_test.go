@@ -484,7 +484,7 @@ func TestCrashFileThatIsAPipeHoldsNothingUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	if _, _, err := openCrashFile(root); err == nil {
+	if _, _, err := openCrashFile(root, origin{}); err == nil {
 		t.Error("a pipe is taken for a file")
 	}
 }

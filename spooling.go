@@ -104,7 +104,11 @@ func (b *batcher) write(entries []*entry) (kept []*entry) {
 func (b *batcher) writeSome(entries []*entry) (written int) {
 	records := make([]spoolRecord, len(entries))
 	for i, e := range entries {
-		records[i] = spoolRecord{protocol: e.format.protocol(), urgent: e.urgent, data: e.whole()}
+		data := e.whole()
+		if e.seq < spooledSeq { // else it has been on disk before
+			data = e.format.standalone(data)
+		}
+		records[i] = spoolRecord{protocol: e.format.protocol(), urgent: e.urgent, data: data}
 	}
 	written, dropped, err := b.spool.append(records)
 	b.count.spoolIn.Add(int64(written))

@@ -161,6 +161,50 @@ func TestSpoolIsOneHandlersOwn(t *testing.T) {
 	})
 }
 
+// What waited on disk is still of the release that logged it, however often it
+// goes there, and whichever protocol it is sent in.
+func TestSpooledEntriesKeepTheirOrigin(t *testing.T) {
+	forProtocols(t, func(t *testing.T, protocol ledger.Protocol) {
+		dir := t.TempDir()
+		logAs := func(release, environment string) func(*ledger.Options) {
+			return func(o *ledger.Options) { o.SpoolDir, o.Release, o.Environment = dir, release, environment }
+		}
+		for i, release := range []string{"1.0", "1.1", "1.2"} {
+			inOneBubble(t, protocol, logAs(release, "canary"), func(r *rig) {
+				r.server.Always(ledgertest.Hang())
+				r.log.Info(release)
+				r.wait(10 * time.Second) // what there is on disk is read back
+				if err := r.shutdown(time.Second); err != nil {
+					r.Error(err)
+				}
+				if n := r.handler.Metrics().Buffer.Spooled; n != int64(i+1) {
+					r.Errorf("%d on disk", n)
+				}
+			})
+		}
+		inOneBubble(t, protocol, func(o *ledger.Options) {
+			logAs("2.0", "prod")(o)
+			o.Protocol = ledger.ProtocolAuto
+		}, func(r *rig) {
+			r.log.Info("2.0")
+			r.wait(time.Minute)
+			entries := r.server.Entries()
+			for _, e := range entries {
+				want := "canary"
+				if e.Message == "2.0" {
+					want = "prod"
+				}
+				if e.Release != e.Message || e.Environment != want {
+					r.Errorf("%s has release %q and environment %q", e.Message, e.Release, e.Environment)
+				}
+			}
+			if len(entries) != 4 {
+				r.Errorf("%d entries", len(entries))
+			}
+		})
+	})
+}
+
 // Of two processes that overlap, as at a deployment, the second has the spool
 // once the first has gone.
 func TestSpoolIsTakenOverWhenItsOwnerHasGone(t *testing.T) {

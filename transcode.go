@@ -36,7 +36,8 @@ type parsed struct {
 	errorMessage string
 	stack        string
 	kinds
-	hasEndpoint bool // whatever its log type
+	from        origin // zero where the entry does not tell
+	hasEndpoint bool   // whatever its log type
 	logID       string
 	members     []byte
 }

@@ -21,7 +21,24 @@ type wireFormat interface {
 	// body is already bounded; whatever it holds, readAnswer returns.
 	readAnswer(status int, body io.Reader, n int) answer
 
+	// origin is what every entry of this process comes from.
+	origin() origin
+	// standalone returns a whole entry of this process as one that another may
+	// send: it tells its origin, which the frame tells of others.
+	standalone(entry []byte) []byte
+
 	entryEncoder
+}
+
+// An origin is which program an entry comes from. It changes from one process to
+// the next, where entries wait on disk for it.
+type origin struct {
+	Release     string `json:"release,omitempty"`
+	Environment string `json:"environment,omitempty"`
+}
+
+func originOf(c *config) origin {
+	return origin{cleanText(cutPlain(c.Release, maxRelease)), cleanText(cutPlain(c.Environment, maxEnvironment))}
 }
 
 // An answer is the server's word on the entries of one request.
