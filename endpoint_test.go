@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -179,5 +180,21 @@ func TestTextsUnderReservedNamesKeepThem(t *testing.T) {
 		if _, back := thereAndBack(t, otlpForm, nil, slog.Any(key, v)); back[key] == nil {
 			t.Errorf("%s of a %T became %v", key, v, back)
 		}
+	}
+}
+
+// Of an entry that is too large the endpoint stays whole under OTLP, whose fields
+// for it would be empty else, also where it is an exception's.
+func TestEndpointOfALargeExceptionStaysWhole(t *testing.T) {
+	path := "/" + strings.Repeat("p", 400)
+	attrs := []slog.Attr{
+		slog.Group("endpoint", "method", "GET", "path", path, "status_code", 500, "duration_ms", 1.5), slog.Any("error", errors.New("boom")), slog.String("ledger.log_type", "exception"),
+	}
+	for i := range 400 {
+		attrs = append(attrs, slog.String(fmt.Sprint("key", i), strings.Repeat("x", 300)))
+	}
+	entry := logCall{level: slog.LevelError, attrs: attrs}.entryIn(t, otlpForm)
+	if !bytes.Contains(entry, []byte(path)) || !bytes.Contains(entry, []byte("_truncated")) {
+		t.Errorf("%.2000q", entry)
 	}
 }

@@ -53,7 +53,7 @@ func fit(entry []byte, f entryEncoder) []byte {
 	excess -= maxAttributes
 	for dropped := false; excess > 0; {
 		before := len(p.members)
-		p.members = dropLargest(p.members, excess+truncatedSize, p.logType == typeEndpoint)
+		p.members = dropLargest(p.members, excess+truncatedSize, p.hasEndpoint || p.logType == typeEndpoint)
 		if len(p.members) == before {
 			break // nothing is left that may go
 		}

@@ -153,7 +153,7 @@ type Options struct {
 	SpoolMaxBytes int64
 
 	// DisableRedaction logs values as they are even where their key looks like
-	// a secret's. Variable: LEDGER_DISABLE_REDACTION.
+	// a secret's or is one of RedactKeys. Variable: LEDGER_DISABLE_REDACTION.
 	DisableRedaction bool
 	// RedactKeys adds keys whose values are masked; case and separators do not
 	// matter. Variable: LEDGER_REDACT_KEYS, separated by commas.
