@@ -71,8 +71,27 @@ func (b *batcher) takeOldest(x excess, n int) (victims []*entry) {
 // takeHeld takes the oldest entries of a class out of the batch that has the
 // oldest of all, as long as no other has an older one.
 func (b *batcher) takeHeld(victims []*entry, urgent bool, x *excess, n int) []*entry {
-	var from *batch
-	oldest, next := uint64(math.MaxUint64), uint64(math.MaxUint64)
+	for before := len(victims); ; {
+		from, next := b.oldestOf(urgent)
+		if from == nil {
+			return victims
+		}
+		victims = from.takeOldest(victims, urgent, next, x, n)
+		if i := slices.Index(b.held, from); i >= 0 && from.size() == 0 {
+			b.held = slices.Delete(b.held, i, i+1)
+			b.done(from)
+		}
+		if len(victims) > before {
+			return victims
+		} // else it went on the wire just now
+	}
+}
+
+// oldestOf returns the batch with the oldest entry of a class that can be
+// dropped, nil for none, and the sequence that the next batch has such from.
+func (b *batcher) oldestOf(urgent bool) (from *batch, next uint64) {
+	oldest := uint64(math.MaxUint64)
+	next = oldest
 	consider := func(candidate *batch) {
 		switch seq, ok := candidate.oldest(urgent); {
 		case !ok:
@@ -88,15 +107,7 @@ func (b *batcher) takeHeld(victims []*entry, urgent bool, x *excess, n int) []*e
 	for _, candidate := range b.held {
 		consider(candidate)
 	}
-	if from == nil {
-		return victims
-	}
-	victims = from.takeOldest(victims, urgent, next, x, n)
-	if i := slices.Index(b.held, from); i >= 0 && from.size() == 0 {
-		b.held = slices.Delete(b.held, i, i+1)
-		b.done(from)
-	}
-	return victims
+	return from, next
 }
 
 func (b *batcher) takeForming(victims []*entry, urgent bool, x *excess, n int) []*entry {
