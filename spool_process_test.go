@@ -483,7 +483,7 @@ func TestCrashFileThatIsAPipeHoldsNothingUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	if _, _, err := openCrashFile(root, origin{}); err == nil {
 		t.Error("a pipe is taken for a file")
 	}
