@@ -33,6 +33,7 @@ type batch struct {
 	// The sender's.
 	failures  int   // attempts since the last success
 	forbidden int64 // successes when an attempt last got a 403, and one; 0 for never
+	blames    int   // how often in a row others were taken between two of those
 }
 
 // newBatch makes a batch of entries, which from now on are held.

@@ -48,15 +48,26 @@ type panicError struct {
 
 func (p *panicError) Error() string { return "panic: " + panicValue(p.value) }
 
-// printed is the first line of what the runtime prints of the panic; empty where
-// it has words of its own.
+// printed is the first line of what the runtime prints of the panic. Where it
+// has words of its own, such as main.T(5) or (main.T) 0xc000012345, that is the
+// beginning, up to a parenthesis.
 func (p *panicError) printed() string {
+	line, _, _ := strings.Cut(p.Error(), "\n")
 	switch p.value.(type) {
-	case string, error, fmt.Stringer, int, bool:
-		line, _, _ := strings.Cut(p.Error(), "\n")
+	case nil, string, error, fmt.Stringer:
 		return line
 	}
-	return ""
+	switch t := reflect.TypeOf(p.value); {
+	case !isBasic(t.Kind()):
+		return "panic: (" + t.String() + ")"
+	case t.PkgPath() != "":
+		return "panic: " + t.String() + "("
+	}
+	return line
+}
+
+func isBasic(kind reflect.Kind) bool {
+	return kind == reflect.String || kind >= reflect.Bool && kind <= reflect.Complex128
 }
 
 // Unwrap returns the panic's value when that is an error.
@@ -85,8 +96,7 @@ func panicValue(value any) (text string) {
 	case fmt.Stringer:
 		return v.String()
 	}
-	switch kind := reflect.TypeOf(value).Kind(); {
-	case kind == reflect.String, kind >= reflect.Bool && kind <= reflect.Complex128:
+	if isBasic(reflect.TypeOf(value).Kind()) {
 		return fmt.Sprint(value)
 	}
 	return fmt.Sprintf("(%T)", value)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -84,8 +85,8 @@ func (c *crashFile) forget() {
 	}
 }
 
-// told notes that a panic was delivered, of which the runtime will print line;
-// empty when that is not known.
+// told notes that a panic was delivered, of which the runtime will print line, or
+// what begins so where that ends in a parenthesis.
 func (c *crashFile) told(line string) {
 	if c == nil {
 		return
@@ -117,7 +118,7 @@ type crashError struct {
 	message string
 	frames  []runtime.Frame
 	at      time.Time
-	from    origin
+	from    *origin // nil when it is not known
 }
 
 func (c *crashError) Error() string { return c.message }
@@ -128,24 +129,26 @@ func (c *crashError) StackFrames() []runtime.Frame { return c.frames }
 // parseCrash reads what the runtime prints of a crash; nil when it is empty, or
 // tells of a panic that was delivered.
 func parseCrash(text []byte) *crashError {
-	var from origin
+	var from *origin
 	if after, ok := bytes.CutPrefix(text, []byte(fromPrefix)); ok {
 		var line []byte
 		line, text, _ = bytes.Cut(after, []byte("\n"))
 		if json.Unmarshal(line, &from) != nil {
-			from = origin{}
+			from = nil
 		}
 	}
-	told := make(map[string]bool)
+	var told []string
 	for bytes.HasPrefix(text, []byte(toldPrefix)) {
 		line, rest, _ := bytes.Cut(text, []byte("\n"))
-		told[string(line[len(toldPrefix):])] = true
+		told = append(told, string(line[len(toldPrefix):]))
 		text = rest
 	}
 	lines := strings.Split(strings.TrimSpace(strings.ToValidUTF8(string(text), "\uFFFD")), "\n")
 	c := &crashError{message: strings.TrimSpace(lines[0]), from: from}
-	plain, _, repanicked := strings.Cut(c.message, " [recovered")
-	if c.message == "" || told[plain] || repanicked && told[""] {
+	plain, _, _ := strings.Cut(c.message, " [recovered")
+	if c.message == "" || slices.ContainsFunc(told, func(line string) bool {
+		return plain == line || (strings.HasSuffix(line, "(") || strings.HasSuffix(line, ")")) && strings.HasPrefix(plain, line)
+	}) {
 		return nil
 	}
 	c.message = plain

@@ -486,6 +486,17 @@ func TestDiagnosticsEndWithTheTruth(t *testing.T) {
 		r.server.Script(ledgertest.Status(500, "")) // within a minute of "delivering again"
 		r.log.Info("hello")
 		r.wait(time.Hour)
+		r.server.Script(ledgertest.Status(500, ""))
+		r.log.Info("hello")
+		r.wait(10 * time.Second)
+		r.server.Always(ledgertest.Status(500, "")) // within a minute of that
+		r.log.Info("hello")
+		r.wait(time.Hour)
+		if told := r.told(); strings.LastIndex(told, "delivery fails") < strings.LastIndex(told, "delivering again") {
+			r.Errorf("an outage is not told of:\n%s", told)
+		}
+		r.server.Always(ledgertest.OK())
+		r.wait(time.Hour)
 		lines := strings.Split(strings.TrimSpace(r.told()), "\n")
 		if last := lines[len(lines)-1]; !strings.Contains(last, "delivering again") {
 			r.Errorf("last word: %s", last)

@@ -143,10 +143,9 @@ func (d *diagnostics) outcome(out outcome) {
 	if d.trouble == out.kind {
 		return
 	}
-	d.trouble = out.kind
 	tell := func(level slog.Level, message string, attrs ...slog.Attr) {
 		if d.tellLocked(fmt.Sprint("trouble ", int(out.kind)), level, message, append(attrs, detail())...) {
-			d.told = true
+			d.told, d.trouble = true, out.kind
 		}
 	}
 	switch out.kind {

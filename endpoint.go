@@ -137,6 +137,9 @@ func (w *walk) endpointRecord(r *slog.Record) {
 		return steering
 	})
 	w.level, w.groups = 0, nil
+	if len(members) == 0 {
+		return
+	}
 	w.hasEndpoint = false
 	w.endpointMembers(members)
 }

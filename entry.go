@@ -49,9 +49,9 @@ func (e *entry) appendTo(b []byte) []byte {
 	return appendWhole(b, e.format, e.data, e.ending)
 }
 
-// attribute makes the entry one of another program, unless that is not known.
-func (e *entry) attribute(to origin) {
-	if to == (origin{}) || to == e.format.origin() {
+// attribute makes the entry one of another program; nil is one that nobody knows.
+func (e *entry) attribute(to *origin) {
+	if to == nil || *to == e.format.origin() {
 		return
 	}
 	if p, err := e.format.parse(e.whole()); err == nil {

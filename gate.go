@@ -148,11 +148,11 @@ func (g *gate) doubtLocked() {
 	g.since = time.Time{}
 }
 
-// recognizedLocked notes that the server has read a request: neither the key nor
-// the URL is wrong.
+// recognizedLocked notes that the server has read a request that began after the
+// last pause: neither the key nor the URL is wrong, but nothing was taken yet.
 func (g *gate) recognizedLocked() {
-	if g.why == causeUnauthorized || g.why == causeMisdirected {
-		g.why = causeNone
+	if (g.why == causeUnauthorized || g.why == causeMisdirected) && !g.now().Before(g.until) {
+		g.why = causeFailing
 	}
 }
 

@@ -267,7 +267,7 @@ func (f *ledgerFormat) parse(entry []byte) (*parsed, error) {
 		severity: classSeverity[c], severityText: classText[c], message: e.Message,
 		errorType: e.ErrorType, errorMessage: e.ErrorMessage, stack: e.StackTrace,
 		kinds: kinds{logType(named(logTypeNames[:], e.LogType)), importance(named(importanceNames[:], e.Importance))},
-		from:  e.origin, logID: e.LogID,
+		from:  &e.origin, logID: e.LogID,
 	}
 	if n := len(e.Attributes); n > 2 {
 		service := f.attrsHead[len(attrsOpening):]
@@ -288,10 +288,10 @@ func (f *ledgerFormat) emit(p *parsed) []byte {
 	if p.errorType != "" {
 		b = f.appendError(b, p.errorType, p.errorMessage, p.stack)
 	}
-	if p.from == f.from || p.from == (origin{}) {
+	if p.from == nil || *p.from == f.from {
 		b = append(b, f.tails[p.logType][p.importance]...)
 	} else {
-		b = ledgerTail(b, p.kinds, p.from)
+		b = ledgerTail(b, p.kinds, *p.from)
 	}
 	id := appendString(nil, p.logID)
 	b = append(b, id[1:len(id)-1]...)

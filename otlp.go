@@ -484,7 +484,7 @@ const timesSize = 2 * (1 + 8)
 // the record's (ledger-wire 6.2).
 func (f *otlpFormat) standalone(entry []byte) []byte {
 	p, err := f.parse(entry)
-	if err != nil || p.from != (origin{}) {
+	if err != nil || p.from != nil {
 		return entry
 	}
 	record, _, _ := nextField(entry)
@@ -492,20 +492,22 @@ func (f *otlpFormat) standalone(entry []byte) []byte {
 	return append(f.appendHeading(nil, len(b)), b...)
 }
 
-// appendOrigin appends what a program's own attributes, members, do not say.
+// appendOrigin appends what a program's own attributes, members, do not say. What
+// is empty is written too, or the resource's would stand for it.
 func appendOrigin(b []byte, from origin, members []byte) []byte {
+	release, environment := true, true
 	for quoted := range eachMember(members) {
 		switch unescaped(quoted[1 : len(quoted)-1]) {
 		case releaseKey:
-			from.Release = ""
+			release = false
 		case environmentKey:
-			from.Environment = ""
+			environment = false
 		}
 	}
-	if from.Release != "" {
+	if release {
 		b = appendStringAttr(b, tagAttribute, releaseKey, from.Release)
 	}
-	if from.Environment != "" {
+	if environment {
 		b = appendStringAttr(b, tagAttribute, environmentKey, from.Environment)
 	}
 	return b

@@ -30,11 +30,14 @@ func (f *otlpFormat) fromJSON(b, members []byte, level int, hasEndpoint bool, a 
 			if a.takeID(key, text) {
 				continue
 			}
-			switch {
-			case hasEndpoint && key == endpointKey && value[0] == '{':
+			isEndpoint := hasEndpoint && key == endpointKey
+			if isEndpoint {
 				if endpoints--; endpoints > 0 {
 					continue // hidden by a later one
 				}
+			}
+			switch {
+			case isEndpoint && value[0] == '{':
 				rest := a.readEndpoint(value[1 : len(value)-1])
 				if len(rest) == 0 {
 					continue
@@ -382,6 +385,9 @@ const latest = 253_402_300_799
 // takeOrigin takes what stands behind the times.
 func (p *parsed) takeOrigin(key string, value []byte) {
 	v, _, _ := nextField(value)
+	if p.from == nil {
+		p.from = &origin{}
+	}
 	switch key {
 	case releaseKey:
 		p.from.Release = string(v.bytes)
@@ -433,8 +439,8 @@ func (f *otlpFormat) emit(p *parsed) []byte {
 	}
 	b = appendStringAttr(b, tagAttribute, logIDKey, p.logID)
 	b = appendTimes(b, max(p.sec, f.earliest()), p.nsec)
-	if p.from != f.from {
-		b = appendOrigin(b, p.from, p.members)
+	if p.from != nil && *p.from != f.from {
+		b = appendOrigin(b, *p.from, p.members)
 	}
 	return append(f.appendHeading(nil, len(b)), b...)
 }

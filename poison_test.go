@@ -353,3 +353,42 @@ func TestStatusForgetsARefusedKey(t *testing.T) {
 		}
 	})
 }
+
+// A key that is revoked by a 403 costs no entry, also where requests from before
+// are answered after.
+func TestForbiddenKeyAndAnAnswerFromBefore(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) { o.FlushSize, o.HTTPPoolSize = 1, 3 }, func(r *rig) {
+		r.log.Info("first")
+		r.wait(time.Second)
+		r.server.SetFault(func(q *ledgertest.Request) ledgertest.Fault {
+			if q.Entries[0].Message == "before" {
+				return ledgertest.Delay(2 * time.Second)
+			}
+			return ledgertest.Status(403, "")
+		})
+		r.log.Info("before")
+		r.log.Info("after")
+		r.wait(10 * time.Minute)
+		r.server.SetFault(nil)
+		r.wait(10 * time.Minute)
+		if m := r.handler.Metrics(); m.Buffer.TotalDropped != 0 || r.stored() != 3 {
+			r.Errorf("%d stored, %+v", r.stored(), m.Buffer)
+		}
+	})
+}
+
+// Nor does it shatter what another answer has cut.
+func TestForbiddenKeyShattersNothing(t *testing.T) {
+	inOneBubble(t, ledger.ProtocolLedger, nil, func(r *rig) {
+		r.server.Script(ledgertest.Status(413, "")) // one piece of two
+		r.server.Always(ledgertest.Status(403, ""))
+		r.burst(1000)
+		r.wait(time.Hour)
+		r.server.Always(ledgertest.OK())
+		before := len(r.server.Requests())
+		r.wait(time.Hour)
+		if n := len(r.server.Requests()) - before; n > 2 || r.stored() != 1000 {
+			r.Errorf("%d entries in %d requests", r.stored(), n)
+		}
+	})
+}

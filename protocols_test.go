@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -204,5 +205,31 @@ func TestOTLPBudgetsRecords(t *testing.T) {
 			r.Errorf("rate limiter %+v", m.RateLimiter)
 		}
 		synctest.Wait()
+	})
+}
+
+func TestAutoKeepsTheLastOfTwoEndpoints(t *testing.T) {
+	auto(t, nil, func(r *rig) {
+		r.server.SetProtocol(ledgertest.OTLP) // the first batch is encoded in the other protocol
+		r.log.With("endpoint", "api.example.com").Info("GET /x - 200", wholeEndpoint())
+		r.mustFlush()
+		if e := r.server.Entries()[0]; e.LogType != "endpoint" || e.Attributes["endpoint"].(map[string]any)["path"] != "/x" {
+			r.Errorf("%+v", e)
+		}
+	})
+}
+
+func wholeEndpoint() slog.Attr {
+	return slog.Group("endpoint", "method", "GET", "path", "/x", "status_code", 200, "duration_ms", 1.5)
+}
+
+// A group that nothing is in hides nothing.
+func TestEndpointBesideAnEmptyGroup(t *testing.T) {
+	inBubble(t, nil, func(r *rig) {
+		r.log.With(wholeEndpoint()).WithGroup("endpoint").Error("m", "ledger.importance", "low")
+		r.mustFlush()
+		if e := r.server.Entries()[0]; e.LogType != "endpoint" || e.Attributes["endpoint"] == nil {
+			r.Errorf("%+v", e)
+		}
 	})
 }

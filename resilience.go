@@ -206,14 +206,19 @@ func (s *sender) attempt(ctx context.Context, b *batch) (out outcome) {
 // contentForbidden reports whether it is rather one of the n entries of b that a
 // 403 is about than the key: only something before the server answers so
 // (ledger-wire 1.4), such as a firewall that dislikes a text. The sign of it is
-// that others were taken since b last got one. Pieces of such a batch are cut on
-// without, but not dropped.
+// that others were taken between two that b got, and again: once may be the
+// answer to a request from before the key was revoked. Pieces of such a batch are
+// cut on without, but not dropped.
 func (s *sender) contentForbidden(b *batch, n int) bool {
 	successes := s.count.successes.Load()
-	known := b.forbidden > 0
-	since := successes >= b.forbidden
+	since := b.forbidden > 0 && successes >= b.forbidden
 	b.forbidden = successes + 1
-	return known && (since || b.piece && n > 1)
+	if since {
+		b.blames++
+	} else if b.blames < 2 {
+		b.blames = 0
+	}
+	return b.blames >= 2 && (since || n > 1)
 }
 
 // permit waits until the rate limit lets b through, and then spends its cost. It

@@ -468,6 +468,48 @@ func TestHalfOpenPermitIsNeverLost(t *testing.T) {
 	}
 }
 
+// A half-open breaker lets one probe through; the others spend no permits of the
+// rate limit meanwhile, whatever the probe before it was told.
+func TestHalfOpenBreakerSpendsNoPermits(t *testing.T) {
+	inOneBubble(t, ledger.ProtocolLedger, func(o *ledger.Options) { o.FlushSize, o.RequestsPerMinute = 1, 1000 }, func(r *rig) {
+		r.openBreaker()
+		r.server.Always(ledgertest.Status(401, ""))
+		r.wait(80 * time.Second)
+		r.server.Always(ledgertest.Status(422, `{"detail":[{"loc":["body","logs",0,"level"],"msg":"no"}]}`))
+		for n := len(r.server.Requests()); len(r.server.Requests()) == n; {
+			r.wait(time.Second)
+		}
+		r.server.Always(ledgertest.Delay(4 * time.Second))
+		before, rate := len(r.server.Requests()), r.handler.Metrics().RateLimiter.CurrentRate
+		r.burst(10)
+		r.wait(3 * time.Second)
+		requests := len(r.server.Requests()) - before
+		if spent := r.handler.Metrics().RateLimiter.CurrentRate - rate; spent > requests {
+			r.Errorf("%d permits for %d requests", spent, requests)
+		}
+	})
+}
+
+// The answer to a request from before the pause says nothing of the key.
+func TestLateAnswerDoesNotHideARefusedKey(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) { o.FlushSize, o.HTTPPoolSize = 1, 3 }, func(r *rig) {
+		r.log.Info("first")
+		r.wait(time.Second)
+		r.server.SetFault(func(q *ledgertest.Request) ledgertest.Fault {
+			if q.Entries[0].Message == "before" {
+				return ledgertest.After(2*time.Second, ledgertest.Status(422, `{"detail":"no"}`))
+			}
+			return ledgertest.Status(401, "")
+		})
+		r.log.Info("before")
+		r.log.Info("after")
+		r.wait(10 * time.Second)
+		if st := r.handler.Status(); st.Status != "unhealthy" {
+			r.Errorf("%+v", st)
+		}
+	})
+}
+
 func TestBatchIsHalvedOnlyAfterTwoFailedRounds(t *testing.T) {
 	inBubble(t, func(o *ledger.Options) { o.BreakerThreshold = 1000 }, func(r *rig) {
 		r.server.Always(ledgertest.Status(500, ""))

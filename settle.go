@@ -138,7 +138,7 @@ func (b *batcher) split(old *batch, n int) *batch {
 	old.keep(entries[:n:n])
 	old.piece, rest.piece = true, true
 	rest.halving, rest.notBefore = old.halving, old.notBefore
-	rest.failures, rest.forbidden = old.failures, old.forbidden
+	rest.failures, rest.forbidden, rest.blames = old.failures, old.forbidden, old.blames
 	rest.failedRounds, rest.lastFailed = old.failedRounds, old.lastFailed
 	if old.halving != nil {
 		old.halving.pieces++

@@ -309,9 +309,7 @@ func (s *spool) read(n, size int) ([]spoolRecord, *spoolClaim) {
 		if segment.waiting > 0 {
 			if err := s.load(segment); err != nil {
 				s.gone.Add(int64(segment.waiting))
-				if errors.Is(err, fs.ErrNotExist) {
-					_ = s.remove(segment)
-				} else {
+				if !errors.Is(err, fs.ErrNotExist) || s.remove(segment) != nil {
 					s.setAside(segment)
 				}
 				continue

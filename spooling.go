@@ -81,7 +81,10 @@ func (b *batcher) spill() {
 			return
 		}
 		if kept := b.write(victims); len(kept) > 0 {
-			b.hold(newBatch(b.queue, kept))
+			sortBySeq(kept)
+			again := newBatch(b.queue, kept)
+			again.tried = b.rounds
+			b.hold(again)
 		}
 	}
 }

@@ -205,6 +205,42 @@ func TestSpooledEntriesKeepTheirOrigin(t *testing.T) {
 	})
 }
 
+// A disk that takes nothing does not keep a guilty batch from being found.
+func TestPoisonBesideABrokenSpool(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "spool")
+	inOneBubble(t, ledger.ProtocolLedger, func(o *ledger.Options) { o.MaxBufferSize, o.FlushSize, o.SpoolDir = 100, 10, dir }, func(r *rig) {
+		synctest.Wait()
+		if err := os.RemoveAll(dir); err != nil {
+			r.Fatal(err)
+		}
+		r.server.Always(ledgertest.Poison(marked("poison"), 500))
+		r.log.Info("poison")
+		r.burst(90)
+		r.wait(6 * time.Hour)
+		if n := r.stored(); n != 90 {
+			r.Errorf("%d of 90 stored; %+v", n, r.handler.Metrics())
+		}
+	})
+}
+
+// Nor has an entry without an environment that of the process which sends it.
+func TestSpooledEntriesWithoutAnEnvironmentKeepNone(t *testing.T) {
+	forProtocols(t, func(t *testing.T, protocol ledger.Protocol) {
+		dir := t.TempDir()
+		inOneBubble(t, protocol, func(o *ledger.Options) { o.SpoolDir, o.Release = dir, "1.0" }, func(r *rig) {
+			r.server.Always(ledgertest.Hang())
+			r.log.Info("old")
+			_ = r.shutdown(time.Second)
+		})
+		inOneBubble(t, ledger.ProtocolOTLP, func(o *ledger.Options) { o.SpoolDir, o.Release, o.Environment = dir, "2.0", "prod" }, func(r *rig) {
+			r.wait(time.Minute)
+			if e := r.server.Entries(); len(e) != 1 || e[0].Release != "1.0" || e[0].Environment != "" {
+				r.Errorf("%+v", e)
+			}
+		})
+	})
+}
+
 // Of two processes that overlap, as at a deployment, the second has the spool
 // once the first has gone.
 func TestSpoolIsTakenOverWhenItsOwnerHasGone(t *testing.T) {

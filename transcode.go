@@ -36,8 +36,8 @@ type parsed struct {
 	errorMessage string
 	stack        string
 	kinds
-	from        origin // zero where the entry does not tell
-	hasEndpoint bool   // whatever its log type
+	from        *origin // nil where the entry does not tell
+	hasEndpoint bool    // whatever its log type
 	logID       string
 	members     []byte
 }

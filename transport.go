@@ -92,7 +92,7 @@ type transport struct {
 	now    func() time.Time
 
 	strays     atomic.Int32 // attempts that were given up and have not returned
-	mostStrays int32
+	mostStrays int32        // no further attempt is made beside so many
 
 	compressors sync.Pool // of *compressor
 }
@@ -137,6 +137,9 @@ func (t *transport) send(ctx context.Context, format wireFormat, entries []*entr
 	}()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	if t.strays.Load() >= t.mostStrays { // their bodies would fill the memory
+		return outcome{kind: outcomeNetworkError, err: errors.New("HTTP transport has not returned from attempts whose time was up")}
+	}
 	plain := t.plain.Load()
 	body := t.body(format, entries, plain)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.base.String()+format.path(), bytes.NewReader(body))
@@ -172,8 +175,7 @@ func (t *transport) send(ctx context.Context, format wireFormat, entries []*entr
 const patience = 5 * time.Second
 
 // overdue returns the answer of an attempt whose time is up, or gives it up as
-// lost. As many may be lost as there are places in the pool; beyond that
-// somebody has to return first, or their bodies would fill the memory.
+// lost.
 func (t *transport) overdue(answered <-chan outcome) outcome {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -182,10 +184,7 @@ func (t *transport) overdue(answered <-chan outcome) outcome {
 		return out
 	case <-timer.C:
 	}
-	if t.strays.Add(1) > t.mostStrays {
-		defer t.strays.Add(-1)
-		return <-answered
-	}
+	t.strays.Add(1)
 	go func() {
 		<-answered
 		t.strays.Add(-1)

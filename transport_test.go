@@ -444,7 +444,7 @@ func TestRoundTripperThatHeedsNoContext(t *testing.T) {
 		var attempts, stuck atomic.Int32
 		stuck.Store(1)
 		h, err := ledger.NewHandler(&ledger.Options{
-			APIKey: ledgertest.APIKey, Diagnostics: r.notes, HTTPPoolSize: 3, BreakerThreshold: 1000, RequestsPerHour: 1e6,
+			APIKey: ledgertest.APIKey, Diagnostics: r.notes, HTTPPoolSize: 3, RequestsPerHour: 1e6,
 			HTTPTransport: roundTripper(func(request *http.Request) (*http.Response, error) {
 				if attempts.Add(1) <= stuck.Load() {
 					<-until
@@ -466,8 +466,8 @@ func TestRoundTripperThatHeedsNoContext(t *testing.T) {
 			slog.New(h).Info("more")
 			r.wait(time.Hour)
 		}
-		if n := attempts.Load(); n < 4 || n > 2+2*3 {
-			r.Errorf("%d attempts, most of which have not returned", n)
+		if n := attempts.Load(); n < 4 || n > 2+2*3 || h.Status().Healthy {
+			r.Errorf("%d attempts, most of which have not returned; %+v", n, h.Status())
 		}
 		close(until)
 		ctx, cancel := context.WithTimeout(r.Context(), time.Second)
