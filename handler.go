@@ -215,7 +215,8 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 		return h.downErr
 	case <-ctx.Done():
 	}
-	if h.decides.Err() != nil { // what is left is being counted
+	deadline, limited := h.decides.Deadline()
+	if h.decides.Err() != nil || limited && !h.now().Before(deadline) { // what is left is being counted
 		select {
 		case <-h.down:
 		case <-time.After(2 * grace):
