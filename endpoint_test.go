@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"testing"
 )
@@ -172,6 +173,7 @@ func TestLastTraceIDCounts(t *testing.T) {
 func TestTextsUnderReservedNamesKeepThem(t *testing.T) {
 	for key, v := range map[string]any{
 		"service.version": textual("1.2.3"), "deployment.environment": rawJSON(`"prod"`), "service.name": testTime, "exception.type": errors.New("own"),
+		"telemetry.sdk.version": math.Inf(1), "process.runtime.version": uint64(math.MaxUint64),
 	} {
 		e := logCall{attrs: []slog.Attr{slog.Any(key, v)}}.entryIn(t, otlpForm)
 		if otlpAttributes(t, e)[key] == nil {

@@ -1,6 +1,9 @@
 package ledger
 
-import "log/slog"
+import (
+	"log/slog"
+	"math"
+)
 
 // reserved reports whether the server reads a column out of the root attribute
 // key: a value of the wrong type there makes it fail with the whole request
@@ -28,19 +31,43 @@ func reserved(key string) bool {
 const renamedPrefix = "attr."
 
 // safeKey returns the key to write for a root attribute.
-func safeKey(key string, isString bool) string {
-	if len(key) > 9 && reserved(key) && (!isString || key[0] == 'l') {
+func safeKey(key string, isText bool) string {
+	if mayBeReserved(key) && reserved(key) && (!isText || key[0] == 'l') {
 		return renamedPrefix + key
 	}
 	return key
 }
 
+// mayBeReserved is false for most keys that reserved is false for.
+func mayBeReserved(key string) bool { return len(key) > 9 }
+
 // safeAnyKey is safeKey for a value of the kind Any, which is written as JSON.
-func (w *walk) safeAnyKey(key string, isString bool) string {
-	if w.level == 0 && w.f.setsApart() {
-		return safeKey(key, isString)
+func (w *walk) safeAnyKey(key string, json []byte) string {
+	if w.level == 0 && w.f.setsApart() && mayBeReserved(key) {
+		return safeKey(key, isTextJSON(json))
 	}
 	return key
+}
+
+// isText reports whether v, which is of no kind Any, is written as a text: OTLP
+// has no number for some.
+func isText(v slog.Value) bool {
+	switch v.Kind() {
+	case slog.KindString, slog.KindTime:
+		return true
+	case slog.KindUint64:
+		return v.Uint64() > math.MaxInt64
+	case slog.KindFloat64:
+		f := v.Float64()
+		return math.IsNaN(f) || math.IsInf(f, 0)
+	}
+	return false
+}
+
+// isTextJSON is isText for a value in JSON.
+func isTextJSON(value []byte) bool {
+	written := appendAnyValue(nil, value, 1)
+	return len(written) > 0 && written[0] == tagString
 }
 
 // setApart takes trace ids, which are fields of a record, out of the root
@@ -55,7 +82,7 @@ func (w *walk) setApart(a *slog.Attr) bool {
 		return true
 	}
 	if kind != slog.KindAny || a.Value.Any() == nil { // else it depends on what the value is written as
-		a.Key = safeKey(a.Key, kind == slog.KindString || kind == slog.KindTime)
+		a.Key = safeKey(a.Key, isText(a.Value))
 	}
 	return false
 }

@@ -44,7 +44,9 @@ func (f *otlpFormat) fromJSON(b, members []byte, level int, hasEndpoint bool, a 
 				}
 				key, value = restOfEndpointKey, closeObject(append([]byte{'{'}, rest...))
 			default:
-				key = safeKey(key, isString)
+				if mayBeReserved(key) {
+					key = safeKey(key, isTextJSON(value))
+				}
 			}
 		}
 		b = appendJSONAt(b, key, value, root, level+1)

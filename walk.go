@@ -323,6 +323,9 @@ func (w *walk) steer(a slog.Attr) {
 	}
 }
 
+// textJSON is a text.
+var textJSON = []byte(`""`)
+
 // any appends a value of a type that slog knows nothing of, as the standard
 // JSONHandler does: an error by its text, anything else by encoding/json.
 func (w *walk) any(key string, v any, failure error) {
@@ -332,7 +335,7 @@ func (w *walk) any(key string, v any, failure error) {
 		text = w.failed(failure)
 	}
 	if failure != nil && !isMarshaler {
-		w.scalar(w.safeAnyKey(key, true), slog.StringValue(text))
+		w.scalar(w.safeAnyKey(key, textJSON), slog.StringValue(text))
 		return
 	}
 	scratch := scratchPool.Get().(*scratch)
@@ -349,10 +352,10 @@ func (w *walk) any(key string, v any, failure error) {
 		}
 	}
 	if fault != "" {
-		w.scalar(w.safeAnyKey(key, true), slog.StringValue(fault))
+		w.scalar(w.safeAnyKey(key, textJSON), slog.StringValue(fault))
 		return
 	}
-	w.b = w.f.appendJSONAttr(w.b, w.safeAnyKey(key, scratch.clean[0] == '"'), scratch.clean, w.level == 0)
+	w.b = w.f.appendJSONAttr(w.b, w.safeAnyKey(key, scratch.clean), scratch.clean, w.level == 0)
 }
 
 // A scratch holds a value while it is on its way through encoding/json.

@@ -80,14 +80,17 @@ func (w *walker) attr(a Attr, at place) (members Members, some bool) {
 			if m, ok := w.takeEndpoint(a.group); ok {
 				return m, true
 			}
-		case at.root && key == "trace_id" && a.isString && isID(a.want.(string), 32):
-			w.traceID = strings.ToLower(a.want.(string))
-			return nil, true
-		case at.root && key == "span_id" && a.isString && isID(a.want.(string), 16):
-			w.spanID = strings.ToLower(a.want.(string))
-			return nil, true
+		case at.root && key == "trace_id":
+			if w.traceID = a.id(32); w.traceID != "" {
+				return nil, true
+			}
+		case at.root && key == "span_id":
+			if w.spanID = a.id(16); w.spanID != "" {
+				return nil, true
+			}
 		case at.root:
-			key = safe(key, a.isString)
+			_, isText := a.want.(string)
+			key = safe(key, isText)
 		}
 	}
 	if a.isGroup {
@@ -120,8 +123,16 @@ func (w *walker) steer(key string, a Attr) {
 	}
 }
 
-func isID(s string, digits int) bool {
-	return len(s) == digits && strings.Trim(s, "0123456789abcdefABCDEF") == "" && strings.Trim(s, "0") != ""
+// id is a's value where it is a valid id; it is the last one that counts.
+func (a Attr) id(digits int) string {
+	if !a.isString {
+		return ""
+	}
+	s := a.want.(string)
+	if len(s) != digits || strings.Trim(s, "0123456789abcdefABCDEF") != "" || strings.Trim(s, "0") == "" {
+		return ""
+	}
+	return strings.ToLower(s)
 }
 
 // safe is the key of a root attribute that the server would otherwise read
@@ -267,6 +278,10 @@ func (p *Program) expect(c *Call, untimely bool) outcome {
 	if w.err == nil {
 		w.err, w.errType = fromContext.err, fromContext.errType
 	}
+	if fromContext.endpoint && !w.endpoint {
+		w.endpoint = true
+		w.added = append(w.added, fromContext.added...)
+	}
 	if w.traceID == "" {
 		w.traceID = fromContext.traceID
 	}
@@ -275,7 +290,7 @@ func (p *Program) expect(c *Call, untimely bool) outcome {
 	}
 	if w.err != nil {
 		message := clean(w.err.Error())
-		if w.err.Error() == "" {
+		if message == "" {
 			message = w.errType
 		}
 		w.added = append(w.added, Member{"exception.type", w.errType}, Member{"exception.message", cut(message, 5000)})
@@ -312,23 +327,36 @@ func rootKeys(c *Call) (keys []string) {
 	var add func(attrs []Attr)
 	add = func(attrs []Attr) {
 		for _, a := range attrs {
-			if a.Key == "" && a.slog.Kind() == slog.KindGroup {
+			switch {
+			case a.Key == "" && a.slog.Kind() == slog.KindGroup:
 				add(a.group)
-			} else {
+			case !a.isEmptyGroup():
 				keys = append(keys, a.Key)
 			}
 		}
 	}
-	for _, step := range c.Steps {
+	for i, step := range c.Steps {
 		if step.Group != "" {
-			return append(keys, step.Group)
+			if (&walker{}).fills(c.Steps[i+1:]) || slices.ContainsFunc(c.Attrs, func(a Attr) bool { return !a.isEmptyGroup() }) {
+				keys = append(keys, step.Group)
+			}
+			return keys
 		}
-		if slices.ContainsFunc(step.Attrs, func(a Attr) bool { return !a.isEmptyGroup() }) {
-			add(step.Attrs)
-		}
+		add(step.Attrs)
 	}
-	add(slices.DeleteFunc(slices.Clone(c.Attrs), Attr.isEmptyGroup))
+	add(c.Attrs)
 	return keys
+}
+
+// fills reports whether steps put anything into the group around them.
+func (w *walker) fills(steps []Step) bool {
+	return slices.ContainsFunc(steps, func(s Step) bool {
+		if !slices.ContainsFunc(s.Attrs, func(a Attr) bool { return !a.isEmptyGroup() }) {
+			return false
+		}
+		_, some := w.walk(s.Attrs, place{})
+		return some
+	})
 }
 
 // cut is s cut as texts over the server's limits are.
