@@ -26,8 +26,8 @@ type diagnostics struct {
 
 	mu       sync.Mutex
 	throttle map[string]*rate.Sometimes
-	trouble  outcomeKind // the condition that holds; outcomeNone when all is well
-	told     bool        // of trouble, and not yet of its end
+	trouble  outcomeKind // the condition told last; outcomeNone when all is well
+	told     bool        // of a condition, and not yet of its end
 	closed   bool
 }
 
