@@ -145,7 +145,7 @@ func (b *batch) takeOldest(victims []*entry, urgent bool, below uint64, x *exces
 	if !b.hasLocked(urgent) {
 		return victims
 	}
-	before, kept, i := len(victims), 0, 0
+	taken, bytes, kept, i := 0, 0, 0, 0
 	for ; i < len(b.entries); i++ {
 		e := b.entries[i]
 		if e.seq >= below || !x.some() || len(victims) >= n {
@@ -154,16 +154,14 @@ func (b *batch) takeOldest(victims []*entry, urgent bool, below uint64, x *exces
 		if e.urgent == urgent {
 			x.less(e)
 			victims = append(victims, e)
+			taken++
+			bytes += e.memory()
 		} else {
 			b.entries[kept] = e
 			kept++
 		}
 	}
 	b.entries = slices.Delete(b.entries, kept, i)
-	taken, bytes := len(victims)-before, 0
-	for _, e := range victims[before:] {
-		bytes += e.memory()
-	}
 	b.bytes -= bytes
 	if urgent {
 		b.urgent -= taken

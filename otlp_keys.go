@@ -9,9 +9,12 @@ import (
 // key: a value of the wrong type there makes it fail with the whole request
 // (ledger-wire 6.7), or lose the record and its neighbours (2.9).
 func reserved(key string) bool {
+	if len(key) <= 9 { // most are
+		return false
+	}
 	switch key[0] {
 	case 'l':
-		return len(key) > 7 && key[:7] == "ledger."
+		return key[:7] == "ledger."
 	case 'e':
 		return key == exceptionType || key == exceptionMessage || key == exceptionStack
 	case 'd':
@@ -32,18 +35,15 @@ const renamedPrefix = "attr."
 
 // safeKey returns the key to write for a root attribute.
 func safeKey(key string, isText bool) string {
-	if mayBeReserved(key) && reserved(key) && (!isText || key[0] == 'l') {
+	if reserved(key) && (!isText || key[0] == 'l') {
 		return renamedPrefix + key
 	}
 	return key
 }
 
-// mayBeReserved is false for most keys that reserved is false for.
-func mayBeReserved(key string) bool { return len(key) > 9 }
-
 // safeAnyKey is safeKey for a value of the kind Any, which is written as JSON.
 func (w *walk) safeAnyKey(key string, json []byte) string {
-	if w.level == 0 && w.f.setsApart() && mayBeReserved(key) {
+	if w.level == 0 && w.f.setsApart() && reserved(key) {
 		return safeKey(key, isTextJSON(json))
 	}
 	return key

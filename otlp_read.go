@@ -44,7 +44,7 @@ func (f *otlpFormat) fromJSON(b, members []byte, level int, hasEndpoint bool, a 
 				}
 				key, value = restOfEndpointKey, closeObject(append([]byte{'{'}, rest...))
 			default:
-				if mayBeReserved(key) {
+				if reserved(key) {
 					key = safeKey(key, isTextJSON(value))
 				}
 			}

@@ -358,16 +358,7 @@ func TestStatusForgetsARefusedKey(t *testing.T) {
 // are answered after.
 func TestForbiddenKeyAndAnAnswerFromBefore(t *testing.T) {
 	inBubble(t, func(o *ledger.Options) { o.FlushSize, o.HTTPPoolSize = 1, 3 }, func(r *rig) {
-		r.log.Info("first")
-		r.wait(time.Second)
-		r.server.SetFault(func(q *ledgertest.Request) ledgertest.Fault {
-			if q.Entries[0].Message == "before" {
-				return ledgertest.Delay(2 * time.Second)
-			}
-			return ledgertest.Status(403, "")
-		})
-		r.log.Info("before")
-		r.log.Info("after")
+		r.refuseKey(ledgertest.OK(), ledgertest.Status(403, ""))
 		r.wait(10 * time.Minute)
 		r.server.SetFault(nil)
 		r.wait(10 * time.Minute)

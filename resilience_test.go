@@ -490,19 +490,25 @@ func TestHalfOpenBreakerSpendsNoPermits(t *testing.T) {
 	})
 }
 
+// refuseKey has the key refused from now on, while a request from before is still
+// in the air, and answered two seconds later.
+func (r *rig) refuseKey(late, refusal ledgertest.Fault) {
+	r.log.Info("first")
+	r.wait(time.Second)
+	r.server.SetFault(func(q *ledgertest.Request) ledgertest.Fault {
+		if q.Entries[0].Message == "before" {
+			return ledgertest.After(2*time.Second, late)
+		}
+		return refusal
+	})
+	r.log.Info("before")
+	r.log.Info("after")
+}
+
 // The answer to a request from before the pause says nothing of the key.
 func TestLateAnswerDoesNotHideARefusedKey(t *testing.T) {
 	inBubble(t, func(o *ledger.Options) { o.FlushSize, o.HTTPPoolSize = 1, 3 }, func(r *rig) {
-		r.log.Info("first")
-		r.wait(time.Second)
-		r.server.SetFault(func(q *ledgertest.Request) ledgertest.Fault {
-			if q.Entries[0].Message == "before" {
-				return ledgertest.After(2*time.Second, ledgertest.Status(422, `{"detail":"no"}`))
-			}
-			return ledgertest.Status(401, "")
-		})
-		r.log.Info("before")
-		r.log.Info("after")
+		r.refuseKey(ledgertest.Status(422, `{"detail":"no"}`), ledgertest.Status(401, ""))
 		r.wait(10 * time.Second)
 		if st := r.handler.Status(); st.Status != "unhealthy" {
 			r.Errorf("%+v", st)
