@@ -502,6 +502,7 @@ func (r *rig) refuseKey(late, refusal ledgertest.Fault) {
 		return refusal
 	})
 	r.log.Info("before")
+	r.wait(time.Millisecond) // it is in the air
 	r.log.Info("after")
 }
 
