@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -15,7 +16,7 @@ import (
 type batcher struct {
 	config *config
 	queue  *queue
-	count  *counters
+	count  *stats.Counters
 	sender *sender
 	report *diagnostics
 	encode func(context.Context, slog.Record) *entry // of the handler's own records
@@ -64,7 +65,7 @@ const retryHeld = 10 * time.Millisecond
 // grace is how long a round may take to return once it was told to.
 const grace = 50 * time.Millisecond
 
-func newBatcher(c *config, q *queue, count *counters, s *sender, report *diagnostics, now func() time.Time) *batcher {
+func newBatcher(c *config, q *queue, count *stats.Counters, s *sender, report *diagnostics, now func() time.Time) *batcher {
 	b := &batcher{
 		config:  c,
 		queue:   q,
@@ -106,7 +107,7 @@ func (b *batcher) run() {
 		case r := <-b.results:
 			b.settle(r)
 		case w := <-b.waits:
-			w.notice = b.count.lost.Load() > 0
+			w.notice = b.count.Lost.Load() > 0
 			b.waiters = append(b.waiters, w)
 			b.announce()
 			b.drain()
@@ -206,7 +207,7 @@ func (b *batcher) form(method taking, n int) bool {
 		}
 		b.forming = b.queue.take(l, method, b.formed[:0], n)
 		if taken := len(b.forming); taken > 0 {
-			b.count.taken.Add(int64(taken))
+			b.count.Taken.Add(int64(taken))
 		}
 	}
 	return len(b.forming) > 0
@@ -271,7 +272,7 @@ func (b *batcher) dispatch() {
 // the server that fails: since the batch last failed others were taken. Such a
 // batch is tried on, but nobody waits while it backs off.
 func (b *batcher) suspect(batch *batch) bool {
-	return batch.failedRounds > 0 && b.count.successes.Load() > batch.lastFailed
+	return batch.failedRounds > 0 && b.count.Successes.Load() > batch.lastFailed
 }
 
 // mayStart reports whether a round for a held batch may be started beside those
@@ -325,9 +326,9 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 			at = t
 		}
 	}
-	if b.count.lost.Load() > 0 {
+	if b.count.Lost.Load() > 0 {
 		now := b.now()
-		if left := b.config.FlushInterval - b.count.ago(now, b.count.lastDrop.Load()); left > 0 {
+		if left := b.config.FlushInterval - b.count.Ago(now, b.count.LastDrop.Load()); left > 0 {
 			soonest(now.Add(left))
 		} // else it waits for room, which comes with an outcome
 	}
@@ -408,7 +409,7 @@ func (b *batcher) finish() {
 	}
 	for _, l := range []*lane{&b.queue.urgent, &b.queue.ordinary} {
 		for e := b.queue.pop(l); e != nil; e = b.queue.pop(l) {
-			b.count.taken.Add(1)
+			b.count.Taken.Add(1)
 			left = append(left, e)
 		}
 	}
@@ -424,7 +425,7 @@ func (b *batcher) finish() {
 	clear(b.formed[:])
 	sortBySeq(left)
 	for _, e := range b.closeSpool(left) {
-		b.drop(e, dropClosed)
+		b.drop(e, stats.Closed)
 		b.left++
 	}
 	b.answer()

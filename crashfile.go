@@ -218,7 +218,7 @@ func (b *batcher) inheritCrash() {
 	r.AddAttrs(slog.Any("error", crash), slog.Bool("crashed", true))
 	e := b.encode(context.Background(), r)
 	e.attribute(crash.from)
-	b.count.taken.Add(1)
+	b.count.Taken.Add(1)
 	if kept := b.write([]*entry{e}); len(kept) > 0 {
 		b.hold(newBatch(b.queue, kept))
 		return // the file keeps it until the disk takes it

@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"log/slog"
 	"os"
 	"strings"
@@ -39,7 +40,7 @@ type core struct {
 	recorder  *recorder
 	protocols *protocols
 	queue     *queue
-	count     *counters
+	count     *stats.Counters
 	sender    *sender
 	batcher   *batcher
 	report    *diagnostics
@@ -69,7 +70,7 @@ func NewHandler(opts *Options) (*Handler, error) {
 
 func newHandler(config *config) *Handler {
 	now := time.Now
-	count := &counters{started: now()}
+	count := &stats.Counters{Started: now()}
 	idPrefix := newIDPrefix()
 	c := &core{
 		config:    config,
@@ -112,7 +113,7 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 		return h.refuse()
 	}
 	w := writers.Get().(*writer)
-	seq := uint64(h.count.logged.Add(1))
+	seq := uint64(h.count.Logged.Add(1))
 	format := h.protocols.forEncoding()
 	data, ending := h.recorder.appendEntry(w.space(), format, h.scope, ctx, &r, seq)
 	e := w.entry(data, r.Level >= slog.LevelError)
@@ -126,9 +127,9 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 
 // refuse counts a record that comes after Shutdown.
 func (c *core) refuse() error {
-	c.count.logged.Add(1)
-	c.count.queueDropped[dropClosed].Add(1)
-	c.count.lastDrop.Store(c.count.at(c.now()))
+	c.count.Logged.Add(1)
+	c.count.QueueDropped[stats.Closed].Add(1)
+	c.count.LastDrop.Store(c.count.At(c.now()))
 	return ErrClosed
 }
 
@@ -151,7 +152,7 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 // encode makes an entry of a record of the handler's own, and counts it as logged.
 func (c *core) encode(ctx context.Context, r slog.Record) *entry {
 	format := c.protocols.forEncoding()
-	seq := uint64(c.count.logged.Add(1))
+	seq := uint64(c.count.Logged.Add(1))
 	data, ending := c.recorder.appendEntry(nil, format, c.recorder.root(), ctx, &r, seq)
 	e := newEntry(data)
 	e.ending, e.format, e.urgent = ending, format, r.Level >= slog.LevelError
@@ -164,20 +165,20 @@ func (c *core) encode(ctx context.Context, r slog.Record) *entry {
 // why, and wraps ctx's. A ctx without an end waits as long as the server refuses.
 func (h *Handler) Flush(ctx context.Context) error {
 	if err := h.wait(ctx); err != nil {
-		return h.leftError("flush", h.count.tally().unsettled(), err)
+		return h.leftError("flush", h.count.Tally().Unsettled(), err)
 	}
 	return nil
 }
 
 // wait waits until what was logged so far is settled; its error is ctx's.
 func (c *core) wait(ctx context.Context) error {
-	w := &waiter{ctx: ctx, mark: uint64(c.count.logged.Load()), done: make(chan struct{})}
+	w := &waiter{ctx: ctx, mark: uint64(c.count.Logged.Load()), done: make(chan struct{})}
 	select {
 	case c.batcher.waits <- w:
 	case <-c.batcher.stopped:
 		return nil
 	case <-ctx.Done():
-		if c.count.tally().unsettled() == 0 {
+		if c.count.Tally().Unsettled() == 0 {
 			return nil
 		}
 		return ctx.Err()
@@ -226,7 +227,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 	case <-h.down:
 		return h.downErr
 	default:
-		return h.leftError("shutdown", h.count.tally().unsettled(), ctx.Err())
+		return h.leftError("shutdown", h.count.Tally().Unsettled(), ctx.Err())
 	}
 }
 

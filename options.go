@@ -21,6 +21,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/caarlos0/env/v11"
+	"github.com/ledger-sdk/ledger-go/internal/throttle"
 )
 
 // Protocol names what the handler speaks with the server.
@@ -209,8 +210,8 @@ type config struct {
 	Options
 	apiKey      secret
 	baseURL     *url.URL
-	givenLimits serverLimits // RequestsPerMinute and RequestsPerHour, 0 where they are the default
-	warnings    []string     // for the diagnostics, at start-up
+	givenLimits throttle.Limits // RequestsPerMinute and RequestsPerHour, 0 where they are the default
+	warnings    []string        // for the diagnostics, at start-up
 }
 
 // The server's limits on an entry's fields, in characters (ledger-wire 2.1).
@@ -390,7 +391,7 @@ func (c *config) applyDefaults() {
 	c.MaxBufferBytes = int(min(int64(cmp.Or(c.MaxBufferBytes, 16<<20)), maxBytes))
 	c.HTTPTimeout = cmp.Or(c.HTTPTimeout, 5*time.Second)
 	c.HTTPPoolSize = cmp.Or(c.HTTPPoolSize, 10)
-	c.givenLimits = serverLimits{c.RequestsPerMinute, c.RequestsPerHour}
+	c.givenLimits = throttle.Limits{PerMinute: c.RequestsPerMinute, PerHour: c.RequestsPerHour}
 	c.RequestsPerMinute = cmp.Or(c.RequestsPerMinute, 1000)
 	c.RequestsPerHour = cmp.Or(c.RequestsPerHour, 50_000)
 	c.RateLimitBuffer = cmp.Or(c.RateLimitBuffer, 0.9)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
 const testKey = "ledger_0123456789abcdefghijklmnopqrstuvwxyz_-ABCDE"
@@ -129,7 +130,7 @@ func TestBufferHasAnUpperBound(t *testing.T) {
 	if int64(c.MaxBufferBytes) > maxBytes {
 		t.Errorf("MaxBufferBytes %d", c.MaxBufferBytes)
 	}
-	q := newQueue(c, &counters{}, time.Now)
+	q := newQueue(c, &stats.Counters{}, time.Now)
 	for range 10 {
 		if q.push(&entry{data: make([]byte, 1000)}); q.over() {
 			t.Fatal("ten entries of ten are too many")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"log/slog"
 	"math"
 	"slices"
@@ -31,7 +32,7 @@ func (b *batcher) evict() {
 		left -= len(victims)
 		now := b.now()
 		for _, e := range victims {
-			b.count.dropInFlight(dropOverflow, e, now)
+			b.count.DropInFlight(stats.Overflow, e.notice, now)
 			b.release(e)
 		}
 	}
@@ -60,7 +61,7 @@ func (b *batcher) takeOldest(x excess, n int) (victims []*entry) {
 			if e == nil {
 				break
 			}
-			b.count.taken.Add(1)
+			b.count.Taken.Add(1)
 			x.less(e)
 			victims = append(victims, e)
 		}
@@ -127,7 +128,7 @@ func (b *batcher) takeForming(victims []*entry, urgent bool, x *excess, n int) [
 // over: nothing was dropped for FlushInterval, or somebody is flushing. It waits
 // for a place, so that the notice itself makes nothing go.
 func (b *batcher) announce() {
-	lost := b.count.lost.Load()
+	lost := b.count.Lost.Load()
 	if lost == 0 {
 		return
 	}
@@ -136,13 +137,13 @@ func (b *batcher) announce() {
 		return
 	}
 	wanted := slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })
-	now, last := b.now(), b.count.lastDrop.Load()
-	if !wanted && b.count.ago(now, last) < b.config.FlushInterval {
+	now, last := b.now(), b.count.LastDrop.Load()
+	if !wanted && b.count.Ago(now, last) < b.config.FlushInterval {
 		return
 	}
-	lost = b.count.lost.Swap(0)
-	first := cmp.Or(b.count.lostFrom.Swap(0), last) // 0 where a drop has just come between
-	e := b.dropNotice(lost, now.Add(-b.count.ago(now, first)), now.Add(-b.count.ago(now, last)))
+	lost = b.count.Lost.Swap(0)
+	first := cmp.Or(b.count.LostFrom.Swap(0), last) // 0 where a drop has just come between
+	e := b.dropNotice(lost, now.Add(-b.count.Ago(now, first)), now.Add(-b.count.Ago(now, last)))
 	seq := e.seq // e belongs to the queue once pushed
 	b.queue.push(e)
 	for _, w := range b.waiters {
@@ -159,7 +160,7 @@ func (b *batcher) announce() {
 // dropNotice is the entry that tells of drops by overflow.
 func (b *batcher) dropNotice(dropped int64, since, until time.Time) *entry {
 	r := slog.NewRecord(b.now(), slog.LevelWarn, fmt.Sprintf("ledger: dropped %d entries", dropped), 0)
-	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", dropNames[dropOverflow]),
+	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", stats.Overflow.String()),
 		slog.Time("since", since.UTC()), slog.Time("until", until.UTC()))
 	e := b.encode(context.Background(), r)
 	e.notice, e.urgent = true, true // what it tells would be lost with it

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"sync/atomic"
 	"time"
 )
@@ -31,14 +32,14 @@ type queue struct {
 
 	sealed atomic.Bool   // nobody takes entries out any more
 	wake   chan struct{} // to the batcher: a threshold was crossed
-	count  *counters
+	count  *stats.Counters
 	now    func() time.Time
 }
 
 // At most maxTaken entries are taken out at once, and a 64th of either budget.
 const maxTaken, takenShare = 128, 64
 
-func newQueue(c *config, count *counters, now func() time.Time) *queue {
+func newQueue(c *config, count *stats.Counters, now func() time.Time) *queue {
 	return &queue{
 		ordinary:    newLane(c.MaxBufferSize),
 		urgent:      newLane(c.MaxBufferSize),
@@ -187,7 +188,7 @@ func (q *queue) dropFrom(l *lane) bool {
 	if e == nil {
 		return false
 	}
-	q.count.dropQueued(dropOverflow, e, q.now())
+	q.count.DropQueued(stats.Overflow, e.notice, q.now())
 	e.free()
 	return true
 }
@@ -196,7 +197,7 @@ func (q *queue) dropFrom(l *lane) bool {
 func (q *queue) dropAll() {
 	for _, l := range []*lane{&q.ordinary, &q.urgent} {
 		for e := q.pop(l); e != nil; e = q.pop(l) {
-			q.count.dropQueued(dropClosed, e, q.now())
+			q.count.DropQueued(stats.Closed, e.notice, q.now())
 			e.free()
 		}
 	}

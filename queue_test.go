@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"github.com/ledger-sdk/ledger-go/internal/throttle"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -93,7 +94,7 @@ func TestMemoryOfAFullBuffer(t *testing.T) {
 				log.Info("request handled for customer", "text", text, "n", i)
 			}
 			// Also when every connection is busy with a server that hangs.
-			time.Sleep(trial + 200*time.Millisecond)
+			time.Sleep(throttle.Trial + 200*time.Millisecond)
 			for i := range 100 {
 				log.Info("request handled for customer", "text", text, "n", i)
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"math"
-	"math/rand/v2"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -12,6 +11,8 @@ import (
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
+	"github.com/ledger-sdk/ledger-go/internal/stats"
+	"github.com/ledger-sdk/ledger-go/internal/throttle"
 )
 
 // A sender carries a batch through one round: attempts with retries between
@@ -26,11 +27,11 @@ import (
 type sender struct {
 	config    *config
 	transport *transport
-	gate      *gate
-	limiter   *limiter
+	gate      *throttle.Gate
+	limiter   *throttle.Limiter
 	breaker   circuitbreaker.CircuitBreaker[outcome]
 	retry     retrypolicy.RetryPolicy[outcome]
-	count     *counters
+	count     *stats.Counters
 	report    *diagnostics
 	protocols *protocols
 	now       func() time.Time
@@ -43,12 +44,12 @@ type sender struct {
 	gzipTried atomic.Bool  // a refused body was tried without compression
 }
 
-func newSender(c *config, p *protocols, count *counters, report *diagnostics, now func() time.Time) *sender {
+func newSender(c *config, p *protocols, count *stats.Counters, report *diagnostics, now func() time.Time) *sender {
 	s := &sender{
 		config:    c,
 		transport: newTransport(c, now),
-		gate:      newGate(c.HTTPPoolSize, now),
-		limiter:   newLimiter(c, now),
+		gate:      throttle.NewGate(c.HTTPPoolSize, now),
+		limiter:   throttle.NewLimiter(throttle.Limits{PerMinute: c.RequestsPerMinute, PerHour: c.RequestsPerHour}, c.givenLimits, c.RateLimitBuffer, now),
 		count:     count,
 		report:    report,
 		protocols: p,
@@ -102,13 +103,13 @@ func (s *sender) room() (width int, next time.Time) {
 	if wait := s.breaker.RemainingDelay(); wait > 0 {
 		return 0, s.now().Add(wait)
 	}
-	return s.gate.room()
+	return s.gate.Room()
 }
 
 // largest is how many entries a request may carry for the rate limit's sake.
 func (s *sender) largest() int {
 	if s.protocols.sending().cost(2) > 1 {
-		return s.limiter.portion()
+		return s.limiter.Portion()
 	}
 	return math.MaxInt
 }
@@ -132,12 +133,12 @@ func (s *sender) round(ctx context.Context, b *batch) roundResult {
 		out := s.attempt(ctx, b)
 		if out.kind != outcomeNone {
 			if attempts++; attempts == 1 {
-				s.count.flushes.Add(1)
-				before = s.count.successes.Load()
+				s.count.Flushes.Add(1)
+				before = s.count.Successes.Load()
 			}
 			result.last = out
 			if out.failed() {
-				streak := s.count.consecutive.Load()
+				streak := s.count.Consecutive.Load()
 				if streak == 1 {
 					alone = 0 // others were taken just now
 				}
@@ -151,14 +152,14 @@ func (s *sender) round(ctx context.Context, b *batch) roundResult {
 		return result
 	}
 	if result.last.final() {
-		s.count.flushesOK.Add(1)
+		s.count.FlushesOK.Add(1)
 	} else {
-		s.count.flushesFailed.Add(1)
+		s.count.FlushesFailed.Add(1)
 	}
-	s.count.lastFlush.Store(s.now().UnixNano())
+	s.count.LastFlush.Store(s.now().UnixNano())
 	if result.last.failed() {
 		result.full = clean && attempts > min(max(s.config.MaxRetries, 0), s.config.BreakerThreshold-1)
-		result.beside = s.count.successes.Load() > before
+		result.beside = s.count.Successes.Load() > before
 		result.delay = s.rest(b, result.last)
 	}
 	return result
@@ -166,11 +167,11 @@ func (s *sender) round(ctx context.Context, b *batch) roundResult {
 
 // attempt makes one request for b, when all that guards sending lets it.
 func (s *sender) attempt(ctx context.Context, b *batch) (out outcome) {
-	if s.breakerOpen() || !s.gate.enter(ctx) {
+	if s.breakerOpen() || !s.gate.Enter(ctx) {
 		return outcome{}
 	}
-	learnt := func(*gate) {}
-	defer func() { s.gate.leave(learnt) }()
+	var learnt throttle.Lesson
+	defer func() { s.gate.Leave(learnt) }()
 
 	format := s.protocols.sending()
 	if !s.permit(ctx, format, b) || !s.breaker.TryAcquirePermit() {
@@ -210,7 +211,7 @@ func (s *sender) attempt(ctx context.Context, b *batch) (out outcome) {
 // answer to a request from before the key was revoked. Pieces of such a batch are
 // cut on without, but not dropped.
 func (s *sender) contentForbidden(b *batch, n int) bool {
-	successes := s.count.successes.Load()
+	successes := s.count.Successes.Load()
 	since := b.forbidden > 0 && successes >= b.forbidden
 	b.forbidden = successes + 1
 	if since {
@@ -224,18 +225,18 @@ func (s *sender) contentForbidden(b *batch, n int) bool {
 // permit waits until the rate limit lets b through, and then spends its cost. It
 // gives up when ctx ends, or when something begins to hold sending.
 func (s *sender) permit(ctx context.Context, format wireFormat, b *batch) bool {
-	for ctx.Err() == nil && !s.gate.paused() && !s.breakerOpen() {
+	for ctx.Err() == nil && !s.gate.Paused() && !s.breakerOpen() {
 		n := b.size()
 		if n == 0 {
 			return false
 		}
-		wait := s.limiter.take(format.cost(n))
+		wait := s.limiter.Take(format.cost(n))
 		if wait == 0 {
 			return true
 		}
 		s.report.tell("rate limit", slog.LevelWarn, rateLimitUsed+": entries wait")
 		s.pacing.Add(1)
-		err := sleep(ctx, wait)
+		err := throttle.Sleep(ctx, wait)
 		s.pacing.Add(-1)
 		if err != nil {
 			return false
@@ -257,21 +258,21 @@ func (s *sender) releasePermit() {
 
 // learn notes what an outcome says of the server, and returns the change to the
 // gate. The delay before a retry is part of it.
-func (s *sender) learn(b *batch, out *outcome) func(*gate) {
+func (s *sender) learn(b *batch, out *outcome) throttle.Lesson {
 	if out.format.cost(2) > 1 {
-		s.limiter.learn(out.limits)
+		s.limiter.Learn(out.limits)
 	}
-	s.count.outcome(*out)
+	s.count_(*out)
 	if out.kind == outcomeMisdirected && !out.stranger && s.protocols.refused(out.format) {
 		s.releasePermit()
-		return (*gate).doubtLocked // no trouble before the other protocol was tried
+		return throttle.Doubt // no trouble before the other protocol was tried
 	}
 	s.report.outcome(*out)
 	switch out.kind {
 	case outcomeTaken:
 		s.breaker.RecordSuccess()
-		s.count.successes.Add(1)
-		s.count.consecutive.Store(0)
+		s.count.Successes.Add(1)
+		s.count.Consecutive.Store(0)
 		s.throttles.Store(0)
 		s.quotas.Store(0)
 		b.failures = 0
@@ -287,46 +288,46 @@ func (s *sender) learn(b *batch, out *outcome) func(*gate) {
 		if out.took < s.config.HTTPTimeout { // else this server needs what it got
 			s.timeout.Store(int64(s.config.HTTPTimeout))
 		}
-		return (*gate).clearLocked
+		return throttle.Clear
 	case outcomeServerError, outcomeNetworkError:
 		s.breaker.RecordFailure()
-		s.count.consecutive.Add(1)
+		s.count.Consecutive.Add(1)
 		b.failures++
 		out.delay = s.backoff(out.kind, b.failures)
 		pause := time.Duration(0)
 		if out.retryAfter > 0 {
-			pause = jitter(min(out.retryAfter, s.config.MaxRetryAfter))
+			pause = throttle.Jitter(min(out.retryAfter, s.config.MaxRetryAfter))
 			out.delay = pause
 		}
-		return func(g *gate) { g.pauseLocked(causeFailing, pause) }
+		return throttle.Pause(throttle.Failing, pause)
 	}
 	s.releasePermit()
 	switch out.kind {
 	case outcomeRefused:
 		s.suspectGzip(out)
 		if out.status == http.StatusUnprocessableEntity {
-			return (*gate).recognizedLocked
+			return throttle.Recognize
 		}
 	case outcomeThrottled:
 		pause := out.retryAfter
 		if pause == 0 {
-			pause = min(doubled(s.config.RetryBackoff, int(s.throttles.Add(1))), s.config.BreakerDelay)
+			pause = min(throttle.Doubled(s.config.RetryBackoff, int(s.throttles.Add(1))), s.config.BreakerDelay)
 		}
-		pause = jitter(min(pause, s.config.MaxRetryAfter))
-		return func(g *gate) { g.pauseLocked(causeThrottled, pause) }
+		pause = throttle.Jitter(min(pause, s.config.MaxRetryAfter))
+		return throttle.Pause(throttle.Throttled, pause)
 	case outcomeQuota:
 		// The quota is reset with the server's date, or raised by somebody.
 		now := s.now().UTC()
 		midnight := now.Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now)
-		pause := min(doubled(s.config.BreakerDelay, int(s.quotas.Add(1))), max(s.config.MaxRetryAfter, s.config.BreakerDelay))
-		pause = jitter(min(pause, midnight))
-		return func(g *gate) { g.pauseLocked(causeQuota, pause) }
+		pause := min(throttle.Doubled(s.config.BreakerDelay, int(s.quotas.Add(1))), max(s.config.MaxRetryAfter, s.config.BreakerDelay))
+		pause = throttle.Jitter(min(pause, midnight))
+		return throttle.Pause(throttle.QuotaUsedUp, pause)
 	case outcomeUnauthorized:
-		return func(g *gate) { g.pauseLocked(causeUnauthorized, s.config.BreakerDelay) }
+		return throttle.Pause(throttle.Unauthorized, s.config.BreakerDelay)
 	case outcomeMisdirected:
-		return func(g *gate) { g.pauseLocked(causeMisdirected, s.config.BreakerDelay) }
+		return throttle.Pause(throttle.Misdirected, s.config.BreakerDelay)
 	}
-	return func(*gate) {}
+	return nil
 }
 
 // suspectGzip has a refused body sent again without compression, once, as long
@@ -351,7 +352,7 @@ func (s *sender) backoff(kind outcomeKind, n int) time.Duration {
 		first = s.config.NetworkBackoff
 	}
 	// Within a round of the default length nothing is capped: 2, 4, 8 s.
-	return jitter(min(doubled(first, n), max(s.config.BreakerDelay, 4*first)))
+	return throttle.Jitter(min(throttle.Doubled(first, n), max(s.config.BreakerDelay, 4*first)))
 }
 
 // rest is the pause after a round that ended without the server's word: the next
@@ -362,28 +363,11 @@ func (s *sender) rest(b *batch, last outcome) time.Duration {
 	if last.kind == outcomeNetworkError {
 		first = s.config.NetworkBackoff
 	}
-	delay := jitter(min(doubled(first, max(b.failures, 1)), s.config.BreakerDelay))
+	delay := throttle.Jitter(min(throttle.Doubled(first, max(b.failures, 1)), s.config.BreakerDelay))
 	if !b.aside {
-		s.gate.rest(delay)
+		s.gate.Rest(delay)
 	}
 	return delay
-}
-
-// doubled is first·2ⁿ⁻¹, kept from overflowing.
-func doubled(first time.Duration, n int) time.Duration {
-	if n > 30 || first > math.MaxInt64>>n {
-		return math.MaxInt64 / 2
-	}
-	return first << max(n-1, 0)
-}
-
-// jitter adds up to a fifth, so that clients which failed together do not come
-// back together. It never subtracts: a server's Retry-After is a promise.
-func jitter(d time.Duration) time.Duration {
-	if d <= 0 || d > math.MaxInt64/2 {
-		return max(d, 0)
-	}
-	return d + time.Duration(rand.Int64N(int64(d/5)+1))
 }
 
 // trouble says in a few words why entries are not being delivered.
@@ -391,20 +375,56 @@ func (s *sender) trouble() string {
 	if s.tripped() {
 		return "the circuit breaker is open"
 	}
-	switch s.gate.holding() {
-	case causeFailing:
+	switch s.gate.Holding() {
+	case throttle.Failing:
 		return "the server fails"
-	case causeThrottled:
+	case throttle.Throttled:
 		return "the server's rate limit is reached"
-	case causeQuota:
+	case throttle.QuotaUsedUp:
 		return "the daily quota is used up"
-	case causeUnauthorized:
+	case throttle.Unauthorized:
 		return "the server refuses the API key"
-	case causeMisdirected:
+	case throttle.Misdirected:
 		return "the URL is not an ingest endpoint"
 	}
 	if s.pacing.Load() > 0 {
 		return rateLimitUsed
 	}
 	return "the server has not answered yet"
+}
+
+// count_ counts one answer, or the lack of one.
+func (s *sender) count_(out outcome) {
+	c := s.count
+	if out.err != nil {
+		text := out.err.Error()
+		c.LastError.Store(&text)
+	}
+	kind := stats.ErrorKinds
+	switch out.kind {
+	case outcomeTaken:
+		if out.answer.rejected > 0 {
+			kind = stats.ValidationError
+		}
+	case outcomeRefused, outcomeTooLarge:
+		kind = stats.ValidationError
+	case outcomeServerError:
+		kind = stats.ServerError
+		if out.queueFull {
+			kind = stats.QueueFull
+		}
+	case outcomeNetworkError:
+		kind = stats.NetworkError
+	case outcomeThrottled:
+		kind = stats.RateLimit
+	case outcomeQuota:
+		kind = stats.Quota
+	case outcomeUnauthorized:
+		kind = stats.AuthFailure
+	case outcomeMisdirected:
+		kind = stats.NotFound
+	}
+	if kind < stats.ErrorKinds {
+		c.Errors[kind].Add(1)
+	}
 }

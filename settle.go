@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"net/http"
 	"slices"
 )
@@ -9,8 +10,8 @@ import (
 // What becomes of a batch, and of its entries, after a round.
 
 // drop settles an entry that was taken out of the queue as dropped.
-func (b *batcher) drop(e *entry, why dropReason) {
-	b.count.dropInFlight(why, e, b.now())
+func (b *batcher) drop(e *entry, why stats.DropReason) {
+	b.count.DropInFlight(why, e.notice, b.now())
 	b.release(e)
 }
 
@@ -33,7 +34,7 @@ func (b *batcher) settle(r roundResult) {
 		b.refused(r.batch, last)
 	case outcomeServerError:
 		r.batch.failedRounds++
-		r.batch.lastFailed = b.count.successes.Load()
+		r.batch.lastFailed = b.count.Successes.Load()
 		r.batch.notBefore = b.now().Add(r.delay)
 		b.failed(r)
 	case outcomeNone: // something held it up; ask again soon, but not in a spin
@@ -66,13 +67,13 @@ func (b *batcher) hold(batches ...*batch) {
 func (b *batcher) taken(batch *batch, rejected int) {
 	entries := batch.empty()
 	rejected = min(rejected, len(entries))
-	b.count.sent.Add(int64(len(entries) - rejected))
+	b.count.Sent.Add(int64(len(entries) - rejected))
 	if batch.halving != nil {
 		batch.halving.taken = true
 	}
 	for i, e := range entries {
 		if i < rejected {
-			b.drop(e, dropRejected)
+			b.drop(e, stats.Rejected)
 		} else {
 			b.release(e)
 		}
@@ -83,9 +84,9 @@ func (b *batcher) taken(batch *batch, rejected int) {
 // refused drops the entries that the server names, or halves the batch to find
 // them. What is left goes again at once: nothing of it was taken.
 func (b *batcher) refused(batch *batch, out outcome) {
-	why := dropRejected
+	why := stats.Rejected
 	if out.kind == outcomeTooLarge {
-		why = dropTooLarge
+		why = stats.TooLarge
 	}
 	switch {
 	case out.again:
@@ -109,7 +110,7 @@ func (b *batcher) refused(batch *batch, out outcome) {
 func (b *batcher) failed(r roundResult) {
 	batch := r.batch
 	if batch.halving == nil && b.search == nil && batch.failedRounds >= 2 {
-		b.search = &halving{began: b.count.successes.Load(), pieces: 1}
+		b.search = &halving{began: b.count.Successes.Load(), pieces: 1}
 		batch.halving = b.search
 		batch.born = -1 // the first cut needs no success
 	}
@@ -117,12 +118,12 @@ func (b *batcher) failed(r roundResult) {
 		b.hold(batch)
 		return
 	}
-	successes := b.count.successes.Load()
+	successes := b.count.Successes.Load()
 	switch {
 	case batch.size() > 1 && successes > batch.born:
 		b.hold(batch, b.split(batch, batch.size()/2))
 	case batch.size() == 1 && r.full && successes > batch.halving.began && (batch.halving.taken || r.beside && batch.accused):
-		b.dropBatch(batch, dropRejected)
+		b.dropBatch(batch, stats.Rejected)
 	case batch.size() == 1 && r.full && r.beside:
 		batch.accused = true // no piece beside it was taken, so others must be in one more round
 		b.hold(batch)
@@ -142,7 +143,7 @@ func (b *batcher) split(old *batch, n int) *batch {
 	rest.failedRounds, rest.lastFailed = old.failedRounds, old.lastFailed
 	if old.halving != nil {
 		old.halving.pieces++
-		old.born = b.count.successes.Load()
+		old.born = b.count.Successes.Load()
 		rest.born = old.born
 	}
 	return rest
@@ -159,13 +160,13 @@ func (b *batcher) dropAt(batch *batch, positions []int) {
 	batch.mu.Unlock()
 	for _, e := range guilty {
 		if batch.remove(e) {
-			b.drop(e, dropRejected)
+			b.drop(e, stats.Rejected)
 		}
 	}
 }
 
 // dropBatch settles a whole batch as dropped.
-func (b *batcher) dropBatch(batch *batch, why dropReason) {
+func (b *batcher) dropBatch(batch *batch, why stats.DropReason) {
 	for _, e := range batch.empty() {
 		b.drop(e, why)
 	}

@@ -53,9 +53,9 @@ func (b *batcher) openSpoolOnly() bool {
 		b.report.tell("spool garbled", slog.LevelWarn, "parts of the spool could not be read", slog.Int64("parts", n))
 	}
 	inherited := s.len()
-	b.count.logged.Add(inherited)
-	b.count.taken.Add(inherited)
-	b.count.spoolIn.Add(inherited)
+	b.count.Logged.Add(inherited)
+	b.count.Taken.Add(inherited)
+	b.count.SpoolIn.Add(inherited)
 	return true
 }
 
@@ -114,7 +114,7 @@ func (b *batcher) writeSome(entries []*entry) (written int) {
 		records[i] = spoolRecord{protocol: e.format.protocol(), urgent: e.urgent, data: data}
 	}
 	written, dropped, err := b.spool.append(records)
-	b.count.spoolIn.Add(int64(written))
+	b.count.SpoolIn.Add(int64(written))
 	for _, e := range entries[:written] {
 		b.release(e) // an entry read back is on disk twice now, but for this
 	}
@@ -131,7 +131,7 @@ func (b *batcher) countLost(n int64) {
 	if n == 0 {
 		return
 	}
-	b.count.dropSpooled(n, b.now())
+	b.count.DropSpooled(n, b.now())
 	b.report.tell("spool full", slog.LevelWarn, "the spool is full: its oldest entries are dropped")
 }
 
@@ -163,7 +163,7 @@ func (b *batcher) unspool(width int) *batch {
 		entries[i] = e
 	}
 	b.claim, b.claimed = claim, len(entries)
-	b.count.spoolOut.Add(int64(len(entries)))
+	b.count.SpoolOut.Add(int64(len(entries)))
 	return newBatch(b.queue, entries)
 }
 
@@ -215,7 +215,7 @@ func (b *batcher) putBack() bool {
 // unclaim has the spool hand out again what of the claim is not settled.
 func (b *batcher) unclaim() {
 	b.spool.unclaim(b.claim)
-	b.count.spoolIn.Add(int64(b.claimed))
+	b.count.SpoolIn.Add(int64(b.claimed))
 	b.claim, b.claimed = nil, 0
 	b.countUnreadable() // their segment may be gone meanwhile
 }
