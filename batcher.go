@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"github.com/ledger-sdk/ledger-go/internal/spool"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"log/slog"
 	"slices"
@@ -42,9 +43,9 @@ type batcher struct {
 	aside   *batch // the suspect in a round
 	waiters []*waiter
 
-	spool   *spool                    // nil without one
+	spool   *spool.Spool              // nil without one
 	crashes atomic.Pointer[crashFile] // nil without a spool
-	claim   *spoolClaim               // of the one batch that was read back
+	claim   *spool.Claim              // of the one batch that was read back
 	claimed int                       // entries of it not settled yet
 	resting time.Time                 // no entry is written to the spool before
 	// unreadable is how many of the spool's lost entries are counted.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"github.com/ledger-sdk/ledger-go/internal/spool"
 	"io"
 	"log/slog"
 	"os"
@@ -47,7 +48,7 @@ var crashOwner atomic.Pointer[crashFile]
 // openCrashFile returns what an earlier process wrote, and has the runtime write
 // there from now on, for a program of the given origin.
 func openCrashFile(root *os.Root, from origin) (*crashFile, *crashError, error) {
-	file, err := root.OpenFile(crashName, os.O_RDWR|os.O_CREATE|openNoWait, 0o600)
+	file, err := root.OpenFile(crashName, os.O_RDWR|os.O_CREATE|spool.OpenNoWait, 0o600)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -205,7 +206,7 @@ func parseFrames(lines []string) (frames []runtime.Frame) {
 // inheritCrash makes an entry of an earlier process's crash, on disk at once, and
 // watches for one of this process.
 func (b *batcher) inheritCrash() {
-	file, crash, err := openCrashFile(b.spool.root, b.sender.protocols.origin())
+	file, crash, err := openCrashFile(b.spool.Root(), b.sender.protocols.origin())
 	if err != nil {
 		b.report.tell("crash", slog.LevelWarn, "crashes are not captured", slog.String("error", err.Error()))
 	}

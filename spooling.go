@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"github.com/ledger-sdk/ledger-go/internal/spool"
 	"log/slog"
 	"time"
 )
@@ -42,17 +43,17 @@ func (b *batcher) openSpoolOnly() bool {
 	if b.config.SpoolDir == "" {
 		return false
 	}
-	s, err := openSpool(b.config.SpoolDir, b.config.SpoolMaxBytes)
+	s, err := spool.Open(b.config.SpoolDir, b.config.SpoolMaxBytes)
 	if err != nil {
 		b.resting = b.now().Add(spoolRest)
 		b.report.tell("spool", slog.LevelError, "no spool: entries stay in memory", slog.String("error", err.Error()))
 		return false
 	}
 	b.spool = s
-	if n := s.skipped(); n > 0 {
+	if n := s.Skipped(); n > 0 {
 		b.report.tell("spool garbled", slog.LevelWarn, "parts of the spool could not be read", slog.Int64("parts", n))
 	}
-	inherited := s.len()
+	inherited := s.Len()
 	b.count.Logged.Add(inherited)
 	b.count.Taken.Add(inherited)
 	b.count.SpoolIn.Add(inherited)
@@ -64,7 +65,7 @@ func (b *batcher) spooled() int64 {
 	if b.spool == nil {
 		return 0
 	}
-	return b.spool.len()
+	return b.spool.Len()
 }
 
 // spill writes the oldest entries to disk while memory is under pressure.
@@ -105,15 +106,15 @@ func (b *batcher) write(entries []*entry) (kept []*entry) {
 // writeSome is write for few enough that there may be a copy of each, and returns
 // how many it could.
 func (b *batcher) writeSome(entries []*entry) (written int) {
-	records := make([]spoolRecord, len(entries))
+	records := make([]spool.Record, len(entries))
 	for i, e := range entries {
 		data := e.whole()
 		if e.seq < spooledSeq { // else it has been on disk before
 			data = e.format.standalone(data)
 		}
-		records[i] = spoolRecord{protocol: e.format.protocol(), urgent: e.urgent, data: data}
+		records[i] = spool.Record{Protocol: string(e.format.protocol()), Urgent: e.urgent, Data: data}
 	}
-	written, dropped, err := b.spool.append(records)
+	written, dropped, err := b.spool.Append(records)
 	b.count.SpoolIn.Add(int64(written))
 	for _, e := range entries[:written] {
 		b.release(e) // an entry read back is on disk twice now, but for this
@@ -137,7 +138,7 @@ func (b *batcher) countLost(n int64) {
 
 // countUnreadable counts entries that the spool has found itself unable to give.
 func (b *batcher) countUnreadable() {
-	lost := b.spool.lost()
+	lost := b.spool.Lost()
 	b.countLost(lost - b.unreadable)
 	b.unreadable = lost
 }
@@ -151,15 +152,15 @@ func (b *batcher) unspool(width int) *batch {
 	most := min(b.config.FlushSize, b.sender.largest(), max(b.config.MaxBufferSize/unspoolShare, 1))
 	budget := b.config.MaxBufferBytes / unspoolShare
 	most = min(most, max(budget/4/entryOverhead, 1)) // the rest is for their data
-	records, claim := b.spool.read(most, min(maxBody, budget/4*3))
+	records, claim := b.spool.Read(most, min(maxBody, budget/4*3))
 	b.countUnreadable()
 	if len(records) == 0 {
 		return nil
 	}
 	entries := make([]*entry, len(records))
 	for i, r := range records {
-		e := newEntry(r.data)
-		e.seq, e.urgent, e.format = spooledSeq+uint64(i), r.urgent, b.sender.protocols.named(r.protocol)
+		e := newEntry(r.Data)
+		e.seq, e.urgent, e.format = spooledSeq+uint64(i), r.Urgent, b.sender.protocols.named(Protocol(r.Protocol))
 		entries[i] = e
 	}
 	b.claim, b.claimed = claim, len(entries)
@@ -172,7 +173,7 @@ func (b *batcher) releaseSpooled(e *entry) {
 	if e.seq < spooledSeq {
 		return
 	}
-	b.spool.releaseOne(b.claim, int(e.seq-spooledSeq))
+	b.spool.ReleaseOne(b.claim, int(e.seq-spooledSeq))
 	if b.claimed--; b.claimed == 0 {
 		b.claim = nil
 	}
@@ -214,7 +215,7 @@ func (b *batcher) putBack() bool {
 
 // unclaim has the spool hand out again what of the claim is not settled.
 func (b *batcher) unclaim() {
-	b.spool.unclaim(b.claim)
+	b.spool.Unclaim(b.claim)
 	b.count.SpoolIn.Add(int64(b.claimed))
 	b.claim, b.claimed = nil, 0
 	b.countUnreadable() // their segment may be gone meanwhile
@@ -237,7 +238,7 @@ func (b *batcher) closeSpool(left []*entry) (kept []*entry) {
 	}
 	kept = b.write(fresh)
 	b.crashes.Load().close()
-	if err := b.spool.close(); err != nil {
+	if err := b.spool.Close(); err != nil {
 		b.report.tell("spool close", slog.LevelWarn, "the spool was not closed well", slog.String("error", fmt.Sprint(err)))
 	}
 	return kept
