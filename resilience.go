@@ -262,7 +262,11 @@ func (s *sender) learn(b *batch, out *outcome) throttle.Lesson {
 	if out.format.cost(2) > 1 {
 		s.limiter.Learn(out.limits)
 	}
-	s.count_(*out)
+	if out.err != nil {
+		text := out.err.Error()
+		s.count.LastError.Store(&text)
+	}
+	s.count.Errors[out.counts()].Add(1)
 	if out.kind == outcomeMisdirected && !out.stranger && s.protocols.refused(out.format) {
 		s.releasePermit()
 		return throttle.Doubt // no trouble before the other protocol was tried
@@ -375,56 +379,11 @@ func (s *sender) trouble() string {
 	if s.tripped() {
 		return "the circuit breaker is open"
 	}
-	switch s.gate.Holding() {
-	case throttle.Failing:
-		return "the server fails"
-	case throttle.Throttled:
-		return "the server's rate limit is reached"
-	case throttle.QuotaUsedUp:
-		return "the daily quota is used up"
-	case throttle.Unauthorized:
-		return "the server refuses the API key"
-	case throttle.Misdirected:
-		return "the URL is not an ingest endpoint"
+	if m := meaningOf(s.gate.Holding()); m != nil {
+		return m.trouble
 	}
 	if s.pacing.Load() > 0 {
 		return rateLimitUsed
 	}
 	return "the server has not answered yet"
-}
-
-// count_ counts one answer, or the lack of one.
-func (s *sender) count_(out outcome) {
-	c := s.count
-	if out.err != nil {
-		text := out.err.Error()
-		c.LastError.Store(&text)
-	}
-	kind := stats.ErrorKinds
-	switch out.kind {
-	case outcomeTaken:
-		if out.answer.rejected > 0 {
-			kind = stats.ValidationError
-		}
-	case outcomeRefused, outcomeTooLarge:
-		kind = stats.ValidationError
-	case outcomeServerError:
-		kind = stats.ServerError
-		if out.queueFull {
-			kind = stats.QueueFull
-		}
-	case outcomeNetworkError:
-		kind = stats.NetworkError
-	case outcomeThrottled:
-		kind = stats.RateLimit
-	case outcomeQuota:
-		kind = stats.Quota
-	case outcomeUnauthorized:
-		kind = stats.AuthFailure
-	case outcomeMisdirected:
-		kind = stats.NotFound
-	}
-	if kind < stats.ErrorKinds {
-		c.Errors[kind].Add(1)
-	}
 }

@@ -3,11 +3,11 @@ package ledger
 import (
 	"encoding/json"
 	"fmt"
-	"github.com/ledger-sdk/ledger-go/internal/stats"
-	"github.com/ledger-sdk/ledger-go/internal/throttle"
 	"math"
 	"net/http"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
 // Status is the handler's health in a form for probes; see [Handler.Status].
@@ -110,13 +110,12 @@ func (h *Handler) Status() Status {
 	if st.CircuitBreakerOpen {
 		issue(&unhealthy, "circuit breaker is open: the server failed repeatedly, entries are held")
 	}
-	switch s.gate.Holding() {
-	case throttle.Unauthorized:
-		issue(&unhealthy, "the server refuses the API key: entries are held until it is accepted")
-	case throttle.Misdirected:
-		issue(&unhealthy, "the URL is not an ingest endpoint: check BaseURL and Protocol, entries are held")
-	case throttle.QuotaUsedUp:
-		issue(&degraded, "the daily quota is used up: entries are held until it is reset")
+	if m := meaningOf(s.gate.Holding()); m != nil && m.issue != "" {
+		if m.unhealthy {
+			issue(&unhealthy, m.issue)
+		} else {
+			issue(&degraded, m.issue)
+		}
 	}
 	if st.ConsecutiveFailures >= 3 {
 		issue(&degraded, fmt.Sprintf("%d consecutive failures", st.ConsecutiveFailures))
@@ -183,8 +182,8 @@ func (h *Handler) Metrics() Metrics {
 	for why, n := range t.Dropped {
 		m.Buffer.Dropped[stats.DropReason(why).String()] = n
 	}
-	for kind := range c.Errors {
-		m.Errors[stats.ErrorKind(kind).String()] = c.Errors[kind].Load()
+	for kind := stats.NoError + 1; kind < stats.ErrorKinds; kind++ {
+		m.Errors[kind.String()] = c.Errors[kind].Load()
 	}
 	if at := c.LastFlush.Load(); at != 0 {
 		last := time.Unix(0, at).UTC()

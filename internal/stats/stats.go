@@ -32,9 +32,10 @@ func (r DropReason) String() string { return dropNames[r] }
 // An ErrorKind is a key of Metrics.Errors.
 type ErrorKind int
 
-// The kinds. ErrorKinds is how many there are.
+// The kinds. NoError counts nothing; ErrorKinds is how many there are.
 const (
-	NetworkError ErrorKind = iota
+	NoError ErrorKind = iota
+	NetworkError
 	RateLimit
 	ServerError
 	QueueFull
@@ -46,7 +47,7 @@ const (
 )
 
 var errorNames = [ErrorKinds]string{
-	"network_error", "rate_limit", "server_error", "queue_full",
+	"", "network_error", "rate_limit", "server_error", "queue_full",
 	"auth_failure", "validation_error", "quota", "not_found",
 }
 
