@@ -10,6 +10,7 @@ import (
 
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/failsafe-go/failsafe-go/common"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
@@ -20,15 +21,16 @@ import (
 // outcome means for sending as a whole; what it means for the batch's entries is
 // the batcher's to decide.
 //
-// Retry is the outermost policy, so each attempt counts in the breaker. The
-// breaker is used by permit rather than as an executor, because an executor
-// takes every outcome that is no failure for a success, and 429, 401 or 413 are
-// neither.
+// A round is one composition of failsafe-go policies: retry, a place among the
+// attempts, rate limit, breaker, attempt. Retry is the outermost, so each attempt
+// counts in the breaker. The rate limit comes before the breaker, so that no
+// half-open permit is held while it waits.
 type sender struct {
 	config    *config
 	transport *transport
 	gate      *throttle.Gate
 	limiter   *throttle.Limiter
+	delays    throttle.Delays
 	breaker   circuitbreaker.CircuitBreaker[outcome]
 	retry     retrypolicy.RetryPolicy[outcome]
 	count     *stats.Counters
@@ -50,12 +52,13 @@ func newSender(c *config, p *protocols, count *stats.Counters, report *diagnosti
 		transport: newTransport(c, now),
 		gate:      throttle.NewGate(c.HTTPPoolSize, now),
 		limiter:   throttle.NewLimiter(throttle.Limits{PerMinute: c.RequestsPerMinute, PerHour: c.RequestsPerHour}, c.givenLimits, c.RateLimitBuffer, now),
+		delays:    throttle.Delays{First: c.RetryBackoff, FirstNetwork: c.NetworkBackoff, Most: c.BreakerDelay, MostAsked: c.MaxRetryAfter},
 		count:     count,
 		report:    report,
 		protocols: p,
 		now:       now,
 		breaker: circuitbreaker.NewBuilder[outcome]().
-			WithFailureThreshold(uint(min(c.BreakerThreshold, never))).
+			WithFailureThreshold(uint(min(c.BreakerThreshold, maxAttempts))).
 			WithDelay(c.BreakerDelay).
 			WithSuccessThreshold(1).
 			Build(),
@@ -63,7 +66,7 @@ func newSender(c *config, p *protocols, count *stats.Counters, report *diagnosti
 	s.retry = retrypolicy.NewBuilder[outcome]().
 		// A round ends when the breaker opens: the next probe is another's turn.
 		HandleIf(func(o outcome, _ error) bool { return o.failed() && !s.breakerOpen() }).
-		WithMaxRetries(min(max(c.MaxRetries, 0), never)).
+		WithMaxRetries(min(max(c.MaxRetries, 0), maxAttempts)).
 		WithDelayFunc(func(e failsafe.ExecutionAttempt[outcome]) time.Duration { return e.LastResult().delay }).
 		ReturnLastFailure().
 		Build()
@@ -71,9 +74,9 @@ func newSender(c *config, p *protocols, count *stats.Counters, report *diagnosti
 	return s
 }
 
-// never is a number of attempts that no handler comes to. The breaker has a bit for
-// each that it waits for.
-const never = 1 << 20
+// maxAttempts is more attempts than a round or a breaker ever waits for. The
+// breaker keeps a bit for each.
+const maxAttempts = 1 << 20
 
 // failed reports whether the attempt failed in a way that waiting may mend.
 func (o outcome) failed() bool {
@@ -124,83 +127,180 @@ func (s *sender) tripped() bool { return !s.breaker.IsClosed() }
 // round sends b until the server has said its word on it, the retries are used
 // up, or something holds all sending. It returns when ctx ends.
 func (s *sender) round(ctx context.Context, b *batch) roundResult {
-	result := roundResult{batch: b}
-	attempts, before := 0, int64(0)
-	alone, clean := int64(0), true // failures since the last success; whether all were this batch's
+	r := &round{sender: s, batch: b, result: roundResult{batch: b}, alone: true}
 	// The executor's own result is not used: it is lost when ctx ends while an
 	// attempt succeeds.
-	_, _ = failsafe.With(s.retry).WithContext(ctx).Get(func() (outcome, error) {
-		out := s.attempt(ctx, b)
-		if out.kind != outcomeNone {
-			if attempts++; attempts == 1 {
-				s.count.Flushes.Add(1)
-				before = s.count.Successes.Load()
-			}
-			result.last = out
-			if out.failed() {
-				streak := s.count.Consecutive.Load()
-				if streak == 1 {
-					alone = 0 // others were taken just now
-				}
-				alone++
-				clean = clean && alone == streak
-			}
-		}
-		return out, nil
-	})
-	if attempts == 0 {
-		return result
-	}
-	if result.last.final() {
-		s.count.FlushesOK.Add(1)
-	} else {
-		s.count.FlushesFailed.Add(1)
-	}
-	s.count.LastFlush.Store(s.now().UnixNano())
-	if result.last.failed() {
-		result.full = clean && attempts > min(max(s.config.MaxRetries, 0), s.config.BreakerThreshold-1)
-		result.beside = s.count.Successes.Load() > before
-		result.delay = s.rest(b, result.last)
-	}
-	return result
+	_, _ = failsafe.With(
+		s.retry,
+		guard(r.counted),
+		guard(r.oneOfFew),
+		guard(r.withinRateLimit),
+		guard(r.throughBreaker),
+	).WithContext(ctx).Get(func() (outcome, error) { return r.attempt(ctx), nil })
+	return r.end()
 }
 
-// attempt makes one request for b, when all that guards sending lets it.
-func (s *sender) attempt(ctx context.Context, b *batch) (out outcome) {
-	if s.breakerOpen() || !s.gate.Enter(ctx) {
-		return outcome{}
-	}
-	var learnt throttle.Lesson
-	defer func() { s.gate.Leave(learnt) }()
+// A guard is a policy of failsafe-go that stands around an attempt: it calls next
+// for the attempt and what guards it further, or returns the zero outcome where
+// there is to be none.
+type guard func(ctx context.Context, next func() outcome) outcome
 
-	format := s.protocols.sending()
-	if !s.permit(ctx, format, b) || !s.breaker.TryAcquirePermit() {
+// ToExecutor makes guard a [failsafe.Policy].
+func (g guard) ToExecutor(outcome) any { return g }
+
+// Apply is what the executor of a failsafe.Policy does.
+func (g guard) Apply(inner func(failsafe.Execution[outcome]) *policyResult) func(failsafe.Execution[outcome]) *policyResult {
+	return func(e failsafe.Execution[outcome]) *policyResult {
+		out := g(e.Context(), func() outcome { return inner(e).Result })
+		return &policyResult{Result: out, Done: true, Success: true, SuccessAll: true}
+	}
+}
+
+type policyResult = common.PolicyResult[outcome]
+
+// A round is a batch's attempts with the retries between them.
+type round struct {
+	*sender
+	batch    *batch
+	format   wireFormat // of the attempt that is being made
+	result   roundResult
+	attempts int
+	before   int64 // successes when the first attempt had ended
+	failures int64 // since the last success
+	alone    bool  // all failures in a row were this batch's
+}
+
+// counted keeps account of the round.
+func (r *round) counted(_ context.Context, next func() outcome) outcome {
+	out := next()
+	if out.kind == outcomeNone {
+		return out
+	}
+	if r.attempts++; r.attempts == 1 {
+		r.count.Flushes.Add(1)
+		r.before = r.count.Successes.Load()
+	}
+	r.result.last = out
+	if out.failed() {
+		inARow := r.count.Consecutive.Load()
+		if inARow == 1 {
+			r.failures = 0 // others were taken just now
+		}
+		r.failures++
+		r.alone = r.alone && r.failures == inARow
+	}
+	return out
+}
+
+// end is what the round came to.
+func (r *round) end() roundResult {
+	if r.attempts == 0 {
+		return r.result
+	}
+	last := r.result.last
+	if last.final() {
+		r.count.FlushesOK.Add(1)
+	} else {
+		r.count.FlushesFailed.Add(1)
+	}
+	r.count.LastFlush.Store(r.now().UnixNano())
+	if last.failed() {
+		r.result.full = r.alone && r.attempts > min(max(r.config.MaxRetries, 0), r.config.BreakerThreshold-1)
+		r.result.beside = r.count.Successes.Load() > r.before
+		// While the server fails for all, all sending rests; a batch that only it
+		// fails on rests alone.
+		r.result.delay = r.delays.Rest(last.kind == outcomeNetworkError, r.batch.failures)
+		if !r.batch.aside {
+			r.gate.Rest(r.result.delay)
+		}
+	}
+	return r.result
+}
+
+// oneOfFew waits for a place beside the attempts under way. There is none while
+// sending is paused.
+func (r *round) oneOfFew(ctx context.Context, next func() outcome) (out outcome) {
+	if r.breakerOpen() || !r.gate.Enter(ctx) {
 		return outcome{}
 	}
+	defer func() { r.gate.Leave(out.lesson) }()
+	r.format = r.protocols.sending()
+	return next()
+}
+
+// withinRateLimit waits until the rate limit lets the batch through, and then
+// spends its cost. It gives up when ctx ends, or when something begins to hold
+// sending.
+func (r *round) withinRateLimit(ctx context.Context, next func() outcome) outcome {
+	for ctx.Err() == nil && !r.gate.Paused() && !r.breakerOpen() {
+		n := r.batch.size()
+		if n == 0 {
+			break
+		}
+		wait := r.limiter.Take(r.format.cost(n))
+		if wait == 0 {
+			return next()
+		}
+		r.report.tell("rate limit", slog.LevelWarn, rateLimitUsed+": entries wait")
+		r.pacing.Add(1)
+		err := throttle.Sleep(ctx, wait)
+		r.pacing.Add(-1)
+		if err != nil {
+			break
+		}
+	}
+	return outcome{}
+}
+
+const rateLimitUsed = "the share of the server's rate limit is used up (RequestsPerMinute, RequestsPerHour, RateLimitBuffer)"
+
+// throughBreaker takes a permit of the breaker, and tells it how the attempt went.
+// The breaker's own executor would take every outcome that is no failure for a
+// success. A 429, 401 or 413 is neither: it must not close a half-open breaker.
+func (r *round) throughBreaker(_ context.Context, next func() outcome) outcome {
+	if !r.breaker.TryAcquirePermit() {
+		return outcome{}
+	}
+	out := next()
+	switch {
+	case out.kind == outcomeTaken:
+		r.breaker.RecordSuccess()
+	case out.failed():
+		r.breaker.RecordFailure()
+	case r.breaker.IsHalfOpen():
+		// The breaker has no call that gives a permit back. Entering half-open
+		// anew does.
+		r.breaker.Open()
+		r.breaker.HalfOpen()
+	}
+	return out
+}
+
+// attempt makes one request for the batch. The batch's entries are out of reach of
+// overflow meanwhile, and stay so when the outcome is final.
+func (r *round) attempt(ctx context.Context) outcome {
+	b := r.batch
 	entries := b.lift()
 	if len(entries) == 0 { // overflow took them meanwhile
-		s.releasePermit()
 		b.land()
 		return outcome{}
 	}
-	entries = s.protocols.inFormat(entries, format)
-	began, timeout := s.now(), time.Duration(s.timeout.Load())
-	out = s.transport.send(ctx, format, entries, timeout)
-	out.took = s.now().Sub(began)
-	if out.status == http.StatusForbidden && s.contentForbidden(b, len(entries)) {
+	began, timeout := r.now(), time.Duration(r.timeout.Load())
+	out := r.transport.send(ctx, r.format, r.protocols.inFormat(entries, r.format), timeout)
+	out.took = r.now().Sub(began)
+	if out.status == http.StatusForbidden && r.contentForbidden(b, len(entries)) {
 		out.kind = outcomeRefused
 	}
 	if out.timedOut { // of what this attempt had: others side by side add nothing
-		s.timeout.Store(int64(min(2*timeout, max(maxTimeout, s.config.HTTPTimeout))))
+		r.timeout.Store(int64(min(2*timeout, max(maxTimeout, r.config.HTTPTimeout))))
 	}
 	if !out.final() {
 		b.land()
 	}
 	if ctx.Err() != nil && out.kind == outcomeNetworkError {
-		s.releasePermit() // our own doing, not the server's
-		return outcome{}
+		return outcome{} // our own doing, not the server's
 	}
-	learnt = s.learn(b, &out)
+	r.learn(b, &out)
 	return out
 }
 
@@ -222,43 +322,9 @@ func (s *sender) contentForbidden(b *batch, n int) bool {
 	return b.blames >= 2 && (since || n > 1)
 }
 
-// permit waits until the rate limit lets b through, and then spends its cost. It
-// gives up when ctx ends, or when something begins to hold sending.
-func (s *sender) permit(ctx context.Context, format wireFormat, b *batch) bool {
-	for ctx.Err() == nil && !s.gate.Paused() && !s.breakerOpen() {
-		n := b.size()
-		if n == 0 {
-			return false
-		}
-		wait := s.limiter.Take(format.cost(n))
-		if wait == 0 {
-			return true
-		}
-		s.report.tell("rate limit", slog.LevelWarn, rateLimitUsed+": entries wait")
-		s.pacing.Add(1)
-		err := throttle.Sleep(ctx, wait)
-		s.pacing.Add(-1)
-		if err != nil {
-			return false
-		}
-	}
-	return false
-}
-
-const rateLimitUsed = "the share of the server's rate limit is used up (RequestsPerMinute, RequestsPerHour, RateLimitBuffer)"
-
-// releasePermit gives the breaker its permit back without saying how the attempt
-// went. The breaker has no call for it; entering half-open anew is one.
-func (s *sender) releasePermit() {
-	if s.breaker.IsHalfOpen() {
-		s.breaker.Open()
-		s.breaker.HalfOpen()
-	}
-}
-
-// learn notes what an outcome says of the server, and returns the change to the
-// gate. The delay before a retry is part of it.
-func (s *sender) learn(b *batch, out *outcome) throttle.Lesson {
+// learn notes what an outcome says of the server, and completes it: with the delay
+// before a retry, and with what the gate is to learn.
+func (s *sender) learn(b *batch, out *outcome) {
 	if out.format.cost(2) > 1 {
 		s.limiter.Learn(out.limits)
 	}
@@ -268,70 +334,70 @@ func (s *sender) learn(b *batch, out *outcome) throttle.Lesson {
 	}
 	s.count.Errors[out.counts()].Add(1)
 	if out.kind == outcomeMisdirected && !out.stranger && s.protocols.refused(out.format) {
-		s.releasePermit()
-		return throttle.Doubt // no trouble before the other protocol was tried
+		out.lesson = throttle.Doubt // no trouble before the other protocol was tried
+		return
 	}
 	s.report.outcome(*out)
 	switch out.kind {
 	case outcomeTaken:
-		s.breaker.RecordSuccess()
-		s.count.Successes.Add(1)
-		s.count.Consecutive.Store(0)
-		s.throttles.Store(0)
-		s.quotas.Store(0)
-		b.failures = 0
-		if !out.plain {
-			s.gzipTaken.Store(true)
-		}
-		if s.protocols.taken(out.format) {
-			s.report.switched(out.format.protocol())
-		}
-		if out.plain && !s.config.DisableCompression {
-			s.report.tell("gzip", slog.LevelWarn, "the server does not take gzip: sending uncompressed")
-		}
-		if out.took < s.config.HTTPTimeout { // else this server needs what it got
-			s.timeout.Store(int64(s.config.HTTPTimeout))
-		}
-		return throttle.Clear
-	case outcomeServerError, outcomeNetworkError:
-		s.breaker.RecordFailure()
-		s.count.Consecutive.Add(1)
-		b.failures++
-		out.delay = s.backoff(out.kind, b.failures)
-		pause := time.Duration(0)
-		if out.retryAfter > 0 {
-			pause = throttle.Jitter(min(out.retryAfter, s.config.MaxRetryAfter))
-			out.delay = pause
-		}
-		return throttle.Pause(throttle.Failing, pause)
-	}
-	s.releasePermit()
-	switch out.kind {
+		s.learnTaken(b, out)
+		out.lesson = throttle.Clear
+		return
 	case outcomeRefused:
 		s.suspectGzip(out)
 		if out.status == http.StatusUnprocessableEntity {
-			return throttle.Recognize
+			out.lesson = throttle.Recognize
 		}
-	case outcomeThrottled:
-		pause := out.retryAfter
-		if pause == 0 {
-			pause = min(throttle.Doubled(s.config.RetryBackoff, int(s.throttles.Add(1))), s.config.BreakerDelay)
-		}
-		pause = throttle.Jitter(min(pause, s.config.MaxRetryAfter))
-		return throttle.Pause(throttle.Throttled, pause)
-	case outcomeQuota:
-		// The quota is reset with the server's date, or raised by somebody.
-		now := s.now().UTC()
-		midnight := now.Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now)
-		pause := min(throttle.Doubled(s.config.BreakerDelay, int(s.quotas.Add(1))), max(s.config.MaxRetryAfter, s.config.BreakerDelay))
-		pause = throttle.Jitter(min(pause, midnight))
-		return throttle.Pause(throttle.QuotaUsedUp, pause)
-	case outcomeUnauthorized:
-		return throttle.Pause(throttle.Unauthorized, s.config.BreakerDelay)
-	case outcomeMisdirected:
-		return throttle.Pause(throttle.Misdirected, s.config.BreakerDelay)
+		return
+	case outcomeTooLarge:
+		return
 	}
-	return nil
+	out.lesson = throttle.Pause(meanings[out.kind].cause, s.pause(b, out))
+}
+
+// learnTaken notes that the server takes entries.
+func (s *sender) learnTaken(b *batch, out *outcome) {
+	s.count.Successes.Add(1)
+	s.count.Consecutive.Store(0)
+	s.throttles.Store(0)
+	s.quotas.Store(0)
+	b.failures = 0
+	if !out.plain {
+		s.gzipTaken.Store(true)
+	}
+	if s.protocols.taken(out.format) {
+		s.report.switched(out.format.protocol())
+	}
+	if out.plain && !s.config.DisableCompression {
+		s.report.tell("gzip", slog.LevelWarn, "the server does not take gzip: sending uncompressed")
+	}
+	if out.took < s.config.HTTPTimeout { // else this server needs what it got
+		s.timeout.Store(int64(s.config.HTTPTimeout))
+	}
+}
+
+// pause is how long all sending stops after an outcome that holds it. After a
+// failure that is only as long as the server asks for; out.delay is the batch's own.
+func (s *sender) pause(b *batch, out *outcome) time.Duration {
+	switch out.kind {
+	case outcomeServerError, outcomeNetworkError:
+		s.count.Consecutive.Add(1)
+		b.failures++
+		out.delay = s.delays.Retry(out.kind == outcomeNetworkError, b.failures)
+		if out.retryAfter == 0 {
+			return 0
+		}
+		out.delay = s.delays.Asked(out.retryAfter)
+		return out.delay
+	case outcomeThrottled:
+		if out.retryAfter == 0 {
+			return s.delays.Throttled(int(s.throttles.Add(1)))
+		}
+		return s.delays.Asked(out.retryAfter)
+	case outcomeQuota:
+		return s.delays.Quota(int(s.quotas.Add(1)), s.now())
+	}
+	return s.config.BreakerDelay
 }
 
 // suspectGzip has a refused body sent again without compression, once, as long
@@ -346,32 +412,6 @@ func (s *sender) suspectGzip(out *outcome) {
 	case out.plain:
 		s.transport.plain.Store(false)
 	}
-}
-
-// backoff is the delay after a batch's nth failure in a row: doubling, and never
-// less than it says.
-func (s *sender) backoff(kind outcomeKind, n int) time.Duration {
-	first := s.config.RetryBackoff
-	if kind == outcomeNetworkError {
-		first = s.config.NetworkBackoff
-	}
-	// Within a round of the default length nothing is capped: 2, 4, 8 s.
-	return throttle.Jitter(min(throttle.Doubled(first, n), max(s.config.BreakerDelay, 4*first)))
-}
-
-// rest is the pause after a round that ended without the server's word: the next
-// step of the backoff, at most BreakerDelay. While the server fails for all, all
-// sending rests; a batch that only it fails on rests alone.
-func (s *sender) rest(b *batch, last outcome) time.Duration {
-	first := s.config.RetryBackoff
-	if last.kind == outcomeNetworkError {
-		first = s.config.NetworkBackoff
-	}
-	delay := throttle.Jitter(min(throttle.Doubled(first, max(b.failures, 1)), s.config.BreakerDelay))
-	if !b.aside {
-		s.gate.Rest(delay)
-	}
-	return delay
 }
 
 // trouble says in a few words why entries are not being delivered.

@@ -75,8 +75,9 @@ type outcome struct {
 	answer     answer
 	limits     throttle.Limits
 	took       time.Duration
-	delay      time.Duration // before the next attempt; set by the sender
-	err        error         // set unless taken
+	delay      time.Duration   // before the next attempt; set by the sender
+	lesson     throttle.Lesson // for the gate; set by the sender
+	err        error           // set unless taken
 }
 
 // A transport makes single attempts: body, gzip, headers, and the answer read

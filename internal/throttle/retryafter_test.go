@@ -47,7 +47,7 @@ func FuzzRetryAfter(f *testing.F) {
 		if d < 0 {
 			t.Errorf("%v from %q, %q", d, value, date)
 		}
-		if capped := Jitter(min(d, 10*time.Minute)); capped < 0 || capped > 12*time.Minute {
+		if capped := jitter(min(d, 10*time.Minute)); capped < 0 || capped > 12*time.Minute {
 			t.Errorf("%v after the cap", capped)
 		}
 	})
