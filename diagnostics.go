@@ -159,7 +159,7 @@ func (d *diagnostics) outcome(out outcome) {
 		tell(slog.LevelError, "the server refuses the API key: entries are held; check APIKey (LEDGER_API_KEY)")
 	case outcomeMisdirected:
 		tell(slog.LevelError, "not an ingest endpoint: entries are held; check BaseURL (LEDGER_BASE_URL) and Protocol (LEDGER_PROTOCOL)",
-			slog.String("protocol", string(out.format.protocol())), hint(out))
+			slog.String("protocol", out.format.protocol()), hint(out))
 	}
 }
 
@@ -168,7 +168,7 @@ func hint(out outcome) slog.Attr {
 	text := "is the path prefix of BaseURL right?"
 	switch {
 	case out.status != http.StatusNotFound:
-	case out.format.protocol() == ProtocolLedger:
+	case out.format.protocol() == string(ProtocolLedger):
 		text = "servers from 2.0 on take OTLP only: Protocol otlp, or auto"
 	default:
 		text = "servers before 2.0 take Ledger's own protocol only: Protocol ledger, or auto"

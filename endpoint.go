@@ -28,10 +28,10 @@ const (
 	maxDuration = math.MaxInt32
 )
 
-// read takes one member of an endpoint. known is false for a member that the
+// readMember takes one member of an endpoint. known is false for a member that the
 // server's analytics does not look at; valid is false when the server would
 // lose the entry for it. The value that is to be logged may differ.
-func (e *endpoint) read(a slog.Attr) (_ slog.Value, known, valid bool) {
+func readMember(e *endpoint, a slog.Attr) (_ slog.Value, known, valid bool) {
 	v := a.Value
 	switch a.Key {
 	case "method":
@@ -193,7 +193,7 @@ func (w *walk) endpointMembers(members []settled) bool {
 	bits := 0
 	for i := range members {
 		a := &members[i].attr
-		value, known, valid := e.read(*a)
+		value, known, valid := readMember(&e, *a)
 		if !known {
 			continue
 		}
@@ -208,7 +208,7 @@ func (w *walk) endpointMembers(members []settled) bool {
 		}
 	}
 	w.hasEndpoint = bits == hasAll
-	separate := w.hasEndpoint && w.f.setsApart()
+	separate := w.hasEndpoint && w.limits.setsApart
 	key := endpointKey
 	if separate {
 		key = restOfEndpointKey
@@ -262,7 +262,7 @@ func (w *walk) takeMember(e *endpoint, a slog.Attr) bool {
 // jsonText returns attrs as a JSON object.
 func (w *walk) jsonText(attrs []slog.Attr) string {
 	text := walk{
-		rec: w.rec, f: w.rec.encoders[ledgerForm], replace: w.replace, groups: w.groups,
+		rec: w.rec, limits: w.limits, f: w.rec.formats[0], replace: w.replace, groups: w.groups,
 		level: w.level, inside: w.inside, budget: w.budget, masked: w.masked,
 	}
 	some := text.group("path_params", attrs)

@@ -12,9 +12,9 @@ import (
 )
 
 // forFormats runs test over both formats.
-func forFormats(t *testing.T, test func(*testing.T, form)) {
+func forFormats(t *testing.T, test func(*testing.T, int)) {
 	t.Helper()
-	for form, name := range map[form]string{ledgerForm: "ledger", otlpForm: "otlp"} {
+	for form, name := range map[int]string{ledgerForm: "ledger", otlpForm: "otlp"} {
 		t.Run(name, func(t *testing.T) { test(t, form) })
 	}
 }
@@ -25,7 +25,7 @@ func wholeEndpoint(more ...any) slog.Attr {
 
 func TestMembersOfAnEndpointAreMasked(t *testing.T) {
 	const secret = "hunter2"
-	forFormats(t, func(t *testing.T, form form) {
+	forFormats(t, func(t *testing.T, form int) {
 		for key, a := range map[string]slog.Attr{
 			"response_body": wholeEndpoint("response_body", secret),
 			"query_params":  wholeEndpoint("query_params", "q="+secret),
@@ -36,7 +36,7 @@ func TestMembersOfAnEndpointAreMasked(t *testing.T) {
 			"status_code":   wholeEndpoint(),
 			"duration_ms":   wholeEndpoint(),
 		} {
-			entry := logCall{opts: Options{RedactKeys: []string{key}}, attrs: []slog.Attr{a}}.entryIn(t, form)
+			entry := logCall{opts: recordOptions{RedactKeys: []string{key}}, attrs: []slog.Attr{a}}.entryIn(t, form)
 			if bytes.Contains(entry, []byte(secret)) || !bytes.Contains(entry, []byte(redacted)) {
 				t.Errorf("%s: %q", key, entry)
 			}
@@ -44,7 +44,7 @@ func TestMembersOfAnEndpointAreMasked(t *testing.T) {
 		members := []slog.Attr{
 			slog.String("method", "GET"), slog.String("path", "/"+secret), slog.Int("status_code", 200), slog.Float64("duration_ms", 1), slog.String("response_body", secret),
 		}
-		entry := logCall{opts: Options{RedactKeys: []string{"endpoint"}}, with: []step{{group: "endpoint"}}, attrs: members}.entryIn(t, form)
+		entry := logCall{opts: recordOptions{RedactKeys: []string{"endpoint"}}, with: []step{{group: "endpoint"}}, attrs: members}.entryIn(t, form)
 		if bytes.Contains(entry, []byte(secret)) {
 			t.Errorf("of a group that is masked: %q", entry)
 		}
@@ -54,7 +54,7 @@ func TestMembersOfAnEndpointAreMasked(t *testing.T) {
 // The last of two attrs "endpoint" counts, also when it is a group that holds
 // another one.
 func TestEndpointHiddenByAGroup(t *testing.T) {
-	forFormats(t, func(t *testing.T, form form) {
+	forFormats(t, func(t *testing.T, form int) {
 		steps := []step{with(wholeEndpoint()), {group: "endpoint"}, {group: "x"}}
 		for _, call := range []logCall{
 			{with: steps, attrs: []slog.Attr{slog.Int("a", 1)}},
@@ -68,8 +68,8 @@ func TestEndpointHiddenByAGroup(t *testing.T) {
 }
 
 func TestEndpointOutOfTheContext(t *testing.T) {
-	forFormats(t, func(t *testing.T, form form) {
-		call := logCall{opts: Options{ContextAttrs: func(context.Context) []slog.Attr {
+	forFormats(t, func(t *testing.T, form int) {
+		call := logCall{opts: recordOptions{ContextAttrs: func(context.Context) []slog.Attr {
 			return []slog.Attr{wholeEndpoint("response_body", "the body")}
 		}}}
 		entry := call.entryIn(t, form)
@@ -85,7 +85,7 @@ func TestEndpointOutOfTheContext(t *testing.T) {
 }
 
 func TestPathParamsAreOrdinaryAttrs(t *testing.T) {
-	forFormats(t, func(t *testing.T, form form) {
+	forFormats(t, func(t *testing.T, form int) {
 		replace := func(groups []string, a slog.Attr) slog.Attr {
 			if strings.Join(groups, ".") == "endpoint.path_params" {
 				return slog.String(a.Key, "replaced")
@@ -93,7 +93,7 @@ func TestPathParamsAreOrdinaryAttrs(t *testing.T) {
 			return a
 		}
 		a := wholeEndpoint(slog.Group("path_params", "id", errors.New("hunter2")))
-		entry := logCall{opts: Options{ReplaceAttr: replace}, attrs: []slog.Attr{a}}.entryIn(t, form)
+		entry := logCall{opts: recordOptions{ReplaceAttr: replace}, attrs: []slog.Attr{a}}.entryIn(t, form)
 		if bytes.Contains(entry, []byte("hunter2")) || !bytes.Contains(entry, []byte("replaced")) {
 			t.Errorf("%q", entry)
 		}
@@ -106,20 +106,20 @@ func TestPathParamsAreOrdinaryAttrs(t *testing.T) {
 
 // there makes an entry in format form of a record with attrs, and back is that
 // entry in the other format and again in this.
-func thereAndBack(t *testing.T, form form, steps []step, attrs ...slog.Attr) (there, back map[string]any) {
+func thereAndBack(t *testing.T, form int, steps []step, attrs ...slog.Attr) (there, back map[string]any) {
 	t.Helper()
-	rec := newRecorder(&config{}, "0123456789abcdef", testNow)
+	rec := testRecorder(recordOptions{}, "0123456789abcdef", testNow)
 	rec.current.Store(int32(form))
-	native, otlp := rec.encoders[ledgerForm].(wireFormat), rec.encoders[otlpForm].(wireFormat)
+	native, otlp := rec.formats[ledgerForm], rec.formats[otlpForm]
 	r := slog.NewRecord(testTime, 0, "m", 0)
 	r.AddAttrs(attrs...)
-	entry := rec.wholeEntry(rec.encoders[form].(wireFormat), rec.play(steps), context.Background(), r, 1)
+	entry := rec.wholeEntry(rec.formats[form], rec.play(steps), context.Background(), r, 1)
 	for i, from := range []wireFormat{native, otlp} {
-		if i < int(form) {
+		if i < form {
 			continue
 		}
-		to := otlp
-		if from == otlp {
+		to := wireFormat(otlp)
+		if from == to {
 			to = native
 		} else {
 			requireAccepted(t, entry, testNow())
@@ -135,7 +135,7 @@ func thereAndBack(t *testing.T, form form, steps []step, attrs ...slog.Attr) (th
 }
 
 func TestOneOfTwoEndpointsCounts(t *testing.T) {
-	forFormats(t, func(t *testing.T, form form) {
+	forFormats(t, func(t *testing.T, form int) {
 		for name, call := range map[string]struct {
 			steps []step
 			attr  slog.Attr
@@ -159,7 +159,7 @@ func TestOneOfTwoEndpointsCounts(t *testing.T) {
 
 func TestLastTraceIDCounts(t *testing.T) {
 	for _, last := range []any{"legacy-17", 17.0} {
-		forFormats(t, func(t *testing.T, form form) {
+		forFormats(t, func(t *testing.T, form int) {
 			steps := []step{with(slog.String("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736"))}
 			if _, back := thereAndBack(t, form, steps, slog.Any("trace_id", last)); back["trace_id"] != last {
 				t.Errorf("trace_id is %v, want %v", back["trace_id"], last)

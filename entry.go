@@ -29,8 +29,7 @@ func (e *entry) size() int {
 	if e.kinds == (kinds{}) {
 		return len(e.data)
 	}
-	n := len(e.data) + e.format.endingSize(e.ending)
-	return e.format.headingSize(n) + n
+	return e.format.wholeSize(len(e.data), e.ending)
 }
 
 // whole returns the whole entry, in memory of its own unless data are that.
@@ -46,7 +45,7 @@ func (e *entry) appendTo(b []byte) []byte {
 	if e.kinds == (kinds{}) {
 		return append(b, e.data...)
 	}
-	return appendWhole(b, e.format, e.data, e.ending)
+	return e.format.appendWhole(b, e.data, e.ending)
 }
 
 // attribute makes the entry one of another program; nil is one that nobody knows.
@@ -58,17 +57,6 @@ func (e *entry) attribute(to *origin) {
 		p.from = to
 		e.data, e.kinds = e.format.emit(p), kinds{}
 	}
-}
-
-func wholeEntry(f entryEncoder, data []byte, e ending) []byte {
-	n := len(data) + f.endingSize(e)
-	return appendWhole(make([]byte, 0, f.headingSize(n)+n), f, data, e)
-}
-
-func appendWhole(b []byte, f entryEncoder, data []byte, e ending) []byte {
-	b = f.appendHeading(b, len(data)+f.endingSize(e))
-	b = append(b, data...)
-	return f.appendEnding(b, e)
 }
 
 // free gives the entry back; nobody may hold it any more.

@@ -116,9 +116,9 @@ func TestRareEntriesHoldNoSlabs(t *testing.T) {
 // OTLP the record's length says so.
 func TestEntriesAreAsLongAsReckoned(t *testing.T) {
 	for _, prefix := range []string{"", "0123456789abcdef-", strings.Repeat("p", 48)} {
-		rec := newRecorder(&config{}, prefix, testNow)
-		for _, encoder := range rec.encoders {
-			f := encoder.(wireFormat)
+		rec := testRecorder(recordOptions{}, prefix, testNow)
+		for _, encoder := range rec.formats {
+			f := encoder
 			check := func(message, text string, seq uint64) {
 				r := slog.NewRecord(testTime, slog.LevelInfo, message, 0)
 				if text != "" {
@@ -167,7 +167,7 @@ func TestLoadCountsBoth(t *testing.T) {
 
 // A body stays as it was handed out while its compressor makes others.
 func TestBodiesStayAsTheyWere(t *testing.T) {
-	rec := newRecorder(&config{}, "0123456789abcdef-", testNow)
+	rec := testRecorder(recordOptions{}, "0123456789abcdef-", testNow)
 	tr := &transport{now: testNow}
 	var others sync.WaitGroup
 	for seed := range 4 {
@@ -175,7 +175,7 @@ func TestBodiesStayAsTheyWere(t *testing.T) {
 			random := rand.New(rand.NewPCG(uint64(seed), 1))
 			var bodies, wants [][]byte
 			for range 30 {
-				f := rec.encoders[random.IntN(2)].(wireFormat)
+				f := rec.formats[random.IntN(2)]
 				var entries []*entry
 				var wholes [][]byte
 				size := 0

@@ -70,11 +70,11 @@ func NewHandler(opts *Options) (*Handler, error) {
 func newHandler(config *config) *Handler {
 	now := time.Now
 	count := &counters{started: now()}
-	idPrefix := newIDPrefix()
+	encoding := encodingOf(config, newIDPrefix(), now)
 	c := &core{
 		config:    config,
-		recorder:  newRecorder(config, idPrefix, now),
-		protocols: newProtocols(config, idPrefix),
+		recorder:  newRecorder(encoding),
+		protocols: newProtocols(config.Protocol, encoding.formats[0], encoding.formats[1]),
 		queue:     newQueue(config, count, now),
 		count:     count,
 		report:    newDiagnostics(config),
@@ -89,6 +89,25 @@ func newHandler(config *config) *Handler {
 	}
 	go c.batcher.run()
 	return &Handler{core: c, scope: c.recorder.root()}
+}
+
+// encodingOf is what the encoder needs of config.
+func encodingOf(config *config, idPrefix string, now func() time.Time) encodeConfig {
+	of := program{
+		service: config.Service, environment: config.Environment, release: config.Release,
+		sdkVersion: Version, idPrefix: idPrefix,
+	}
+	c := encodeConfig{
+		addSource: config.AddSource, replaceAttr: config.ReplaceAttr, contextAttrs: config.ContextAttrs,
+		formats: [maxFormats]entryEncoder{newLedgerFormat(of), newOTLPFormat(of)}, now: now,
+	}
+	if !config.DisableRedaction {
+		c.secrets = newRedactor(config.RedactKeys)
+	}
+	if config.Protocol == ProtocolOTLP {
+		c.first = 1
+	}
+	return c
 }
 
 // newIDPrefix returns what every log_id of a handler begins with: 80 random bits,

@@ -65,18 +65,18 @@ func TestKeyTableCollisions(t *testing.T) {
 // A table that is full leaves the other keys to the long way, which writes the
 // same, and knows what it knew.
 func TestKeyTableThatIsFull(t *testing.T) {
-	rec := newRecorder(&config{}, "0123456789abcdef", testNow)
+	rec := testRecorder(recordOptions{}, "0123456789abcdef", testNow)
 	for i := range rec.keys.slots {
 		rec.keys.slots[i].claimed.Store(true)
 	}
 	r := slog.NewRecord(testTime, slog.LevelInfo, "m", 0)
 	r.AddAttrs(slog.Int("late", 1), slog.Group("later", slog.Int("x", 2)), slog.Any("latest", fmt.Errorf("fault")))
-	for _, form := range []form{ledgerForm, otlpForm} {
-		f := rec.encoders[form].(wireFormat)
+	for form := range maxFormats {
+		f := rec.formats[form]
 		got := rec.wholeEntry(f, rec.root(), context.Background(), r, 7)
-		fresh := newRecorder(&config{}, "0123456789abcdef", testNow)
-		fresh.wholeEntry(f, fresh.root(), context.Background(), r, 7) // learns
-		want := fresh.wholeEntry(f, fresh.root(), context.Background(), r, 7)
+		fresh := testRecorder(recordOptions{}, "0123456789abcdef", testNow)
+		fresh.wholeEntry(fresh.formats[form], fresh.root(), context.Background(), r, 7) // learns
+		want := fresh.wholeEntry(fresh.formats[form], fresh.root(), context.Background(), r, 7)
 		if rec.keys.find("late") != nil || fresh.keys.find("late") == nil {
 			t.Error("the table is not full, or the other did not learn")
 		}
@@ -110,7 +110,7 @@ func TestKeyTableIsSharedByGoroutines(t *testing.T) {
 // A key that means something is never taken for one that does not, wherever it
 // is logged first.
 func TestKeysThatMeanSomethingAreNotLearnt(t *testing.T) {
-	rec := newRecorder(&config{}, "0123456789abcdef", testNow)
+	rec := testRecorder(recordOptions{}, "0123456789abcdef", testNow)
 	r := slog.NewRecord(testTime, slog.LevelInfo, "m", 0)
 	special := []string{logTypeKey, importanceKey, endpointKey, traceIDKey, spanIDKey, "password", "service.version", "a\"b", "é", ""}
 	var attrs []any
@@ -118,7 +118,7 @@ func TestKeysThatMeanSomethingAreNotLearnt(t *testing.T) {
 		attrs = append(attrs, slog.String(key, "x"))
 	}
 	r.AddAttrs(slog.Group("inner", attrs...))
-	rec.wholeEntry(rec.encoders[ledgerForm].(wireFormat), rec.root(), context.Background(), r, 7)
+	rec.wholeEntry(rec.formats[ledgerForm], rec.root(), context.Background(), r, 7)
 	for _, key := range special {
 		if rec.keys.find(key) != nil {
 			t.Errorf("%q was learnt", key)
@@ -173,7 +173,7 @@ func TestRecordLayout(t *testing.T) {
 }
 
 func TestUnknownRecordLayout(t *testing.T) {
-	rec := newRecorder(&config{}, "0123456789abcdef", testNow)
+	rec := testRecorder(recordOptions{}, "0123456789abcdef", testNow)
 	r := slog.NewRecord(testTime, slog.LevelInfo, "m", 0)
 	for i := range 9 {
 		r.AddAttrs(slog.Int(fmt.Sprint("key", i), i))
@@ -181,8 +181,8 @@ func TestUnknownRecordLayout(t *testing.T) {
 	r.AddAttrs(slog.Group("g", slog.Bool("b", true)), slog.Any("err", fmt.Errorf("fault")),
 		slog.Uint64("u", math.MaxUint64), slog.Float64("f", 0.1), slog.Duration("d", time.Hour), slog.Time("t", testTime))
 	defer func(known bool) { layoutKnown = known }(layoutKnown)
-	for _, encoder := range rec.encoders {
-		f := encoder.(wireFormat)
+	for _, encoder := range rec.formats {
+		f := encoder
 		for _, r := range []slog.Record{r, slog.NewRecord(testTime, slog.LevelInfo, "none", 0)} {
 			layoutKnown = true
 			want := rec.wholeEntry(f, rec.root(), context.Background(), r, 7)

@@ -34,7 +34,7 @@ func growth(endpoint bool) int {
 
 // fit makes a whole entry satisfy the attributes' limit: members are dropped,
 // largest first, until what is left fits.
-func fit(entry []byte, f entryEncoder) []byte {
+func fit(entry []byte, f wireFormat) []byte {
 	p, err := f.parse(entry)
 	if err != nil {
 		return entry // cannot be: f wrote it
@@ -83,9 +83,9 @@ type member struct {
 // of an endpoint.
 func dropLargest(members []byte, excess int, endpoint bool) []byte {
 	r := memberReader{text: members}
-	root := r.object(nil)
-	var leaves []*member
-	for _, m := range r.leaves {
+	var all, leaves []*member
+	root := readObject(&r, nil, &all)
+	for _, m := range all {
 		inEndpoint := endpoint && m.parent != nil && m.parent.parent == nil && string(m.parent.key) == `"endpoint"`
 		marker := m.parent == nil && string(m.key) == `"_truncated"`
 		if !marker && !(inEndpoint && endpointBit(unescaped(m.key[1:len(m.key)-1])) != 0) {
@@ -141,26 +141,26 @@ func appendMembers(b []byte, members []*member) []byte {
 
 // A memberReader reads sanitized JSON members once, however deep they nest.
 type memberReader struct {
-	text   []byte
-	at     int
-	leaves []*member
+	text []byte
+	at   int
 }
 
-// object reads members up to the end of the text or of their object.
-func (r *memberReader) object(parent *member) (members []*member) {
+// readObject reads members up to the end of the text or of their object, and adds
+// those without members to leaves.
+func readObject(r *memberReader, parent *member, leaves *[]*member) (members []*member) {
 	for r.at < len(r.text) && r.text[r.at] != '}' {
 		m := &member{parent: parent, key: r.value()}
 		r.at++ // the colon
 		if r.at+1 < len(r.text) && r.text[r.at] == '{' && r.text[r.at+1] != '}' {
 			r.at++
 			m.size = measureJSON(m.key) + len(`: {}, `)
-			m.members = r.object(m)
+			m.members = readObject(r, m, leaves)
 			m.left = len(m.members)
 			r.at++ // the brace
 		} else {
 			m.value = r.value()
 			m.size = measureJSON(m.key) + measureJSON(m.value) + len(`: , `)
-			r.leaves = append(r.leaves, m)
+			*leaves = append(*leaves, m)
 		}
 		if r.at < len(r.text) && r.text[r.at] == ',' {
 			r.at++

@@ -19,35 +19,35 @@ type ledgerFormat struct {
 	fixed     int    // what they take of the attributes' limit
 	// tails are an entry's ending up to the log_id, by log type and importance:
 	// nothing in them changes from entry to entry.
-	tails    [len(logTypeNames)][len(importanceNames)][]byte
-	from     origin
-	idPrefix string
+	tails [len(logTypeNames)][len(importanceNames)][]byte
+	of    program
+	from  origin
 }
 
 const attrsOpening = `,"attributes":{`
 
-func newLedgerFormat(c *config, idPrefix string) *ledgerFormat {
-	f := &ledgerFormat{attrsHead: []byte(attrsOpening), from: originOf(c), idPrefix: idPrefix}
-	if c.Service != "" {
+func newLedgerFormat(of program) *ledgerFormat {
+	f := &ledgerFormat{attrsHead: []byte(attrsOpening), of: of, from: of.origin()}
+	if of.service != "" {
 		f.attrsHead = append(f.attrsHead, `"service":`...)
-		f.attrsHead = append(appendString(f.attrsHead, c.Service), ',')
+		f.attrsHead = append(appendString(f.attrsHead, of.service), ',')
 		f.fixed = measureJSON(f.attrsHead[len(attrsOpening):])
 	}
 	for t := range logTypeNames {
 		for i := range importanceNames {
-			f.tails[t][i] = ledgerTail(nil, kinds{logType(t), importance(i)}, f.from)
+			f.tails[t][i] = f.appendTail(nil, kinds{logType(t), importance(i)}, f.from)
 		}
 	}
 	return f
 }
 
-// ledgerTail appends an entry's ending up to its log_id.
-func ledgerTail(b []byte, k kinds, from origin) []byte {
+// appendTail appends an entry's ending up to its log_id.
+func (f *ledgerFormat) appendTail(b []byte, k kinds, from origin) []byte {
 	b = fmt.Appendf(b, `,"log_type":"%s","importance":"%s"`, logTypeNames[k.logType], importanceNames[k.importance])
 	for _, field := range [...]struct{ name, value string }{
 		{"environment", from.Environment},
 		{"release", from.Release},
-		{"sdk_version", cutPlain(Version, maxSDKVersion)},
+		{"sdk_version", cutPlain(f.of.sdkVersion, maxSDKVersion)},
 		{"platform", platform},
 		{"platform_version", platformVersion()},
 	} {
@@ -69,10 +69,9 @@ func platformVersion() string {
 // cutPlain cuts without a mark, for short texts that a mark would fill.
 func cutPlain(s string, limit int) string { return s[:runeIndex(s, limit)] }
 
-func (*ledgerFormat) protocol() Protocol  { return ProtocolLedger }
+func (*ledgerFormat) protocol() string    { return "ledger" }
 func (*ledgerFormat) path() string        { return "/api/v1/ingest/batch" }
 func (*ledgerFormat) contentType() string { return "application/json" }
-func (*ledgerFormat) form() form          { return ledgerForm }
 func (f *ledgerFormat) origin() origin    { return f.from }
 
 // standalone changes nothing: entries tell their origin.
@@ -168,14 +167,13 @@ func (f *ledgerFormat) endAttrs(b []byte, mark int) []byte {
 	return closeObject(b)
 }
 
-func (*ledgerFormat) setsApart() bool { return false }
+func (f *ledgerFormat) limits() limits {
+	return limits{earliest: year1, depth: maxDepth, fixedSize: f.fixed}
+}
 
-// earliest is the year 1: the server parses the years 1 to 9999 (ledger-wire 2.3).
-func (*ledgerFormat) earliest() int64 { return -62_135_596_800 }
-
-func (*ledgerFormat) depth() int { return maxDepth }
-
-func (f *ledgerFormat) fixedSize() int { return f.fixed }
+// year1 is the earliest time: the server parses the years 1 to 9999 (ledger-wire
+// 2.3).
+const year1 = -62_135_596_800
 
 // Trace ids and the endpoint are attributes here.
 func (*ledgerFormat) appendTrace(b []byte, _, _ string) []byte   { return b }
@@ -200,19 +198,17 @@ func (*ledgerFormat) appendError(b []byte, errorType, message, stack string) []b
 // plainErrorFields are what precedes the message of a plain error.
 const plainErrorFields = `,"error_type":"` + plainErrorName + `","error_message":`
 
-func (*ledgerFormat) appendHeading(b []byte, _ int) []byte { return b }
-func (*ledgerFormat) headingSize(int) int                  { return 0 }
-
 // timeField follows the log_id, and precedes the timestamp.
 const timeField = `","timestamp":"`
 
-func (f *ledgerFormat) endingSize(e ending) int {
-	return len(f.tails[e.logType][e.importance]) + len(f.idPrefix) + seqDigits + len(timeField) + microTimeSize + len(`Z"}`)
+func (f *ledgerFormat) wholeSize(n int, e ending) int {
+	return n + len(f.tails[e.logType][e.importance]) + len(f.of.idPrefix) + seqDigits + len(timeField) + microTimeSize + len(`Z"}`)
 }
 
-func (f *ledgerFormat) appendEnding(b []byte, e ending) []byte {
+func (f *ledgerFormat) appendWhole(b, data []byte, e ending) []byte {
+	b = append(b, data...)
 	b = append(b, f.tails[e.logType][e.importance]...)
-	b = append(b, f.idPrefix...)
+	b = append(b, f.of.idPrefix...)
 	b = appendSeq(b, e.seq)
 	b = append(b, timeField...)
 	b = appendMicroTime(b, e.sec, int(e.nsec))
@@ -291,7 +287,7 @@ func (f *ledgerFormat) emit(p *parsed) []byte {
 	if p.from == nil || *p.from == f.from {
 		b = append(b, f.tails[p.logType][p.importance]...)
 	} else {
-		b = ledgerTail(b, p.kinds, *p.from)
+		b = f.appendTail(b, p.kinds, *p.from)
 	}
 	id := appendString(nil, p.logID)
 	b = append(b, id[1:len(id)-1]...)

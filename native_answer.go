@@ -47,7 +47,7 @@ func (*ledgerFormat) readAnswer(_ int, body io.Reader, n int) (a answer) {
 			a.message = string(first)
 		case "detail":
 			a.readable = true
-			if !a.readDetail(d, n) {
+			if !readDetail(&a, d, n) {
 				return a
 			}
 		default:
@@ -62,6 +62,8 @@ func (*ledgerFormat) readAnswer(_ int, body io.Reader, n int) (a answer) {
 	return a
 }
 
+var errNotArray = errors.New("not an array of that")
+
 // A firstText is the first of an array of texts. The others, which may be as
 // many as an answer holds, are not kept.
 type firstText string
@@ -71,7 +73,7 @@ func (f *firstText) UnmarshalJSON(text []byte) error {
 	if len(tokens) == 1 {
 		s, ok := tokens[0].(string)
 		if !ok {
-			return errNotJSON
+			return errNotArray
 		}
 		*f = firstText(s)
 	}
@@ -101,7 +103,7 @@ func firstTokens(text []byte, n int) (tokens []json.Token, err error) {
 		return nil, err
 	}
 	if t != json.Delim('[') {
-		return nil, errNotJSON
+		return nil, errNotArray
 	}
 	for len(tokens) < n && d.More() {
 		if t, err = d.Token(); err != nil {
@@ -116,7 +118,7 @@ func firstTokens(text []byte, n int) (tokens []json.Token, err error) {
 }
 
 // readDetail reads one "detail"; false when the text broke off.
-func (a *answer) readDetail(d *json.Decoder, n int) bool {
+func readDetail(a *answer, d *json.Decoder, n int) bool {
 	t, err := d.Token()
 	if err != nil {
 		return false

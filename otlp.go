@@ -57,26 +57,22 @@ const (
 
 // Attributes that the server reads (ledger-wire 6.2, 6.3).
 const (
-	logIDKey          = "ledger.log_id"
-	sequenceKey       = "ledger.sequence" // orders records of one microsecond
-	exceptionType     = "exception.type"
-	exceptionMessage  = "exception.message"
-	exceptionStack    = "exception.stacktrace"
-	httpMethodKey     = "http.request.method"
-	httpRouteKey      = "http.route"
-	httpStatusKey     = "http.response.status_code"
-	durationKey       = "ledger.duration_ms"
-	queryKey          = "url.query"
-	pathParamsKey     = "ledger.path_params"
-	responseBodyKey   = "ledger.response_body"
-	restOfEndpointKey = "ledger.endpoint" // what an endpoint has beside: the server builds "endpoint" anew
-	releaseKey        = "service.version"
-	environmentKey    = "deployment.environment.name"
-	sdkName           = "ledger-go"
+	logIDKey        = "ledger.log_id"
+	sequenceKey     = "ledger.sequence" // orders records of one microsecond
+	httpMethodKey   = "http.request.method"
+	httpRouteKey    = "http.route"
+	httpStatusKey   = "http.response.status_code"
+	durationKey     = "ledger.duration_ms"
+	queryKey        = "url.query"
+	pathParamsKey   = "ledger.path_params"
+	responseBodyKey = "ledger.response_body"
+	releaseKey      = "service.version"
+	environmentKey  = "deployment.environment.name"
+	sdkName         = "ledger-go"
 )
 
-func newOTLPFormat(c *config, idPrefix string) *otlpFormat {
-	f := &otlpFormat{from: originOf(c), idPrefix: idPrefix}
+func newOTLPFormat(of program) *otlpFormat {
+	f := &otlpFormat{from: of.origin(), idPrefix: of.idPrefix}
 	var resource []byte
 	attr := func(key, value string) {
 		if value == "" {
@@ -85,7 +81,7 @@ func newOTLPFormat(c *config, idPrefix string) *otlpFormat {
 		resource = appendStringAttr(resource, tagMember, key, value)
 		f.fixed += measureString(key) + measureString(value) + len(`"": "", `)
 	}
-	service := c.Service
+	service := of.service
 	if service == "" {
 		service = "unknown_service"
 	}
@@ -99,14 +95,14 @@ func newOTLPFormat(c *config, idPrefix string) *otlpFormat {
 	attr("host.name", cleanText(host))
 	attr("telemetry.sdk.name", sdkName)
 	attr("telemetry.sdk.language", platform)
-	attr("telemetry.sdk.version", cutPlain(Version, maxSDKVersion))
+	attr("telemetry.sdk.version", cutPlain(of.sdkVersion, maxSDKVersion))
 	attr("process.runtime.name", platform)
 	attr("process.runtime.version", platformVersion())
 	f.resource = appendVarint([]byte{tagResource}, uint64(len(resource)))
 	f.resource = append(f.resource, resource...)
 
 	scope := appendTextField(nil, tagScopeName, modulePath)
-	scope = appendTextField(scope, tagScopeVersion, Version)
+	scope = appendTextField(scope, tagScopeVersion, of.sdkVersion)
 	f.scope = append(appendVarint([]byte{tagScope}, uint64(len(scope))), scope...)
 
 	for t, logType := range logTypeNames {
@@ -124,10 +120,9 @@ func newOTLPFormat(c *config, idPrefix string) *otlpFormat {
 // maxLogID is how much of a log_id the server looks at (ledger-wire 4).
 const maxLogID = 64
 
-func (*otlpFormat) protocol() Protocol  { return ProtocolOTLP }
+func (*otlpFormat) protocol() string    { return "otlp" }
 func (*otlpFormat) path() string        { return "/v1/logs" }
 func (*otlpFormat) contentType() string { return "application/x-protobuf" }
-func (*otlpFormat) form() form          { return otlpForm }
 func (f *otlpFormat) origin() origin    { return f.from }
 
 // cost is one per entry: the server counts records.
@@ -157,11 +152,11 @@ var levelHeads = func() (heads [24][]byte) {
 
 // severityText is slog's text of a level, which knows no critical.
 func severityText(l slog.Level) string {
-	if l < LevelCritical {
+	if l < levelCritical {
 		return l.String()
 	}
-	if l > LevelCritical {
-		return criticalText + "+" + strconv.Itoa(int(l-LevelCritical))
+	if l > levelCritical {
+		return criticalText + "+" + strconv.Itoa(int(l-levelCritical))
 	}
 	return criticalText
 }
@@ -342,19 +337,18 @@ func (*otlpFormat) closeGroup(b []byte, mark int) []byte {
 
 func (*otlpFormat) endAttrs(b []byte, _ int) []byte { return b }
 
-func (*otlpFormat) setsApart() bool { return true }
+func (f *otlpFormat) limits() limits {
+	return limits{setsApart: true, earliest: otlpEarliest, depth: otlpDepth, fixedSize: f.fixed}
+}
 
-// earliest is 1970: OTLP's times are unsigned, and 0 means none.
-func (*otlpFormat) earliest() int64 { return 1 }
-
-// depth keeps a request within the hundred nested messages at which protobuf's
-// decoders for Python, Java, C++ and Rust refuse all of it. The attributes begin
-// at the sixth, and a group takes three.
-func (*otlpFormat) depth() int { return otlpDepth }
-
-const otlpDepth = 30
-
-func (f *otlpFormat) fixedSize() int { return f.fixed }
+const (
+	// otlpEarliest is 1970: OTLP's times are unsigned, and 0 means none.
+	otlpEarliest = 1
+	// otlpDepth keeps a request within the hundred nested messages at which
+	// protobuf's decoders for Python, Java, C++ and Rust refuse all of it. The
+	// attributes begin at the sixth, and a group takes three.
+	otlpDepth = 30
+)
 
 func (*otlpFormat) appendTrace(b []byte, traceID, spanID string) []byte {
 	b = appendID(b, tagTraceID, traceID)
@@ -446,18 +440,24 @@ func (*otlpFormat) appendError(b []byte, errorType, message, stack string) []byt
 	return b
 }
 
-func (*otlpFormat) appendHeading(b []byte, n int) []byte {
+// appendHeading appends what stands before a record of n bytes.
+func appendHeading(b []byte, n int) []byte {
 	return appendVarint(append(b, tagRecord), uint64(n))
 }
 
-func (*otlpFormat) headingSize(n int) int { return 1 + sizeVarint(uint64(n)) }
+func (f *otlpFormat) wholeSize(n int, e ending) int {
+	n += f.endingSize(e)
+	return 1 + sizeVarint(uint64(n)) + n
+}
 
 func (f *otlpFormat) endingSize(e ending) int {
 	const keys = 6 + len(logIDKey) + 6 + len(sequenceKey)
 	return len(f.tails[e.logType][e.importance]) + keys + 1 + sizeVarint(e.seq&math.MaxInt64) + 2 + len(f.idPrefix) + seqDigits + timesSize
 }
 
-func (f *otlpFormat) appendEnding(b []byte, e ending) []byte {
+func (f *otlpFormat) appendWhole(b, data []byte, e ending) []byte {
+	b = appendHeading(b, len(data)+f.endingSize(e))
+	b = append(b, data...)
 	b = append(b, f.tails[e.logType][e.importance]...)
 	b = appendIntAttr(b, tagAttribute, sequenceKey, int64(e.seq&math.MaxInt64))
 	n := len(f.idPrefix) + seqDigits
@@ -489,7 +489,7 @@ func (f *otlpFormat) standalone(entry []byte) []byte {
 	}
 	record, _, _ := nextField(entry)
 	b := appendOrigin(slices.Clone(record.bytes), f.from, p.members)
-	return append(f.appendHeading(nil, len(b)), b...)
+	return append(appendHeading(nil, len(b)), b...)
 }
 
 // appendOrigin appends what a program's own attributes, members, do not say. What

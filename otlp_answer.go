@@ -25,12 +25,12 @@ func (*otlpFormat) readAnswer(status int, body io.Reader, n int) answer {
 	case len(text) == 0:
 		a.readable = success && err == nil // nothing was rejected
 	case len(trimmed) > 0 && trimmed[0] == '{':
-		a.readOTLPJSON(trimmed)
+		readJSON(&a, trimmed)
 	case success:
-		a.readOTLP(text)
+		readResponse(&a, text)
 		a.foreign = err == nil && !a.readable && isWords(trimmed)
 	default:
-		a.readStatus(text)
+		readStatus(&a, text)
 	}
 	if !success {
 		a.rejected = 0
@@ -49,7 +49,7 @@ func isWords(text []byte) bool {
 
 const quotaMessage = "Daily logs quota exceeded"
 
-func (a *answer) readOTLP(text []byte) {
+func readResponse(a *answer, text []byte) {
 	var rejected int64
 	var message string
 	for len(text) > 0 {
@@ -80,7 +80,7 @@ func (a *answer) readOTLP(text []byte) {
 }
 
 // readStatus reads the message of a google.rpc.Status.
-func (a *answer) readStatus(text []byte) {
+func readStatus(a *answer, text []byte) {
 	var message string
 	for len(text) > 0 {
 		f, rest, ok := nextField(text)
@@ -95,7 +95,7 @@ func (a *answer) readStatus(text []byte) {
 	a.readable, a.message = true, message
 }
 
-func (a *answer) readOTLPJSON(text []byte) {
+func readJSON(a *answer, text []byte) {
 	type partial struct {
 		Rejected json.RawMessage `json:"rejectedLogRecords"`
 		Message  string          `json:"errorMessage"`

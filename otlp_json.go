@@ -11,10 +11,11 @@ import (
 // that stands within depth objects and arrays.
 func appendAnyValue(b, value []byte, depth int) []byte {
 	r := memberReader{text: value}
-	return r.appendAnyValue(b, depth)
+	return appendNextValue(b, &r, depth)
 }
 
-func (r *memberReader) appendAnyValue(b []byte, depth int) []byte {
+// appendNextValue is appendAnyValue for the value that r comes to.
+func appendNextValue(b []byte, r *memberReader, depth int) []byte {
 	if r.at >= len(r.text) {
 		return b
 	}
@@ -42,7 +43,7 @@ func (r *memberReader) appendAnyValue(b []byte, depth int) []byte {
 		for r.at++; r.at < len(r.text) && r.text[r.at] != ']'; {
 			b = append(b, tagMember, 0)
 			mark := len(b) - 1
-			b = closeLength(r.appendAnyValue(b, depth+1), mark)
+			b = closeLength(appendNextValue(b, r, depth+1), mark)
 			r.comma()
 		}
 		r.at++
@@ -58,7 +59,7 @@ func (r *memberReader) appendAnyValue(b []byte, depth int) []byte {
 			b = appendTextField(b, tagKey, unescaped(key[1:len(key)-1]))
 			b = append(b, tagValue, 0)
 			inside := len(b) - 1
-			b = closeLength(r.appendAnyValue(b, depth+1), inside)
+			b = closeLength(appendNextValue(b, r, depth+1), inside)
 			b = closeLength(b, mark)
 			r.comma()
 		}

@@ -1,8 +1,18 @@
 package ledger
 
 import (
+	"bytes"
 	"log/slog"
 	"math"
+	"strconv"
+)
+
+// Root attributes that only a format which sets things apart writes.
+const (
+	exceptionType     = "exception.type"
+	exceptionMessage  = "exception.message"
+	exceptionStack    = "exception.stacktrace"
+	restOfEndpointKey = "ledger.endpoint" // what an endpoint has beside: the server builds "endpoint" anew
 )
 
 // reserved reports whether the server reads a column out of the root attribute
@@ -43,7 +53,7 @@ func safeKey(key string, isText bool) string {
 
 // safeAnyKey is safeKey for a value of the kind Any, which is written as JSON.
 func (w *walk) safeAnyKey(key string, json []byte) string {
-	if w.level == 0 && w.f.setsApart() && reserved(key) {
+	if w.level == 0 && w.limits.setsApart && reserved(key) {
 		return safeKey(key, isTextJSON(json))
 	}
 	return key
@@ -64,10 +74,16 @@ func isText(v slog.Value) bool {
 	return false
 }
 
-// isTextJSON is isText for a value in JSON.
+// isTextJSON is isText for a value in sanitized JSON.
 func isTextJSON(value []byte) bool {
-	written := appendAnyValue(nil, value, 1)
-	return len(written) > 0 && written[0] == tagString
+	if len(value) == 0 || value[0] != '-' && (value[0] < '0' || value[0] > '9') {
+		return len(value) > 0 && value[0] == '"'
+	}
+	if bytes.ContainsAny(value, ".eE") {
+		return false
+	}
+	_, err := strconv.ParseInt(string(value), 10, 64)
+	return err != nil
 }
 
 // setApart takes trace ids, which are fields of a record, out of the root

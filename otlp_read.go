@@ -38,7 +38,7 @@ func (f *otlpFormat) fromJSON(b, members []byte, level int, hasEndpoint bool, a 
 			}
 			switch {
 			case isEndpoint && value[0] == '{':
-				rest := a.readEndpoint(value[1 : len(value)-1])
+				rest := readEndpoint(a, value[1:len(value)-1])
 				if len(rest) == 0 {
 					continue
 				}
@@ -56,7 +56,7 @@ func (f *otlpFormat) fromJSON(b, members []byte, level int, hasEndpoint bool, a 
 
 // readEndpoint takes the members of an endpoint that OTLP has names for, and
 // returns the others.
-func (a *apart) readEndpoint(members []byte) (rest []byte) {
+func readEndpoint(a *apart, members []byte) (rest []byte) {
 	e := &endpoint{}
 	for quoted, value := range eachMember(members) {
 		key := unescaped(quoted[1 : len(quoted)-1])
@@ -89,8 +89,8 @@ func (a *apart) readEndpoint(members []byte) (rest []byte) {
 	return rest
 }
 
-// appendJSON appends the endpoint as a JSON member, with the members rest.
-func (e *endpoint) appendJSON(b, rest []byte) []byte {
+// appendEndpointJSON appends the endpoint as a JSON member, with the members rest.
+func appendEndpointJSON(b []byte, e *endpoint, rest []byte) []byte {
 	b = append(b, `"endpoint":{"method":`...)
 	b = appendString(b, e.method)
 	b = append(b, `,"path":`...)
@@ -160,7 +160,7 @@ func (f *otlpFormat) toJSON(b, members []byte, root bool, a *apart) ([]byte, err
 		b = append(appendString(append(b, `"span_id":`...), a.spanID), ',')
 	}
 	if a.endpoint != nil {
-		b = a.endpoint.appendJSON(b, rest)
+		b = appendEndpointJSON(b, a.endpoint, rest)
 	}
 	return b, nil
 }
@@ -291,8 +291,8 @@ func (f *otlpFormat) parse(entry []byte) (*parsed, error) {
 				return nil, errNotEntry
 			}
 			if timed {
-				p.takeOrigin(key, value)
-			} else if !p.takeAttribute(key, value) {
+				takeOrigin(p, key, value)
+			} else if !takeAttribute(p, key, value) {
 				attrs = append(attrs, otlpAttr{key, value, raw})
 			}
 		}
@@ -385,7 +385,7 @@ func (tail *otlpTail) takeEndpoint() *endpoint {
 const latest = 253_402_300_799
 
 // takeOrigin takes what stands behind the times.
-func (p *parsed) takeOrigin(key string, value []byte) {
+func takeOrigin(p *parsed, key string, value []byte) {
 	v, _, _ := nextField(value)
 	if p.from == nil {
 		p.from = &origin{}
@@ -399,7 +399,7 @@ func (p *parsed) takeOrigin(key string, value []byte) {
 }
 
 // takeAttribute takes the attributes that are entry's own fields elsewhere.
-func (p *parsed) takeAttribute(key string, value []byte) bool {
+func takeAttribute(p *parsed, key string, value []byte) bool {
 	v, _, _ := nextField(value)
 	switch text := string(v.bytes); key {
 	case sequenceKey:
@@ -419,7 +419,7 @@ func (f *otlpFormat) emit(p *parsed) []byte {
 	b := []byte{tagSeverity, byte(p.severity)}
 	b = appendTextField(b, tagSeverityText, p.severityText)
 	b = f.appendBody(b, p.message)
-	if p.sec < f.earliest() {
+	if p.sec < otlpEarliest {
 		var buf [64]byte
 		t := appendMicroTime(buf[:0], p.sec, p.nsec)
 		b = appendStringAttr(b, tagAttribute, slog.TimeKey, string(append(t, 'Z')))
@@ -440,11 +440,11 @@ func (f *otlpFormat) emit(p *parsed) []byte {
 		}
 	}
 	b = appendStringAttr(b, tagAttribute, logIDKey, p.logID)
-	b = appendTimes(b, max(p.sec, f.earliest()), p.nsec)
+	b = appendTimes(b, max(p.sec, otlpEarliest), p.nsec)
 	if p.from != nil && *p.from != f.from {
 		b = appendOrigin(b, *p.from, p.members)
 	}
-	return append(f.appendHeading(nil, len(b)), b...)
+	return append(appendHeading(nil, len(b)), b...)
 }
 
 // measure counts what the server merges into the stored attributes: the

@@ -65,7 +65,7 @@ func FuzzOTLPAnswer(f *testing.F) {
 
 // TestOTLPFrameHoldsEntries takes a body apart by its lengths.
 func TestOTLPFrameHoldsEntries(t *testing.T) {
-	f := newOTLPFormat(&config{Options: Options{Service: "shop", Environment: "prod", Release: "1.0"}}, "")
+	f := newOTLPFormat(program{service: "shop", environment: "prod", release: "1.0"})
 	for _, count := range []int{1, 2, 100} {
 		entry := logCall{msg: strings.Repeat("m", count*30)}.entryIn(t, otlpForm)
 		before, between, after := f.frame(count, count*len(entry))

@@ -277,7 +277,7 @@ func checkAgainstStandard(t testing.TB, seed uint64, replace func([]string, slog
 	p := programmer{rand.New(rand.NewPCG(seed, 1)), false}
 	steps, r := p.program()
 	opts := &slog.HandlerOptions{}
-	rec := newRecorder(&config{Options: Options{DisableRedaction: true, ReplaceAttr: replace}}, "prefix", time.Now)
+	rec := testRecorder(recordOptions{DisableRedaction: true, ReplaceAttr: replace}, "prefix", time.Now)
 	if replace != nil {
 		opts.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) == 0 && (a.Key == "time" || a.Key == "level" || a.Key == "msg") {
@@ -287,7 +287,7 @@ func checkAgainstStandard(t testing.TB, seed uint64, replace func([]string, slog
 		}
 	}
 	want := standardAttributes(t, opts, steps, r)
-	entry := rec.wholeEntry(newLedgerFormat(rec.config, "0123456789abcdef"), rec.play(steps), context.Background(), r, seed)
+	entry := rec.wholeEntry(rec.formats[ledgerForm], rec.play(steps), context.Background(), r, seed)
 	requireAccepted(t, entry, time.Now())
 	if want == nil {
 		return
@@ -326,8 +326,8 @@ func FuzzHostileEntry(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		p := programmer{rand.New(rand.NewPCG(seed, 2)), true}
 		steps, r := p.program()
-		rec := newRecorder(&config{Options: Options{Service: p.pick("", "shop"), AddSource: p.IntN(2) == 0}}, "0123456789abcdef", time.Now)
-		entry := rec.wholeEntry(newLedgerFormat(rec.config, "0123456789abcdef"), rec.play(steps), context.Background(), r, seed)
+		rec := testRecorder(recordOptions{Service: p.pick("", "shop"), AddSource: p.IntN(2) == 0}, "0123456789abcdef", time.Now)
+		entry := rec.wholeEntry(rec.formats[ledgerForm], rec.play(steps), context.Background(), r, seed)
 		requireAccepted(t, entry, time.Now())
 	})
 }

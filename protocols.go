@@ -18,10 +18,9 @@ type protocols struct {
 	refusals int // requests since the last taken one that found no endpoint
 }
 
-func newProtocols(c *config, idPrefix string) *protocols {
-	own, otlp := wireFormat(newLedgerFormat(c, idPrefix)), wireFormat(newOTLPFormat(c, idPrefix))
+func newProtocols(protocol Protocol, own, otlp wireFormat) *protocols {
 	p := &protocols{all: []wireFormat{own, otlp}}
-	switch c.Protocol {
+	switch protocol {
 	case ProtocolLedger:
 		p.known = p.all[:1]
 	case ProtocolOTLP:
@@ -83,7 +82,7 @@ func (p *protocols) origin() origin { return p.all[0].origin() }
 // named is the format of a protocol; Ledger's own for a name it does not know.
 func (p *protocols) named(name Protocol) wireFormat {
 	for _, format := range p.all {
-		if format.protocol() == name {
+		if format.protocol() == string(name) {
 			return format
 		}
 	}

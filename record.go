@@ -20,8 +20,7 @@ const maxAhead = 4 * 60 // seconds
 // entries, and the rest, which differs in each, compresses best side by side. It
 // is appended, and a heading put before the entry, when a body is written.
 type entryEncoder interface {
-	// form indexes what is kept once per format.
-	form() form
+	wireFormat
 	// begin appends what stands between heading and attributes.
 	begin(b []byte, level slog.Level, message string) []byte
 	// appendAttr appends one member, whose key cleanText leaves as it is, and
@@ -41,27 +40,14 @@ type entryEncoder interface {
 	appendTrace(b []byte, traceID, spanID string) []byte
 	appendEndpoint(b []byte, e endpoint) []byte
 	appendError(b []byte, errorType, message, stack string) []byte
-	// appendHeading appends what stands before an entry that takes n bytes with
-	// its ending: headingSize bytes.
-	appendHeading(b []byte, n int) []byte
-	headingSize(n int) int
-	// appendEnding appends what makes the entry whole: endingSize bytes.
-	appendEnding(b []byte, e ending) []byte
-	endingSize(e ending) int
-
-	// setsApart reports whether trace ids and endpoints have fields of their
-	// own in this format, outside the attributes.
-	setsApart() bool
-	// earliest is the first second that the format can express.
-	earliest() int64
-	// depth is how many objects and arrays the attributes may nest, the
-	// outermost included: [maxDepth] at most.
-	depth() int
-	// fixedSize is what the server counts toward the attributes' limit beside
-	// what is in an entry.
-	fixedSize() int
-
-	parsing
+	// toJSON appends members of this format as JSON members, each with a comma
+	// after it. At the root it adds what the format sets apart.
+	toJSON(b, members []byte, root bool, a *apart) ([]byte, error)
+	// fromJSON appends such JSON members, which stand within level groups, as
+	// members of this format. At the root, which is level 0, it takes out of them
+	// what the format sets apart; hasEndpoint tells whether that includes the
+	// member "endpoint".
+	fromJSON(b, members []byte, level int, hasEndpoint bool, a *apart) []byte
 }
 
 // An ending is what an entry says of itself after all else. An entry without
@@ -73,43 +59,51 @@ type ending struct {
 	seq uint64 // the order of logging, also within log_id
 }
 
-// A form numbers the formats.
-type form int
+// maxFormats is how many formats there are: Ledger's own, and OTLP.
+const maxFormats = 2
 
-const (
-	ledgerForm form = iota
-	otlpForm
-	formCount
-)
+// An encodeConfig is what a recorder is made of.
+type encodeConfig struct {
+	addSource    bool
+	replaceAttr  func([]string, slog.Attr) slog.Attr
+	contextAttrs func(context.Context) []slog.Attr
+	secrets      *redactor                // nil for none
+	formats      [maxFormats]entryEncoder // the first writes JSON
+	first        int                      // the format that is likely to come first
+	now          func() time.Time
+}
 
 // A recorder turns records into entries. It is safe for concurrent use.
 type recorder struct {
-	config   *config
-	now      func() time.Time
-	replace  func([]string, slog.Attr) slog.Attr
+	config   encodeConfig
 	secret   *redactor
 	keys     *keyTable
-	encoders [formCount]entryEncoder
-	current  atomic.Int32 // the form of the last entry; With attrs are encoded in it
-	knownNow atomic.Int64 // Unix seconds; never ahead of the clock
+	formats  [maxFormats]entryEncoder
+	known    [maxFormats]wireFormat // formats, to compare with
+	limits   [maxFormats]limits     // of formats
+	current  atomic.Int32           // the format of the last entry; With attrs are encoded in it
+	knownNow atomic.Int64           // Unix seconds; never ahead of the clock
 }
 
-// newRecorder makes a recorder whose entries' log_id is idPrefix and a number;
-// idPrefix is at most 48 characters, unique to this process.
-func newRecorder(c *config, idPrefix string, now func() time.Time) *recorder {
-	rec := &recorder{
-		config:  c,
-		now:     now,
-		replace: c.ReplaceAttr,
-		secret:  newRedactor(c),
-		keys:    &keyTable{},
+// newRecorder makes a recorder.
+func newRecorder(c encodeConfig) *recorder {
+	rec := &recorder{config: c, secret: c.secrets, keys: &keyTable{}, formats: c.formats}
+	if rec.secret == nil {
+		rec.secret = &redactor{}
 	}
-	rec.encoders[ledgerForm] = newLedgerFormat(c, idPrefix)
-	rec.encoders[otlpForm] = newOTLPFormat(c, idPrefix)
-	if c.Protocol == ProtocolOTLP {
-		rec.current.Store(int32(otlpForm))
+	for i, f := range c.formats {
+		rec.known[i], rec.limits[i] = f, f.limits()
 	}
+	rec.current.Store(int32(c.first))
 	return rec
+}
+
+// indexOf returns the place of a format.
+func (rec *recorder) indexOf(format wireFormat) int {
+	if format == rec.known[0] {
+		return 0
+	}
+	return 1
 }
 
 // appendEntry appends an entry for r to b, without heading and ending, and returns
@@ -121,12 +115,12 @@ func (rec *recorder) appendEntry(b []byte, format wireFormat, s *scope, ctx cont
 	whole := b
 	defer func() {
 		if p := recover(); p != nil {
-			entry, e = rec.appendLastResort(whole, format, *r, seq, p)
+			entry, e = rec.appendLastResort(whole, rec.indexOf(format), *r, seq, p)
 		}
 	}()
 
-	form := format.form()
-	f := rec.encoders[form]
+	form := rec.indexOf(format)
+	f, limits := rec.formats[form], &rec.limits[form]
 	if rec.current.Load() != int32(form) {
 		rec.current.Store(int32(form))
 	}
@@ -137,11 +131,11 @@ func (rec *recorder) appendEntry(b []byte, format wireFormat, s *scope, ctx cont
 	sec, nsec := r.Time.Unix(), r.Time.Nanosecond()
 	timely := true
 	if sec <= 0 || sec >= rec.knownNow.Load()+maxAhead {
-		sec, nsec, timely = rec.timeOf(r.Time, f.earliest())
+		sec, nsec, timely = rec.timeOf(r.Time, limits.earliest)
 	}
 
 	var w walk // a literal would be made elsewhere and copied
-	w.rec, w.f, w.replace, w.budget = rec, f, rec.replace, maxVisits
+	w.rec, w.f, w.limits, w.replace, w.budget = rec, f, limits, rec.config.replaceAttr, maxVisits
 	w.b = f.begin(b, r.Level, r.Message)
 	attrs := len(w.b)
 
@@ -150,13 +144,13 @@ func (rec *recorder) appendEntry(b []byte, format wireFormat, s *scope, ctx cont
 	if !timely && !r.Time.IsZero() {
 		w.b = f.appendAttr(w.b, "time", slog.TimeValue(r.Time), true)
 	}
-	if rec.config.AddSource {
+	if rec.config.addSource {
 		if src := r.Source(); src != nil {
 			w.source(src)
 		}
 	}
 	var fromContext *facts
-	if rec.config.ContextAttrs != nil {
+	if rec.config.contextAttrs != nil {
 		w.contextAttrs(ctx, s, r)
 		found := w.facts
 		fromContext = &found
@@ -186,7 +180,7 @@ func (rec *recorder) appendEntry(b []byte, format wireFormat, s *scope, ctx cont
 	}
 	b = rec.appendTail(w.b, f, &w.facts, r.Level, r.PC)
 	e = ending{sec, int32(nsec), w.facts.kinds(classOf(r.Level)), seq}
-	if (len(b)-start)*growth(w.facts.hasEndpoint) > maxAttributes-f.fixedSize() {
+	if (len(b)-start)*growth(w.facts.hasEndpoint) > maxAttributes-limits.fixedSize {
 		return append(b[:start], fit(wholeEntry(f, b[start:], e), f)...), ending{seq: seq}
 	}
 	return b, e
@@ -207,7 +201,7 @@ func (w *walk) recordAttrs(s *scope, r *slog.Record) {
 	var few [8]int
 	marks := few[:0]
 	before := len(w.b)
-	for i := s.opened; i < min(len(s.groups), w.f.depth()-1); i++ {
+	for i := s.opened; i < min(len(s.groups), w.limits.depth-1); i++ {
 		marks = append(marks, len(w.b))
 		w.b = w.f.openGroup(w.b, s.groups[i], i == 0)
 	}
@@ -262,8 +256,9 @@ func (rec *recorder) appendTail(b []byte, f entryEncoder, facts *facts, level sl
 
 // appendLastResort appends an entry for a record that could not be encoded,
 // which would be a fault of this package: the message still arrives.
-func (rec *recorder) appendLastResort(b []byte, f entryEncoder, r slog.Record, seq uint64, panicked any) ([]byte, ending) {
-	sec, nsec, _ := rec.timeOf(time.Time{}, f.earliest())
+func (rec *recorder) appendLastResort(b []byte, form int, r slog.Record, seq uint64, panicked any) ([]byte, ending) {
+	f := rec.formats[form]
+	sec, nsec, _ := rec.timeOf(time.Time{}, rec.limits[form].earliest)
 	b = f.begin(b, r.Level, r.Message)
 	attrs := len(b)
 	b = f.appendAttr(b, "_error", slog.StringValue(panicText(nil, panicked)), true)
@@ -278,7 +273,7 @@ func (rec *recorder) appendLastResort(b []byte, f entryEncoder, r slog.Record, s
 // usual record a look at the clock. Of a clock that is beyond what can be
 // expressed it takes the nearest second that is not.
 func (rec *recorder) timeOf(t time.Time, earliest int64) (sec int64, nsec int, timely bool) {
-	now := rec.now()
+	now := rec.config.now()
 	sec, nsec = min(max(now.Unix(), earliest), latest-maxAhead), now.Nanosecond()
 	rec.knownNow.Store(sec)
 	noteToday(sec)
@@ -301,6 +296,9 @@ const (
 
 var classNames = [...]string{"debug", "info", "warning", "error", "critical"}
 
+// levelCritical is the least level of critical entries.
+const levelCritical = slog.Level(12)
+
 // classOf maps slog's scale, on which programs define levels of their own.
 func classOf(l slog.Level) class {
 	switch {
@@ -310,7 +308,7 @@ func classOf(l slog.Level) class {
 		return classInfo
 	case l < slog.LevelError:
 		return classWarning
-	case l < LevelCritical:
+	case l < levelCritical:
 		return classError
 	}
 	return classCritical

@@ -48,11 +48,10 @@ func BenchmarkEntry(b *testing.B) {
 				_ = h.Handle(context.Background(), c.r)
 			}
 		})
-		rec := newRecorder(&config{}, "0123456789abcdef", time.Now)
-		for _, f := range rec.encoders {
-			f := f.(wireFormat)
-			rec.current.Store(int32(f.form()))
-			b.Run(c.name+"/"+string(f.protocol()), func(b *testing.B) {
+		rec := testRecorder(recordOptions{}, "0123456789abcdef", time.Now)
+		for form, f := range rec.formats {
+			rec.current.Store(int32(form))
+			b.Run(c.name+"/"+f.protocol(), func(b *testing.B) {
 				s := rec.withAttrs(rec.root(), c.bound)
 				buf := make([]byte, 0, 4096)
 				seq := uint64(0)

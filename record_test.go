@@ -29,8 +29,42 @@ var testTime = time.Date(2026, 3, 1, 12, 30, 45, 123456789, time.UTC)
 
 func testNow() time.Time { return testTime.Add(time.Second) }
 
+// The formats, as they are numbered in tests.
+const (
+	ledgerForm = 0
+	otlpForm   = 1
+)
+
+// recordOptions are what the encoding of a record depends on.
+type recordOptions struct {
+	Service, Environment, Release string
+	AddSource, DisableRedaction   bool
+	RedactKeys                    []string
+	ReplaceAttr                   func([]string, slog.Attr) slog.Attr
+	ContextAttrs                  func(context.Context) []slog.Attr
+}
+
+func testFormats(o recordOptions, prefix string) (*ledgerFormat, *otlpFormat) {
+	of := program{service: o.Service, environment: o.Environment, release: o.Release, sdkVersion: testVersion, idPrefix: prefix}
+	return newLedgerFormat(of), newOTLPFormat(of)
+}
+
+const testVersion = "0.1.0"
+
+func testRecorder(o recordOptions, prefix string, now func() time.Time) *recorder {
+	native, otlp := testFormats(o, prefix)
+	c := encodeConfig{
+		addSource: o.AddSource, replaceAttr: o.ReplaceAttr, contextAttrs: o.ContextAttrs,
+		formats: [maxFormats]entryEncoder{native, otlp}, now: now,
+	}
+	if !o.DisableRedaction {
+		c.secrets = newRedactor(o.RedactKeys)
+	}
+	return newRecorder(c)
+}
+
 type logCall struct {
-	opts  Options
+	opts  recordOptions
 	with  []step
 	ctx   context.Context
 	level slog.Level
@@ -42,19 +76,21 @@ type logCall struct {
 // wholeEntry is appendEntry with the ending.
 func (rec *recorder) wholeEntry(f wireFormat, s *scope, ctx context.Context, r slog.Record, seq uint64) []byte {
 	b, end := rec.appendEntry(nil, f, s, ctx, &r, seq)
-	e := entry{data: b, ending: end, format: f}
-	return e.whole()
+	if end.kinds == (kinds{}) {
+		return b
+	}
+	return wholeEntry(f, b, end)
 }
 
 // entry returns the entry in Ledger's own format.
 func (c logCall) entry(t testing.TB) []byte { return c.entryIn(t, ledgerForm) }
 
-func (c logCall) entryIn(t testing.TB, form form) []byte {
+func (c logCall) entryIn(t testing.TB, form int) []byte {
 	t.Helper()
 	if c.time.IsZero() {
 		c.time = testTime
 	}
-	rec := newRecorder(&config{Options: c.opts}, "0123456789abcdef", testNow)
+	rec := testRecorder(c.opts, "0123456789abcdef", testNow)
 	rec.current.Store(int32(form))
 	r := slog.NewRecord(c.time, c.level, c.msg, 0)
 	r.AddAttrs(c.attrs...)
@@ -62,7 +98,7 @@ func (c logCall) entryIn(t testing.TB, form form) []byte {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	entry := rec.wholeEntry(rec.encoders[form].(wireFormat), rec.play(c.with), ctx, r, 42)
+	entry := rec.wholeEntry(rec.formats[form], rec.play(c.with), ctx, r, 42)
 	if form == ledgerForm {
 		requireAccepted(t, entry, testNow())
 	} else if faults := otlpFaults(t, entry); len(faults) > 0 {
@@ -105,8 +141,8 @@ func TestEntryFields(t *testing.T) {
 		{"warning", logCall{level: 4}, map[string]any{"level": "warning", "importance": "standard"}},
 		{"error", logCall{level: 11}, map[string]any{"level": "error", "importance": "high"}},
 		{"critical", logCall{level: 12}, map[string]any{"level": "critical", "importance": "critical"}},
-		{"constants", logCall{opts: Options{Environment: "prod", Release: "1.2", Service: "shop"}}, map[string]any{
-			"environment": "prod", "release": "1.2", "sdk_version": Version, "platform": "go",
+		{"constants", logCall{opts: recordOptions{Environment: "prod", Release: "1.2", Service: "shop"}}, map[string]any{
+			"environment": "prod", "release": "1.2", "sdk_version": testVersion, "platform": "go",
 			"platform_version": strings.TrimPrefix(runtime.Version(), "go"), "attributes": map[string]any{"service": "shop"},
 			"log_id": "0123456789abcdef000000000000002a",
 		}},
@@ -152,20 +188,20 @@ func TestEntryFields(t *testing.T) {
 		{"error that panics", logCall{level: 8, attrs: []slog.Attr{slog.Any("err", &panickyError{})}}, map[string]any{
 			"error_type": "*ledger.panickyError", "attributes": map[string]any{"err": "!PANIC: runtime error: invalid memory address or nil pointer dereference"},
 		}},
-		{"context attrs at the root", logCall{opts: Options{ContextAttrs: func(context.Context) []slog.Attr {
+		{"context attrs at the root", logCall{opts: recordOptions{ContextAttrs: func(context.Context) []slog.Attr {
 			return []slog.Attr{slog.String("request_id", "r"), slog.String("held", "context"), slog.String("g", "no")}
 		}}, with: []step{with(slog.String("held", "with")), {group: "g"}}, attrs: []slog.Attr{slog.Int("a", 1)}}, map[string]any{
 			"attributes": map[string]any{"request_id": "r", "held": "with", "g": map[string]any{"a": 1.0}},
 		}},
-		{"context attrs beside an empty group", logCall{opts: Options{ContextAttrs: func(context.Context) []slog.Attr {
+		{"context attrs beside an empty group", logCall{opts: recordOptions{ContextAttrs: func(context.Context) []slog.Attr {
 			return []slog.Attr{slog.String("user", "ann"), slog.String("shop", "one")}
 		}}, with: []step{with(slog.Group("user"), slog.Int("x", 1)), {group: "shop"}}}, map[string]any{
 			"attributes": map[string]any{"user": "ann", "shop": "one", "x": 1.0},
 		}},
-		{"context attrs that panic", logCall{opts: Options{ContextAttrs: func(context.Context) []slog.Attr { panic("boom") }}}, map[string]any{
+		{"context attrs that panic", logCall{opts: recordOptions{ContextAttrs: func(context.Context) []slog.Attr { panic("boom") }}}, map[string]any{
 			"attributes": map[string]any{"_context": "!PANIC: boom"},
 		}},
-		{"ReplaceAttr that panics", logCall{opts: Options{ReplaceAttr: func([]string, slog.Attr) slog.Attr { panic("boom") }}, attrs: []slog.Attr{slog.Int("a", 1)}}, map[string]any{
+		{"ReplaceAttr that panics", logCall{opts: recordOptions{ReplaceAttr: func([]string, slog.Attr) slog.Attr { panic("boom") }}, attrs: []slog.Attr{slog.Int("a", 1)}}, map[string]any{
 			"attributes": map[string]any{"a": "!PANIC: boom"},
 		}},
 		{"panic of a value that holds itself, and a secret", logCall{attrs: []slog.Attr{slog.Any("a", cyclicPanic{})}}, map[string]any{
@@ -182,13 +218,13 @@ func TestEntryFields(t *testing.T) {
 			"API-Key": redacted, "token_count": 3.0, "db": map[string]any{"Password": redacted, "user": "u"},
 			"headers": map[string]any{"Authorization": redacted, "Accept": []any{"*/*"}}, "Cookie": redacted,
 		}}},
-		{"secrets when redaction is off", logCall{opts: Options{DisableRedaction: true, RedactKeys: []string{"a"}}, attrs: []slog.Attr{slog.String("password", "x"), slog.Int("a", 1)}}, map[string]any{
+		{"secrets when redaction is off", logCall{opts: recordOptions{DisableRedaction: true, RedactKeys: []string{"a"}}, attrs: []slog.Attr{slog.String("password", "x"), slog.Int("a", 1)}}, map[string]any{
 			"attributes": map[string]any{"password": "x", "a": 1.0},
 		}},
-		{"secrets of RedactKeys", logCall{opts: Options{RedactKeys: []string{"Social Security"}}, attrs: []slog.Attr{slog.String("social_security", "x"), slog.String("social_security_office", "y")}}, map[string]any{
+		{"secrets of RedactKeys", logCall{opts: recordOptions{RedactKeys: []string{"Social Security"}}, attrs: []slog.Attr{slog.String("social_security", "x"), slog.String("social_security_office", "y")}}, map[string]any{
 			"attributes": map[string]any{"social_security": redacted, "social_security_office": "y"},
 		}},
-		{"context attrs beside a group that is a secret", logCall{opts: Options{ContextAttrs: func(context.Context) []slog.Attr {
+		{"context attrs beside a group that is a secret", logCall{opts: recordOptions{ContextAttrs: func(context.Context) []slog.Attr {
 			return []slog.Attr{slog.String("request_id", "r")}
 		}}, with: []step{{group: "secrets"}}, attrs: []slog.Attr{slog.Group("g", slog.Int("a", 1))}}, map[string]any{
 			"attributes": map[string]any{"request_id": "r", "secrets": map[string]any{"g": map[string]any{"a": redacted}}},
@@ -207,8 +243,8 @@ func TestEntryFields(t *testing.T) {
 				t.Errorf("entry (-want +got):\n%s", diff)
 			}
 			// The same in OTLP, read back.
-			rec := newRecorder(&config{Options: tt.call.opts}, "", testNow)
-			otlp, native := rec.encoders[otlpForm].(wireFormat), rec.encoders[ledgerForm].(wireFormat)
+			rec := testRecorder(tt.call.opts, "", testNow)
+			otlp, native := rec.formats[otlpForm], rec.formats[ledgerForm]
 			back, err := transcode(otlp, native, tt.call.entryIn(t, otlpForm))
 			if err != nil {
 				t.Fatal(err)
@@ -233,8 +269,8 @@ func TestEntryFields(t *testing.T) {
 func nan() float64 { var zero float64; return zero / zero }
 
 func TestRecordWithoutATimeGetsTheCurrentOne(t *testing.T) {
-	rec := newRecorder(&config{}, "p", testNow)
-	entry := rec.wholeEntry(rec.encoders[ledgerForm].(wireFormat), rec.root(), nil, slog.Record{}, 1)
+	rec := testRecorder(recordOptions{}, "p", testNow)
+	entry := rec.wholeEntry(rec.formats[ledgerForm], rec.root(), nil, slog.Record{}, 1)
 	if got, want := decodeEntry(t, entry)["timestamp"], "2026-03-01T12:30:46.123456Z"; got != want {
 		t.Errorf("timestamp %v, want %v", got, want)
 	}
@@ -243,13 +279,13 @@ func TestRecordWithoutATimeGetsTheCurrentOne(t *testing.T) {
 // A clock that is out of all bounds costs the entry its time, and nothing else.
 func TestClockBeyondWhatCanBeExpressed(t *testing.T) {
 	for _, year := range []int{-5, 1, 1960, 10_000, 20_000} {
-		rec := newRecorder(&config{}, "p", func() time.Time { return time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC) })
-		for _, encoder := range rec.encoders {
-			f := encoder.(wireFormat)
+		rec := testRecorder(recordOptions{}, "p", func() time.Time { return time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC) })
+		for _, encoder := range rec.formats {
+			f := encoder
 			p, err := f.parse(rec.wholeEntry(f, rec.root(), nil, slog.NewRecord(time.Time{}, slog.LevelInfo, "m", 0), 1))
 			if err != nil || p.message != "m" {
 				t.Errorf("year %d, %s: %v, %v", year, f.protocol(), p, err)
-			} else if p.sec < f.earliest() || p.sec > latest {
+			} else if p.sec < f.limits().earliest || p.sec > latest {
 				t.Errorf("year %d, %s: logged at %v", year, f.protocol(), time.Unix(p.sec, 0))
 			}
 		}
@@ -336,8 +372,8 @@ func TestGroupsEndAtTheDepthLimit(t *testing.T) {
 	if n := depth(attributesOf(t, native)); n != maxDepth {
 		t.Errorf("attributes nest %d levels, want %d", n, maxDepth)
 	}
-	c := &config{}
-	transcoded, err := transcode(newLedgerFormat(c, "0123456789abcdef"), newOTLPFormat(c, "0123456789abcdef"), native)
+	own, otlp := testFormats(recordOptions{}, "0123456789abcdef")
+	transcoded, err := transcode(own, otlp, native)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,23 +391,23 @@ func TestGroupsEndAtTheDepthLimit(t *testing.T) {
 }
 
 func TestSiblingScopesShareNothing(t *testing.T) {
-	rec := newRecorder(&config{}, "p", testNow)
-	f := rec.encoders[ledgerForm].(wireFormat)
+	rec := testRecorder(recordOptions{}, "p", testNow)
+	f := rec.formats[ledgerForm]
 	base := rec.withGroup(rec.withAttrs(rec.root(), []slog.Attr{slog.Int("a", 1)}), "g")
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
 			key := string(rune('a' + i))
 			s := rec.withAttrs(rec.withGroup(base, key), []slog.Attr{slog.Int(key, i)})
-			f := f
+			f := wireFormat(f)
 			if i%2 == 0 {
-				f = rec.encoders[otlpForm].(wireFormat) // transcoded at the same time
+				f = rec.formats[otlpForm] // transcoded at the same time
 			}
 			r := slog.NewRecord(testTime, 0, "m", 0)
 			r.AddAttrs(slog.Int("r", i))
 			entry := rec.wholeEntry(f, s, context.Background(), r, uint64(i))
 			if i%2 == 0 {
-				entry, _ = transcode(f, rec.encoders[ledgerForm].(wireFormat), entry)
+				entry, _ = transcode(f, rec.formats[ledgerForm], entry)
 			}
 			want := map[string]any{"a": 1.0, "g": map[string]any{key: map[string]any{key: float64(i), "r": float64(i)}}}
 			if diff := cmp.Diff(want, attributesOf(t, entry)); diff != "" {
@@ -385,7 +421,7 @@ func TestSiblingScopesShareNothing(t *testing.T) {
 func TestGoldenEntries(t *testing.T) {
 	calls := map[string]logCall{
 		"plain": {msg: "hello"},
-		"attrs": {msg: "request handled", opts: Options{Service: "shop", Environment: "production", Release: "1.4.2"}, with: []step{with(slog.String("region", "eu")), {group: "http"}},
+		"attrs": {msg: "request handled", opts: recordOptions{Service: "shop", Environment: "production", Release: "1.4.2"}, with: []step{with(slog.String("region", "eu")), {group: "http"}},
 			attrs: []slog.Attr{slog.Int("status", 200), slog.Duration("elapsed", 45*time.Millisecond), slog.Time("at", testTime), slog.Any("tags", []string{"a", "b"}), slog.Group("user", slog.Uint64("id", 1<<63), slog.Float64("score", 12.5))}},
 		"endpoint": {msg: "GET /users/{id} - 200 (45ms)", attrs: []slog.Attr{slog.String("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736"), slog.String("span_id", "00f067aa0ba902b7"),
 			slog.Group("endpoint", "method", "GET", "path", "/users/{id}", "status_code", 200, "duration_ms", 45.12, "query_params", "page=2", slog.Group("path_params", "id", "42"), "bytes", 1024)}},
@@ -426,10 +462,10 @@ func TestHotPathDoesNotAllocate(t *testing.T) {
 	five := []slog.Attr{slog.String("method", "GET"), slog.Int("status", 200), slog.Bool("cached", true), slog.Duration("elapsed", time.Second), slog.Float64("ratio", 12.3456789)}
 	rest := []slog.Attr{slog.Group("user", slog.Int("id", 42)), slog.Time("at", testTime), slog.Any("err", errors.New("refused")), slog.Uint64("n", 1), slog.String("q", "a\"b\n")}
 	for name, attrs := range map[string][]slog.Attr{"none": nil, "five": five, "ten": append(append([]slog.Attr{}, five...), rest...)} {
-		for form := range formCount {
-			rec := newRecorder(&config{}, "0123456789abcdef", testNow)
+		for form := range maxFormats {
+			rec := testRecorder(recordOptions{}, "0123456789abcdef", testNow)
 			rec.current.Store(int32(form))
-			f := rec.encoders[form].(wireFormat)
+			f := rec.formats[form]
 			bound := rec.withGroup(rec.withAttrs(rec.root(), five), "g")
 			r := slog.NewRecord(testTime, slog.LevelWarn, "message", 0)
 			r.AddAttrs(attrs...)
@@ -445,7 +481,7 @@ func FuzzSanitizeJSON(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,2.5e3,"x\ud800"]}`, `"\u0000"`, `1e400`, `[[[[]]]]`, `{"password":{"a":1},"b":null}`, "\"\xff\"", `99999999999999999999`, ` [ 1 , true ] `} {
 		f.Add([]byte(seed))
 	}
-	secret := newRedactor(&config{})
+	secret := newRedactor(nil)
 	f.Fuzz(func(t *testing.T, src []byte) {
 		out, err := sanitizeJSON(nil, src, 1, secret)
 		if err != nil {
@@ -482,7 +518,7 @@ func FuzzNoSecretOnTheWire(f *testing.F) {
 	f.Add("PRIVATE key", uint64(4444))
 	f.Fuzz(func(t *testing.T, key string, shape uint64) {
 		const planted = "hunter2hunter2"
-		if !newRedactor(&config{}).masks(cleanText(key)) {
+		if !newRedactor(nil).masks(cleanText(key)) {
 			t.Skip()
 		}
 		a := slog.String(key, planted)
@@ -506,7 +542,7 @@ func FuzzNoSecretOnTheWire(f *testing.F) {
 				break
 			}
 		}
-		for form := range formCount {
+		for form := range maxFormats {
 			if entry := (logCall{with: steps, attrs: []slog.Attr{a}}).entryIn(t, form); bytes.Contains(entry, []byte(planted)) {
 				t.Fatalf("the secret under %q got out: %q", key, entry)
 			}
@@ -528,7 +564,7 @@ func (g selfGroup) LogValue() slog.Value {
 // cannot be recovered from.
 func TestGroupsInlinedForEverEnd(t *testing.T) {
 	defer debug.SetMaxStack(debug.SetMaxStack(32 << 20))
-	for _, form := range []form{ledgerForm, otlpForm} {
+	for form := range maxFormats {
 		for _, twice := range []bool{false, true} {
 			a := slog.Any("", selfGroup{twice})
 			for _, key := range []string{"", "g", endpointKey} {
@@ -547,8 +583,8 @@ func TestGroupsInlinedForEverEnd(t *testing.T) {
 // An endpoint counts three times under OTLP, and no entry with one is over the
 // server's limit.
 func TestEndpointsKeepToTheLimit(t *testing.T) {
-	rec := newRecorder(&config{}, "0123456789abcdef", testNow)
-	f := rec.encoders[otlpForm].(wireFormat)
+	rec := testRecorder(recordOptions{}, "0123456789abcdef", testNow)
+	f := rec.formats[otlpForm]
 	for _, c := range []string{"\x7f", "é", "日", "x"} {
 		for n := 500; n < 40_000; n += 500 {
 			r := slog.NewRecord(testTime, slog.LevelInfo, "m", 0)

@@ -31,8 +31,9 @@ type redactor struct {
 	endings [][]string
 }
 
-func newRedactor(c *config) *redactor {
-	r := &redactor{on: !c.DisableRedaction, exact: make(map[string]bool)}
+// newRedactor finds the secrets' keys that it knows, and those like more.
+func newRedactor(more []string) *redactor {
+	r := &redactor{on: true, exact: make(map[string]bool)}
 	note := func(key string) (endings *[]string) {
 		at := &r.pairs[pair(key[len(key)-2], key[len(key)-1])]
 		if *at == 0 {
@@ -45,7 +46,7 @@ func newRedactor(c *config) *redactor {
 		endings := note(ending)
 		*endings = append(*endings, ending)
 	}
-	for _, key := range c.RedactKeys {
+	for _, key := range more {
 		if key = normalizeKey(key); key != "" {
 			r.exact[key] = true
 			if len(key) >= 2 && len(r.endings) < math.MaxUint8 {

@@ -279,7 +279,7 @@ func (s *sender) learn(b *batch, out *outcome) func(*gate) {
 			s.gzipTaken.Store(true)
 		}
 		if s.protocols.taken(out.format) {
-			s.report.switched(out.format.protocol())
+			s.report.switched(Protocol(out.format.protocol()))
 		}
 		if out.plain && !s.config.DisableCompression {
 			s.report.tell("gzip", slog.LevelWarn, "the server does not take gzip: sending uncompressed")

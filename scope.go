@@ -15,7 +15,7 @@ type scope struct {
 	facts           // of the bound attrs
 	keys   []string // of the bound attrs at the root, and of the group around them
 	masked bool     // within a group whose name looks like a secret's
-	forms  [formCount]atomic.Pointer[bound]
+	forms  [maxFormats]atomic.Pointer[bound]
 }
 
 // bound are a scope's With attrs, encoded.
@@ -67,14 +67,14 @@ func (rec *recorder) withAttrs(s *scope, attrs []slog.Attr) *scope {
 	if !slices.ContainsFunc(attrs, func(a slog.Attr) bool { return !isEmptyGroup(a.Value) }) {
 		return s
 	}
-	form := form(rec.current.Load())
-	f := rec.encoders[form]
+	form := int(rec.current.Load())
+	f := rec.formats[form]
 	base := s.forms[form].Load()
 	if base == nil {
 		base = rec.boundIn(s, form)
 	}
 	d := s.derive()
-	w := walk{rec: rec, f: f, replace: rec.replace, budget: maxVisits, masked: s.masked, facts: s.facts}
+	w := walk{rec: rec, f: f, limits: &rec.limits[form], replace: rec.config.replaceAttr, budget: maxVisits, masked: s.masked, facts: s.facts}
 	w.apart = base.apart
 	w.err, w.errMessage = nil, ""
 	w.open(s)
@@ -105,7 +105,7 @@ func (rec *recorder) withAttrs(s *scope, attrs []slog.Attr) *scope {
 	if some {
 		d.opened = len(d.groups)
 	}
-	made := base.with(f, d, w.b)
+	made := base.with(f, rec.limits[form].depth, d, w.b)
 	made.apart, d.facts.apart = w.apart, apart{}
 	made.says = d.says(made.apart)
 	d.forms[form].Store(made)
@@ -126,20 +126,20 @@ func (w *walk) guarded(a slog.Attr) (some bool) {
 }
 
 // with returns b with members added in the innermost group of s.
-func (b *bound) with(f entryEncoder, s *scope, members []byte) *bound {
+func (b *bound) with(f entryEncoder, depth int, s *scope, members []byte) *bound {
 	segments := make([][]byte, max(s.opened+1, len(b.segments)))
 	copy(segments, b.segments)
 	last := &segments[len(segments)-1]
 	*last = slices.Concat(*last, members)
-	return newBound(f, segments, s)
+	return newBound(f, depth, segments, s)
 }
 
 // newBound joins segments, as many as groups of s are opened and one. What is in
 // groups beyond the format's depth stays in the innermost that is opened.
-func newBound(f entryEncoder, segments [][]byte, s *scope) *bound {
+func newBound(f entryEncoder, depth int, segments [][]byte, s *scope) *bound {
 	b := &bound{segments: segments}
 	for i, segment := range segments {
-		if i > 0 && i < f.depth() {
+		if i > 0 && i < depth {
 			b.marks = append(b.marks, len(b.prefix))
 			b.prefix = f.openGroup(b.prefix, s.groups[i-1], i == 1)
 		}
@@ -151,22 +151,19 @@ func newBound(f entryEncoder, segments [][]byte, s *scope) *bound {
 // boundIn returns the bound attrs of s in the given form, which s does not have
 // yet: they are transcoded once. Two goroutines may do it at the same time and
 // arrive at the same; neither waits.
-func (rec *recorder) boundIn(s *scope, to form) *bound {
-	from := ledgerForm
-	if to == ledgerForm {
-		from = otlpForm
-	}
-	f, have := rec.encoders[to], s.forms[from].Load()
+func (rec *recorder) boundIn(s *scope, to int) *bound {
+	from := maxFormats - 1 - to
+	f, have := rec.formats[to], s.forms[from].Load()
 	segments := make([][]byte, len(have.segments))
 	var apart apart
 	for i, segment := range have.segments {
 		ids := have.apart
-		segments[i] = transcodeMembers(f, rec.encoders[from], segment, i, s.hasEndpoint, &ids)
+		segments[i] = transcodeMembers(f, rec.formats[from], segment, i, s.hasEndpoint, &ids)
 		if i == 0 {
 			apart = ids
 		}
 	}
-	made := newBound(f, segments, s)
+	made := newBound(f, rec.limits[to].depth, segments, s)
 	made.apart, made.says = apart, s.says(apart)
 	s.forms[to].Store(made)
 	return made
@@ -195,4 +192,15 @@ func appendKeys(keys []string, a slog.Attr) []string {
 		return keys
 	}
 	return append(keys, a.Key)
+}
+
+// transcodeMembers returns With attrs in another format. They were written by
+// from, so that a failure would be a fault of this package.
+func transcodeMembers(to, from entryEncoder, members []byte, level int, hasEndpoint bool, a *apart) []byte {
+	json, err := from.toJSON(nil, members, level == 0, a)
+	if err != nil {
+		return nil
+	}
+	*a = apart{}
+	return to.fromJSON(nil, json, level, hasEndpoint, a)
 }

@@ -111,7 +111,7 @@ func (b *batcher) writeSome(entries []*entry) (written int) {
 		if e.seq < spooledSeq { // else it has been on disk before
 			data = e.format.standalone(data)
 		}
-		records[i] = spoolRecord{protocol: e.format.protocol(), urgent: e.urgent, data: data}
+		records[i] = spoolRecord{protocol: Protocol(e.format.protocol()), urgent: e.urgent, data: data}
 	}
 	written, dropped, err := b.spool.append(records)
 	b.count.spoolIn.Add(int64(written))

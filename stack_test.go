@@ -76,13 +76,13 @@ func (c *capture) Enabled(context.Context, slog.Level) bool { return true }
 func (c *capture) WithAttrs([]slog.Attr) slog.Handler       { return c }
 func (c *capture) WithGroup(string) slog.Handler            { return c }
 func (c *capture) Handle(ctx context.Context, r slog.Record) error {
-	c.entry = c.rec.wholeEntry(c.rec.encoders[ledgerForm].(wireFormat), c.rec.root(), ctx, r, 1)
+	c.entry = c.rec.wholeEntry(c.rec.formats[ledgerForm], c.rec.root(), ctx, r, 1)
 	return nil
 }
 
 func stackOf(t *testing.T, err error) string {
 	t.Helper()
-	c := &capture{rec: newRecorder(&config{}, "p", time.Now)}
+	c := &capture{rec: testRecorder(recordOptions{}, "p", time.Now)}
 	logHere(slog.New(c), err)
 	requireAccepted(t, c.entry, time.Now())
 	s, _ := decodeEntry(t, c.entry)["stack_trace"].(string)
@@ -170,7 +170,7 @@ func TestHostileErrorsEnd(t *testing.T) {
 }
 
 func TestErrorThatIsALogValuerIsAnError(t *testing.T) {
-	c := &capture{rec: newRecorder(&config{}, "p", time.Now)}
+	c := &capture{rec: testRecorder(recordOptions{}, "p", time.Now)}
 	slog.New(c).Error("failed", "err", oopsError{errors.New("inner"), nil})
 	entry := decodeEntry(t, c.entry)
 	if entry["error_message"] != "inner" || entry["log_type"] != "exception" {
@@ -203,7 +203,7 @@ func TestRelativeFiles(t *testing.T) {
 }
 
 func TestSecretKeys(t *testing.T) {
-	r := newRedactor(&config{Options: Options{RedactKeys: []string{"ssn", "Tax ID", "é"}}})
+	r := newRedactor([]string{"ssn", "Tax ID", "é"})
 	for key, want := range map[string]bool{
 		"password": true, "db_password": true, "PassWd": true, "client-secret": true, "access_token": true, "api_key": true,
 		"X-API-Key": true, "Authorization": true, "Proxy-Authorization": true, "Set-Cookie": true, "private.key": true,

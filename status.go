@@ -328,7 +328,7 @@ func (h *Handler) Metrics() Metrics {
 		SDK: SDKMetrics{
 			UptimeSeconds: h.now().Sub(c.started).Seconds(),
 			Version:       Version,
-			Protocol:      string(h.protocols.sending().protocol()),
+			Protocol:      h.protocols.sending().protocol(),
 		},
 		Buffer: BufferMetrics{
 			CurrentSize:        int(t.queued),

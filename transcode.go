@@ -7,23 +7,6 @@ import (
 
 var errNotEntry = errors.New("ledger: read entry: not what this format writes")
 
-// parsing is the half of an [entryEncoder] that reads what the other half
-// wrote. Entries are read when the protocol changes, and when their attributes
-// are over the server's limit; both are rare.
-type parsing interface {
-	parse(entry []byte) (*parsed, error)
-	emit(p *parsed) []byte
-	// toJSON appends members of this format as JSON members, each with a comma
-	// after it. At the root it adds what the format sets apart.
-	toJSON(b, members []byte, root bool, a *apart) ([]byte, error)
-	// fromJSON appends such JSON members, which stand within level groups, as
-	// members of this format. At the root, which is level 0, it takes out of them what the format sets apart; hasEndpoint tells
-	// whether that includes the member "endpoint".
-	fromJSON(b, members []byte, level int, hasEndpoint bool, a *apart) []byte
-	// measure returns how much of the attributes' limit p takes.
-	measure(p *parsed) int
-}
-
 // A parsed entry is one without a format. Its attributes are JSON members with
 // a comma after each, as Ledger's own format has them.
 type parsed struct {
@@ -51,21 +34,10 @@ func transcode(from, to wireFormat, entry []byte) ([]byte, error) {
 		return nil, err
 	}
 	b := to.emit(p)
-	if len(b)*growth(p.hasEndpoint || p.logType == typeEndpoint) > maxAttributes-to.fixedSize() {
+	if len(b)*growth(p.hasEndpoint || p.logType == typeEndpoint) > maxAttributes-to.limits().fixedSize {
 		b = fit(b, to)
 	}
 	return b, nil
-}
-
-// transcodeMembers returns With attrs in another format. They were written by
-// from, so that a failure would be a fault of this package.
-func transcodeMembers(to, from entryEncoder, members []byte, level int, hasEndpoint bool, a *apart) []byte {
-	json, err := from.toJSON(nil, members, level == 0, a)
-	if err != nil {
-		return nil
-	}
-	*a = apart{}
-	return to.fromJSON(nil, json, level, hasEndpoint, a)
 }
 
 // Severities and texts of the server's five levels on OpenTelemetry's scale.

@@ -127,10 +127,9 @@ func checkTranscoding(t testing.TB, seed uint64) {
 	t.Helper()
 	p := programmer{rand.New(rand.NewPCG(seed, 3)), seed%2 == 0}
 	steps, r := p.program()
-	c := &config{Options: Options{Service: "shop", DisableRedaction: true}}
-	rec := newRecorder(c, "0123456789abcdef", time.Now)
-	native, otlp := newLedgerFormat(c, "0123456789abcdef"), newOTLPFormat(c, "0123456789abcdef")
-	native.attrsHead, otlp.resource = newRecorder(c, "", nil).encoders[ledgerForm].(*ledgerFormat).attrsHead, nil
+	c := recordOptions{Service: "shop", DisableRedaction: true}
+	rec := testRecorder(c, "0123456789abcdef", time.Now)
+	native, otlp := rec.formats[ledgerForm], rec.formats[otlpForm]
 	ctx := context.Background()
 	s := rec.play(steps) // in the native format
 	a := rec.wholeEntry(native, s, ctx, r, seed)
@@ -200,11 +199,10 @@ func FuzzTranscodeKeepsEverything(f *testing.F) {
 }
 
 func FuzzTranscodeForeignBytes(f *testing.F) {
-	c := &config{}
-	rec := newRecorder(c, "0123456789abcdef", time.Now)
+	rec := testRecorder(recordOptions{}, "0123456789abcdef", time.Now)
 	r := slog.NewRecord(time.Now(), slog.LevelInfo, "m", 0)
 	r.AddAttrs(slog.Int("a", 1), slog.Group("g", slog.Any("b", []int{1})))
-	native, otlp := newLedgerFormat(c, "0123456789abcdef"), newOTLPFormat(c, "0123456789abcdef")
+	native, otlp := rec.formats[ledgerForm], rec.formats[otlpForm]
 	f.Add(rec.wholeEntry(native, rec.root(), context.Background(), r, 1))
 	f.Add(rec.wholeEntry(otlp, rec.root(), context.Background(), r, 1))
 	f.Add([]byte("{}"))

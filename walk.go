@@ -30,6 +30,7 @@ const (
 type walk struct {
 	rec     *recorder
 	f       entryEncoder
+	limits  *limits // f's
 	b       []byte
 	replace func([]string, slog.Attr) slog.Attr
 
@@ -185,7 +186,7 @@ func (w *walk) emit(a slog.Attr, failure error) bool {
 			return w.endpointGroup(a.Value.Group())
 		}
 	}
-	if w.level == 0 && w.f.setsApart() && w.setApart(&a) {
+	if w.level == 0 && w.limits.setsApart && w.setApart(&a) {
 		return true
 	}
 	if kind == slog.KindGroup {
@@ -212,7 +213,7 @@ func (w *walk) scalar(key string, v slog.Value) {
 // group appends a group, inlined when it has no key, or nothing when it turns
 // out to be empty.
 func (w *walk) group(key string, attrs []slog.Attr) bool {
-	if w.level >= w.f.depth()-1 || w.inside >= maxDepth {
+	if w.level >= w.limits.depth-1 || w.inside >= maxDepth {
 		w.scalar(key, slog.StringValue(tooDeep))
 		return true
 	}
@@ -280,7 +281,7 @@ func (w *walk) contextAttrs(ctx context.Context, s *scope, r *slog.Record) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	attrs := w.rec.config.ContextAttrs(ctx)
+	attrs := w.rec.config.contextAttrs(ctx)
 	if len(attrs) == 0 {
 		return
 	}
@@ -345,7 +346,7 @@ func (w *walk) any(key string, v any, failure error) {
 		var err error
 		// The value stands in the attributes object and level groups, and in
 		// as many more as this format has fewer than the sanitizer allows.
-		depth := w.level + 1 + maxDepth - w.f.depth()
+		depth := w.level + 1 + maxDepth - w.limits.depth
 		scratch.clean, err = sanitizeJSON(scratch.clean[:0], scratch.Bytes(), depth, w.rec.secret)
 		if err != nil {
 			fault = "!ERROR:" + err.Error()
