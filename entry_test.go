@@ -12,7 +12,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
+
+var entryTime = time.Date(2026, 3, 1, 12, 30, 45, 123456789, time.UTC)
+
+func entryNow() time.Time { return entryTime.Add(time.Second) }
 
 func TestSizeClassesFitAndWasteLittle(t *testing.T) {
 	for n := 1; n <= maxPooled; n++ {
@@ -125,10 +130,10 @@ func TestEntriesAreAsLongAsReckoned(t *testing.T) {
 					r.AddAttrs(slog.String("text", text))
 				}
 				data, end := rec.appendEntry([]byte("before"), f, rec.root(), context.Background(), &r, seq)
-				e := entry{data: data[len("before"):], ending: end, format: f}
-				whole := e.whole()
-				if len(whole) != e.size() {
-					t.Errorf("%d bytes, reckoned with %d", len(whole), e.size())
+				data = data[len("before"):]
+				whole := wholeEntry(f, data, end)
+				if size := f.wholeSize(len(data), end); len(whole) != size {
+					t.Errorf("%d bytes, reckoned with %d", len(whole), size)
 				}
 				if _, err := f.parse(whole); err != nil {
 					t.Errorf("%s: message of %d, text of %d, number %d: %v", f.protocol(), len(message), len(text), seq, err)
@@ -167,8 +172,8 @@ func TestLoadCountsBoth(t *testing.T) {
 
 // A body stays as it was handed out while its compressor makes others.
 func TestBodiesStayAsTheyWere(t *testing.T) {
-	rec := testRecorder(recordOptions{}, "0123456789abcdef-", testNow)
-	tr := &transport{now: testNow}
+	rec := newRecorder(encodingOf(&config{}, "0123456789abcdef-", entryNow))
+	tr := &transport{now: entryNow}
 	var others sync.WaitGroup
 	for seed := range 4 {
 		others.Go(func() {
@@ -180,7 +185,7 @@ func TestBodiesStayAsTheyWere(t *testing.T) {
 				var wholes [][]byte
 				size := 0
 				for i := range 1 + random.IntN(300) {
-					r := slog.NewRecord(testTime, 0, strings.Repeat("m", random.IntN(400)), 0)
+					r := slog.NewRecord(entryTime, 0, strings.Repeat("m", random.IntN(400)), 0)
 					r.AddAttrs(slog.Int("i", i), slog.String("text", strings.Repeat("abc", random.IntN(100))))
 					seq := random.Uint64() >> 1
 					data, end := rec.appendEntry(nil, f, rec.root(), context.Background(), &r, seq)

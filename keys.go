@@ -93,12 +93,15 @@ func (k *knownKey) is(key string, head, tail uint64) bool {
 	return int(k.size.Load()) == n && k.head == head && k.tail == tail && (n <= 16 || string(k.text[8:n-8]) == key[8:n-8])
 }
 
+// len is the key's length.
+func (k *knownKey) len() int { return int(k.size.Load()) }
+
 // appendJSON appends the key in its quotes, and a colon; appendBare the key alone.
 func (k *knownKey) appendJSON(b []byte) []byte {
-	return k.appendText(append(b, '"'), int(k.size.Load())+len(`":`))
+	return k.appendText(append(b, '"'), k.len()+len(`":`))
 }
 
-func (k *knownKey) appendBare(b []byte) []byte { return k.appendText(b, int(k.size.Load())) }
+func (k *knownKey) appendBare(b []byte) []byte { return k.appendText(b, k.len()) }
 
 // appendText appends size bytes of the text. Where there is room it copies all of
 // it: that the length is always the same is worth more than that it is short.

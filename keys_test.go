@@ -66,8 +66,8 @@ func TestKeyTableCollisions(t *testing.T) {
 // same, and knows what it knew.
 func TestKeyTableThatIsFull(t *testing.T) {
 	rec := testRecorder(recordOptions{}, "0123456789abcdef", testNow)
-	for i := range rec.keys.slots {
-		rec.keys.slots[i].claimed.Store(true)
+	for i := range 100_000 {
+		rec.keys.learn(fmt.Sprint("key", i), rec.ordinary)
 	}
 	r := slog.NewRecord(testTime, slog.LevelInfo, "m", 0)
 	r.AddAttrs(slog.Int("late", 1), slog.Group("later", slog.Int("x", 2)), slog.Any("latest", fmt.Errorf("fault")))

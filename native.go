@@ -35,7 +35,7 @@ func newLedgerFormat(of program) *ledgerFormat {
 	}
 	for t := range logTypeNames {
 		for i := range importanceNames {
-			f.tails[t][i] = f.appendTail(nil, kinds{logType(t), importance(i)}, f.from)
+			f.tails[t][i] = f.appendTail(nil, kinds{logType: logType(t), importance: importance(i)}, f.from)
 		}
 	}
 	return f
@@ -262,7 +262,7 @@ func (f *ledgerFormat) parse(entry []byte) (*parsed, error) {
 		sec: t.Unix(), nsec: t.Nanosecond(),
 		severity: classSeverity[c], severityText: classText[c], message: e.Message,
 		errorType: e.ErrorType, errorMessage: e.ErrorMessage, stack: e.StackTrace,
-		kinds: kinds{logType(named(logTypeNames[:], e.LogType)), importance(named(importanceNames[:], e.Importance))},
+		kinds: kinds{logType: logType(named(logTypeNames[:], e.LogType)), importance: importance(named(importanceNames[:], e.Importance))},
 		from:  &e.origin, logID: e.LogID,
 	}
 	if n := len(e.Attributes); n > 2 {

@@ -231,7 +231,7 @@ func (*otlpFormat) appendAttr(b []byte, key string, v slog.Value, root bool) []b
 
 func (*otlpFormat) appendKnown(b []byte, k *knownKey, kind slog.Kind, v slog.Value, root bool) []byte {
 	start := len(b)
-	b = append(b, attrTag(root), 0, tagKey, byte(k.size.Load()))
+	b = append(b, attrTag(root), 0, tagKey, byte(k.len()))
 	b = k.appendBare(b)
 	return appendScalarValue(append(b, tagValue, 0), start, kind, v)
 }

@@ -67,7 +67,7 @@ func FuzzOTLPAnswer(f *testing.F) {
 func TestOTLPFrameHoldsEntries(t *testing.T) {
 	f := newOTLPFormat(program{service: "shop", environment: "prod", release: "1.0"})
 	for _, count := range []int{1, 2, 100} {
-		entry := logCall{msg: strings.Repeat("m", count*30)}.entryIn(t, otlpForm)
+		entry := f.appendWhole(nil, f.begin(nil, 0, strings.Repeat("m", count*30)), ending{kinds: kinds{logType: typeLogger, importance: importanceLow}})
 		before, between, after := f.frame(count, count*len(entry))
 		body := append(append([]byte(nil), before...), bytes.Repeat(append(entry, between...), count)...)
 		body = append(body, after...)
@@ -116,8 +116,8 @@ func TestOTLPDropsNoMoreThanItMust(t *testing.T) {
 	small := slog.Group(endpointKey, "method", "GET", "path", "/", "status_code", 200, "duration_ms", 1.5)
 	for name, large := range map[string][]slog.Attr{
 		"a response body":        {endpoint},
-		"a query of the program": {small, slog.String(queryKey, strings.Repeat("q", 60_000))},
-		"its query, not a text":  {small, slog.Any(queryKey, []string{strings.Repeat("q", 60_000)})},
+		"a query of the program": {small, slog.String("url.query", strings.Repeat("q", 60_000))},
+		"its query, not a text":  {small, slog.Any("url.query", []string{strings.Repeat("q", 60_000)})},
 	} {
 		attrs := append([]slog.Attr{slog.String("keep", "me"), slog.String(traceIDKey, strings.Repeat("ab", 16))}, large...)
 		entry := logCall{attrs: attrs}.entryIn(t, otlpForm)

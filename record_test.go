@@ -378,8 +378,8 @@ func TestGroupsEndAtTheDepthLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, entry := range [][]byte{logCall{attrs: []slog.Attr{a}}.entryIn(t, otlpForm), transcoded} {
-		if n := depth(otlpAttributes(t, entry)); n != otlpDepth {
-			t.Errorf("attributes nest %d levels in OTLP, want %d", n, otlpDepth)
+		if n := depth(otlpAttributes(t, entry)); n != otlp.limits().depth {
+			t.Errorf("attributes nest %d levels in OTLP, want %d", n, otlp.limits().depth)
 		}
 	}
 	var steps []step

@@ -346,6 +346,9 @@ func isPlumbing(pkg, file string) bool {
 	case modulePath, modulePath + "/httplog":
 		return !strings.HasSuffix(file, "_test.go")
 	}
+	if strings.HasPrefix(pkg, modulePath+"/internal/") {
+		return !strings.HasSuffix(file, "_test.go")
+	}
 	return strings.HasPrefix(pkg, "runtime/") || strings.HasPrefix(pkg, "internal/runtime/")
 }
 

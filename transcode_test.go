@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
+	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
@@ -19,40 +21,68 @@ func decodeEntry(t testing.TB, entry []byte) map[string]any {
 	return e
 }
 
+// A protobufField is a field of a message, with its tag, and what it holds if it is
+// of bytes.
+type protobufField struct{ whole, inside []byte }
+
+// protobufFields yields the fields of a message by their numbers.
+func protobufFields(t testing.TB, message []byte) iter.Seq2[int, protobufField] {
+	return func(yield func(int, protobufField) bool) {
+		for len(message) > 0 {
+			tag, n := binary.Uvarint(message)
+			var inside []byte
+			switch tag & 7 {
+			case 0:
+				_, size := binary.Uvarint(message[n:])
+				n += max(size, 1)
+			case 1:
+				n += 8
+			case 2:
+				length, size := binary.Uvarint(message[n:])
+				n += size
+				if n > len(message) || length > uint64(len(message)-n) {
+					t.Fatalf("broken message: %x", message)
+				}
+				inside = message[n : n+int(length)]
+				n += int(length)
+			default:
+				t.Fatalf("wire type %d: %x", tag&7, message)
+			}
+			if n > len(message) {
+				t.Fatalf("broken message: %x", message)
+			}
+			if !yield(int(tag>>3), protobufField{message[:n], inside}) {
+				return
+			}
+			message = message[n:]
+		}
+	}
+}
+
 // otlpAttributes reads the root attributes of an OTLP entry as the server
-// merges them into one map, by a reader that knows nothing of this package's
+// merges them into one map, by a reader that knows nothing of the encoder's
 // names; values are as JSON has them.
 func otlpAttributes(t testing.TB, entry []byte) map[string]any {
 	t.Helper()
-	record, rest, ok := nextField(entry)
-	if !ok || len(rest) > 0 || record.number != 2 {
-		t.Fatalf("no log record: %x", entry)
-	}
 	attrs := map[string]any{}
-	for b := record.bytes; len(b) > 0; {
-		f, rest, ok := nextField(b)
-		if !ok {
-			t.Fatalf("broken record: %x", entry)
+	for number, record := range protobufFields(t, entry) {
+		if number != 2 || len(record.inside) == 0 {
+			t.Fatalf("no log record: %x", entry)
 		}
-		b = rest
-		if f.number != 6 {
-			continue
+		for number, attr := range protobufFields(t, record.inside) {
+			if number != 6 {
+				continue
+			}
+			member, err := newOTLPFormat(program{}).toJSON(nil, attr.whole, false, nil)
+			if err != nil {
+				t.Fatalf("broken attribute: %x: %v", attr.whole, err)
+			}
+			d := json.NewDecoder(strings.NewReader("{" + strings.TrimSuffix(string(member), ",") + "}"))
+			d.UseNumber()
+			if err := d.Decode(&attrs); err != nil {
+				t.Fatalf("%s: %v", member, err)
+			}
 		}
-		key, value, ok := readKeyValue(f.bytes)
-		if !ok {
-			t.Fatalf("broken attribute: %x", f.bytes)
-		}
-		text, ok := appendValueJSON(nil, value, 0)
-		if !ok {
-			t.Fatalf("broken value of %s: %x", key, value)
-		}
-		var v any
-		d := json.NewDecoder(strings.NewReader(string(text)))
-		d.UseNumber()
-		if err := d.Decode(&v); err != nil {
-			t.Fatalf("%s: %v", text, err)
-		}
-		attrs[key] = v
 	}
 	return attrs
 }
