@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"golang.org/x/time/rate"
 )
 
@@ -20,7 +21,7 @@ import (
 // reads holds up nothing; when it falls behind, messages are lost.
 type diagnostics struct {
 	handler  slog.Handler
-	key      secret
+	key      redact.Secret
 	messages chan slog.Record
 	done     chan struct{}
 
@@ -120,7 +121,7 @@ func (d *diagnostics) outcome(out outcome) {
 	detail := func() slog.Attr {
 		text := ""
 		if out.err != nil {
-			text = d.key.maskIn(out.err.Error())
+			text = d.key.MaskIn(out.err.Error())
 		}
 		return slog.String("error", text)
 	}
@@ -131,9 +132,9 @@ func (d *diagnostics) outcome(out outcome) {
 			d.told = false
 			d.writeLocked(slog.LevelInfo, "delivering again")
 		}
-		if n := out.answer.rejected; n > 0 {
+		if n := out.answer.Rejected; n > 0 {
 			d.tellLocked("rejected", slog.LevelWarn, "the server rejected entries, they are dropped",
-				slog.Int("rejected", n), slog.String("reason", d.key.maskIn(out.answer.message)))
+				slog.Int("rejected", n), slog.String("reason", d.key.MaskIn(out.answer.Message)))
 		}
 		return
 	case outcomeRefused, outcomeTooLarge: // of some entries, not of sending
@@ -159,7 +160,7 @@ func (d *diagnostics) outcome(out outcome) {
 		tell(slog.LevelError, "the server refuses the API key: entries are held; check APIKey (LEDGER_API_KEY)")
 	case outcomeMisdirected:
 		tell(slog.LevelError, "not an ingest endpoint: entries are held; check BaseURL (LEDGER_BASE_URL) and Protocol (LEDGER_PROTOCOL)",
-			slog.String("protocol", out.format.protocol()), hint(out))
+			slog.String("protocol", out.format.Protocol()), hint(out))
 	}
 }
 
@@ -168,7 +169,7 @@ func hint(out outcome) slog.Attr {
 	text := "is the path prefix of BaseURL right?"
 	switch {
 	case out.status != http.StatusNotFound:
-	case out.format.protocol() == string(ProtocolLedger):
+	case out.format.Protocol() == string(ProtocolLedger):
 		text = "servers from 2.0 on take OTLP only: Protocol otlp, or auto"
 	default:
 		text = "servers before 2.0 take Ledger's own protocol only: Protocol ledger, or auto"

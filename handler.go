@@ -12,6 +12,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/encode"
+	"github.com/ledger-sdk/ledger-go/internal/native"
+	"github.com/ledger-sdk/ledger-go/internal/otlp"
+	"github.com/ledger-sdk/ledger-go/internal/redact"
+	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
 // LevelCritical and above become critical entries; below it, from
@@ -30,13 +36,13 @@ var ErrClosed = errors.New("ledger: handler is shut down")
 // WithAttrs and WithGroup share its queue and its goroutine.
 type Handler struct {
 	*core
-	scope *scope
+	scope *encode.Scope
 }
 
 // A core is what a handler shares with those derived from it.
 type core struct {
 	config    *config
-	recorder  *recorder
+	recorder  *encode.Encoder
 	protocols *protocols
 	queue     *queue
 	count     *counters
@@ -73,8 +79,8 @@ func newHandler(config *config) *Handler {
 	encoding := encodingOf(config, newIDPrefix(), now)
 	c := &core{
 		config:    config,
-		recorder:  newRecorder(encoding),
-		protocols: newProtocols(config.Protocol, encoding.formats[0], encoding.formats[1]),
+		recorder:  encode.New(encoding),
+		protocols: newProtocols(config.Protocol, encoding.Formats[0], encoding.Formats[1]),
 		queue:     newQueue(config, count, now),
 		count:     count,
 		report:    newDiagnostics(config),
@@ -88,24 +94,24 @@ func newHandler(config *config) *Handler {
 		c.report.tell(text, slog.LevelWarn, text)
 	}
 	go c.batcher.run()
-	return &Handler{core: c, scope: c.recorder.root()}
+	return &Handler{core: c, scope: c.recorder.Root()}
 }
 
 // encodingOf is what the encoder needs of config.
-func encodingOf(config *config, idPrefix string, now func() time.Time) encodeConfig {
-	of := program{
-		service: config.Service, environment: config.Environment, release: config.Release,
-		sdkVersion: Version, idPrefix: idPrefix,
+func encodingOf(config *config, idPrefix string, now func() time.Time) encode.Config {
+	of := wire.Program{
+		Service: config.Service, Environment: config.Environment, Release: config.Release,
+		SdkVersion: Version, IdPrefix: idPrefix,
 	}
-	c := encodeConfig{
-		addSource: config.AddSource, replaceAttr: config.ReplaceAttr, contextAttrs: config.ContextAttrs,
-		formats: [maxFormats]entryEncoder{newLedgerFormat(of), newOTLPFormat(of)}, now: now,
+	c := encode.Config{
+		AddSource: config.AddSource, ReplaceAttr: config.ReplaceAttr, ContextAttrs: config.ContextAttrs,
+		Formats: [encode.MaxFormats]encode.Format{native.New(of), otlp.New(of)}, Now: now,
 	}
 	if !config.DisableRedaction {
-		c.secrets = newRedactor(config.RedactKeys)
+		c.Secrets = redact.NewKeys(config.RedactKeys)
 	}
 	if config.Protocol == ProtocolOTLP {
-		c.first = 1
+		c.First = 1
 	}
 	return c
 }
@@ -133,9 +139,9 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	w := writers.Get().(*writer)
 	seq := uint64(h.count.logged.Add(1))
 	format := h.protocols.forEncoding()
-	data, ending := h.recorder.appendEntry(w.space(), format, h.scope, ctx, &r, seq)
+	data, ending := h.recorder.Append(w.space(), format, h.scope, ctx, &r, seq)
 	e := w.entry(data, r.Level >= slog.LevelError)
-	e.ending, e.format = ending, format
+	e.Ending, e.format = ending, format
 	w.close()
 	if !h.queue.push(e) {
 		return ErrClosed
@@ -156,7 +162,7 @@ func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	if len(attrs) == 0 {
 		return h
 	}
-	return &Handler{core: h.core, scope: h.recorder.withAttrs(h.scope, attrs)}
+	return &Handler{core: h.core, scope: h.recorder.WithAttrs(h.scope, attrs)}
 }
 
 // WithGroup returns a handler whose records' attrs are members of a group.
@@ -164,16 +170,16 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 	if name == "" {
 		return h
 	}
-	return &Handler{core: h.core, scope: h.recorder.withGroup(h.scope, name)}
+	return &Handler{core: h.core, scope: h.recorder.WithGroup(h.scope, name)}
 }
 
 // encode makes an entry of a record of the handler's own, and counts it as logged.
 func (c *core) encode(ctx context.Context, r slog.Record) *entry {
 	format := c.protocols.forEncoding()
 	seq := uint64(c.count.logged.Add(1))
-	data, ending := c.recorder.appendEntry(nil, format, c.recorder.root(), ctx, &r, seq)
+	data, ending := c.recorder.Append(nil, format, c.recorder.Root(), ctx, &r, seq)
 	e := newEntry(data)
-	e.ending, e.format, e.urgent = ending, format, r.Level >= slog.LevelError
+	e.Ending, e.format, e.urgent = ending, format, r.Level >= slog.LevelError
 	return e
 }
 

@@ -3,7 +3,6 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,6 +20,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/caarlos0/env/v11"
+	"github.com/ledger-sdk/ledger-go/internal/redact"
+	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
 // Protocol names what the handler speaks with the server.
@@ -168,7 +169,7 @@ type Options struct {
 func (o Options) Format(f fmt.State, verb rune) {
 	type plain Options // without this method
 	if o.APIKey != "" {
-		o.APIKey = redacted
+		o.APIKey = redact.Mask
 	}
 	fmt.Fprintf(f, fmt.FormatString(f, verb), plain(o))
 }
@@ -176,50 +177,15 @@ func (o Options) Format(f fmt.State, verb rune) {
 // LogValue keeps the API key out of a log that options are written to.
 func (o Options) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", o)) }
 
-// redacted stands where a secret was.
-const redacted = "[redacted]"
-
-// A secret is a string that no verb, encoder or debugger's print shows: the
-// text is behind a function, since fmt prints unexported string fields raw.
-type secret struct {
-	reveal func() string
-	maskIn func(text string) string // replaces the secret, also where it was quoted or escaped
-}
-
-func newSecret(s string) secret {
-	if s == "" {
-		return secret{func() string { return "" }, func(text string) string { return text }}
-	}
-	quoted := strconv.Quote(s)
-	asJSON, _ := json.Marshal(s) // a string always marshals
-	var masks []string
-	for _, form := range []string{s, quoted[1 : len(quoted)-1], string(asJSON[1 : len(asJSON)-1]), url.QueryEscape(s), url.PathEscape(s)} {
-		masks = append(masks, form, redacted)
-	}
-	return secret{func() string { return s }, strings.NewReplacer(masks...).Replace}
-}
-
-func (secret) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte(redacted)) }
-func (secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-func (secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
-
 // A config is what the rest of the package reads: options with the environment
 // and the defaults applied, and checked. It never changes.
 type config struct {
 	Options
-	apiKey      secret
+	apiKey      redact.Secret
 	baseURL     *url.URL
 	givenLimits serverLimits // RequestsPerMinute and RequestsPerHour, 0 where they are the default
 	warnings    []string     // for the diagnostics, at start-up
 }
-
-// The server's limits on an entry's fields, in characters (ledger-wire 2.1).
-const (
-	maxEnvironment = 20
-	maxRelease     = 100
-	maxService     = 1000 // our own: every entry has it among its attributes
-	maxBatch       = 1000 // entries a request (ledger-wire 2.2)
-)
 
 // environment mirrors Options for what can be set from outside; its field names
 // are those of Options, so that an error can name both.
@@ -309,7 +275,7 @@ func newConfig(opts *Options, vars []string) (*config, error) {
 		c.Options = *opts
 	}
 	lookup := env.ToMap(vars)
-	keys := []secret{newSecret(strings.TrimSpace(c.APIKey)), newSecret(strings.TrimSpace(lookup[variableOf("APIKey")]))}
+	keys := []redact.Secret{redact.NewSecret(strings.TrimSpace(c.APIKey)), redact.NewSecret(strings.TrimSpace(lookup[variableOf("APIKey")]))}
 	var faults []error
 	fault := func(field, format string, args ...any) {
 		name := field
@@ -319,7 +285,7 @@ func newConfig(opts *Options, vars []string) (*config, error) {
 		err := fmt.Errorf("ledger: %s: "+format, append([]any{name}, args...)...)
 		// A fault quotes the value, and that may be a key pasted into the wrong line.
 		for _, key := range keys {
-			if text := key.maskIn(err.Error()); text != err.Error() {
+			if text := key.MaskIn(err.Error()); text != err.Error() {
 				err = errors.New(text)
 			}
 		}
@@ -382,9 +348,9 @@ func (c *config) applyDefaults() {
 	c.FlushInterval = cmp.Or(c.FlushInterval, 5*time.Second)
 	c.MaxBufferSize = cmp.Or(c.MaxBufferSize, 10_000)
 	if c.FlushSize == 0 {
-		c.FlushSize = maxBatch
+		c.FlushSize = wire.MaxBatch
 		if c.MaxBufferSize > 0 {
-			c.FlushSize = min(maxBatch, c.MaxBufferSize)
+			c.FlushSize = min(wire.MaxBatch, c.MaxBufferSize)
 		}
 	}
 	c.MaxBufferBytes = int(min(int64(cmp.Or(c.MaxBufferBytes, 16<<20)), maxBytes))
@@ -416,7 +382,7 @@ func (c *config) check(fault faultFunc) {
 	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
 		fault("APIKey", "holds a character that no key has")
 	}
-	c.apiKey = newSecret(c.APIKey)
+	c.apiKey = redact.NewSecret(c.APIKey)
 	c.APIKey = ""
 
 	if u, err := url.Parse(c.BaseURL); err != nil {
@@ -445,14 +411,14 @@ func (c *config) check(fault faultFunc) {
 	default:
 		fault("Protocol", "%q is none of auto, ledger, otlp", string(c.Protocol))
 	}
-	if n := utf8.RuneCountInString(c.Environment); n > maxEnvironment {
-		fault("Environment", "%d characters, at most %d", n, maxEnvironment)
+	if n := utf8.RuneCountInString(c.Environment); n > wire.MaxEnvironment {
+		fault("Environment", "%d characters, at most %d", n, wire.MaxEnvironment)
 	}
-	if n := utf8.RuneCountInString(c.Release); n > maxRelease {
-		fault("Release", "%d characters, at most %d", n, maxRelease)
+	if n := utf8.RuneCountInString(c.Release); n > wire.MaxRelease {
+		fault("Release", "%d characters, at most %d", n, wire.MaxRelease)
 	}
-	if n := utf8.RuneCountInString(c.Service); n > maxService {
-		fault("Service", "%d characters, at most %d", n, maxService)
+	if n := utf8.RuneCountInString(c.Service); n > wire.MaxService {
+		fault("Service", "%d characters, at most %d", n, wire.MaxService)
 	}
 	for field, n := range map[string]int64{
 		"FlushInterval": int64(c.FlushInterval), "FlushSize": int64(c.FlushSize),
@@ -471,8 +437,8 @@ func (c *config) check(fault faultFunc) {
 		fault("MaxBufferSize", "%d, at most %d", c.MaxBufferSize, maxEntries)
 	}
 	switch {
-	case c.FlushSize > maxBatch:
-		fault("FlushSize", "%d, at most %d (the server's limit)", c.FlushSize, maxBatch)
+	case c.FlushSize > wire.MaxBatch:
+		fault("FlushSize", "%d, at most %d (the server's limit)", c.FlushSize, wire.MaxBatch)
 	case c.MaxBufferSize > 0 && c.FlushSize > c.MaxBufferSize:
 		fault("FlushSize", "%d is more than MaxBufferSize %d: no batch would ever fill", c.FlushSize, c.MaxBufferSize)
 	}
@@ -517,8 +483,8 @@ func buildRelease() string {
 			}
 		}
 	}
-	if runes := []rune(release); len(runes) > maxRelease {
-		release = string(runes[:maxRelease])
+	if runes := []rune(release); len(runes) > wire.MaxRelease {
+		release = string(runes[:wire.MaxRelease])
 	}
 	return release
 }

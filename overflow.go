@@ -143,7 +143,7 @@ func (b *batcher) announce() {
 	lost = b.count.lost.Swap(0)
 	first := cmp.Or(b.count.lostFrom.Swap(0), last) // 0 where a drop has just come between
 	e := b.dropNotice(lost, now.Add(-b.count.ago(now, first)), now.Add(-b.count.ago(now, last)))
-	seq := e.seq // e belongs to the queue once pushed
+	seq := e.Seq // e belongs to the queue once pushed
 	b.queue.push(e)
 	for _, w := range b.waiters {
 		if w.notice {

@@ -12,6 +12,7 @@ import (
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
+	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
 // A sender carries a batch through one round: attempts with retries between
@@ -107,7 +108,7 @@ func (s *sender) room() (width int, next time.Time) {
 
 // largest is how many entries a request may carry for the rate limit's sake.
 func (s *sender) largest() int {
-	if s.protocols.sending().cost(2) > 1 {
+	if s.protocols.sending().Cost(2) > 1 {
 		return s.limiter.portion()
 	}
 	return math.MaxInt
@@ -223,13 +224,13 @@ func (s *sender) contentForbidden(b *batch, n int) bool {
 
 // permit waits until the rate limit lets b through, and then spends its cost. It
 // gives up when ctx ends, or when something begins to hold sending.
-func (s *sender) permit(ctx context.Context, format wireFormat, b *batch) bool {
+func (s *sender) permit(ctx context.Context, format wire.Format, b *batch) bool {
 	for ctx.Err() == nil && !s.gate.paused() && !s.breakerOpen() {
 		n := b.size()
 		if n == 0 {
 			return false
 		}
-		wait := s.limiter.take(format.cost(n))
+		wait := s.limiter.take(format.Cost(n))
 		if wait == 0 {
 			return true
 		}
@@ -258,7 +259,7 @@ func (s *sender) releasePermit() {
 // learn notes what an outcome says of the server, and returns the change to the
 // gate. The delay before a retry is part of it.
 func (s *sender) learn(b *batch, out *outcome) func(*gate) {
-	if out.format.cost(2) > 1 {
+	if out.format.Cost(2) > 1 {
 		s.limiter.learn(out.limits)
 	}
 	s.count.outcome(*out)
@@ -279,7 +280,7 @@ func (s *sender) learn(b *batch, out *outcome) func(*gate) {
 			s.gzipTaken.Store(true)
 		}
 		if s.protocols.taken(out.format) {
-			s.report.switched(Protocol(out.format.protocol()))
+			s.report.switched(Protocol(out.format.Protocol()))
 		}
 		if out.plain && !s.config.DisableCompression {
 			s.report.tell("gzip", slog.LevelWarn, "the server does not take gzip: sending uncompressed")

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
 // These tests run this test binary again, as another process that uses the spool.
@@ -484,7 +486,7 @@ func TestCrashFileThatIsAPipeHoldsNothingUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = root.Close() }()
-	if _, _, err := openCrashFile(root, origin{}); err == nil {
+	if _, _, err := openCrashFile(root, wire.Origin{}); err == nil {
 		t.Error("a pipe is taken for a file")
 	}
 }

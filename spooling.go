@@ -108,10 +108,10 @@ func (b *batcher) writeSome(entries []*entry) (written int) {
 	records := make([]spoolRecord, len(entries))
 	for i, e := range entries {
 		data := e.whole()
-		if e.seq < spooledSeq { // else it has been on disk before
-			data = e.format.standalone(data)
+		if e.Seq < spooledSeq { // else it has been on disk before
+			data = e.format.Standalone(data)
 		}
-		records[i] = spoolRecord{protocol: Protocol(e.format.protocol()), urgent: e.urgent, data: data}
+		records[i] = spoolRecord{protocol: Protocol(e.format.Protocol()), urgent: e.urgent, data: data}
 	}
 	written, dropped, err := b.spool.append(records)
 	b.count.spoolIn.Add(int64(written))
@@ -159,7 +159,7 @@ func (b *batcher) unspool(width int) *batch {
 	entries := make([]*entry, len(records))
 	for i, r := range records {
 		e := newEntry(r.data)
-		e.seq, e.urgent, e.format = spooledSeq+uint64(i), r.urgent, b.sender.protocols.named(r.protocol)
+		e.Seq, e.urgent, e.format = spooledSeq+uint64(i), r.urgent, b.sender.protocols.named(r.protocol)
 		entries[i] = e
 	}
 	b.claim, b.claimed = claim, len(entries)
@@ -169,10 +169,10 @@ func (b *batcher) unspool(width int) *batch {
 
 // releaseSpooled lets the record of a settled entry go, if it has one.
 func (b *batcher) releaseSpooled(e *entry) {
-	if e.seq < spooledSeq {
+	if e.Seq < spooledSeq {
 		return
 	}
-	b.spool.releaseOne(b.claim, int(e.seq-spooledSeq))
+	b.spool.releaseOne(b.claim, int(e.Seq-spooledSeq))
 	if b.claimed--; b.claimed == 0 {
 		b.claim = nil
 	}
@@ -228,7 +228,7 @@ func (b *batcher) closeSpool(left []*entry) (kept []*entry) {
 	}
 	var fresh []*entry
 	for _, e := range left {
-		if e.seq < spooledSeq {
+		if e.Seq < spooledSeq {
 			fresh = append(fresh, e)
 		}
 	}

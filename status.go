@@ -199,7 +199,7 @@ func (c *counters) outcome(out outcome) {
 	kind := errorKinds
 	switch out.kind {
 	case outcomeTaken:
-		if out.answer.rejected > 0 {
+		if out.answer.Rejected > 0 {
 			kind = errorValidation
 		}
 	case outcomeRefused, outcomeTooLarge:
@@ -328,7 +328,7 @@ func (h *Handler) Metrics() Metrics {
 		SDK: SDKMetrics{
 			UptimeSeconds: h.now().Sub(c.started).Seconds(),
 			Version:       Version,
-			Protocol:      h.protocols.sending().protocol(),
+			Protocol:      h.protocols.sending().Protocol(),
 		},
 		Buffer: BufferMetrics{
 			CurrentSize:        int(t.queued),
