@@ -1,0 +1,69 @@
+package ledger
+
+import (
+	"context"
+	"log/slog"
+)
+
+// LevelCritical and above become critical entries; below it, from
+// [slog.LevelError] on, they are errors.
+const LevelCritical = slog.Level(12)
+
+// Enabled reports whether level is at least Options.Level.
+func (h *Handler) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= h.config.Level.Level()
+}
+
+// Handle encodes r and queues the entry. It never waits for the network or for
+// the queue, does not heed ctx's end, and never panics, whatever the values in
+// r do. After Shutdown it counts r as dropped and returns [ErrClosed]; else nil.
+func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
+	if h.closed.Load() {
+		return h.refuse()
+	}
+	w := writers.Get().(*writer)
+	seq := uint64(h.count.logged.Add(1))
+	format := h.protocols.forEncoding()
+	data, ending := h.recorder.Append(w.space(), format, h.scope, ctx, &r, seq)
+	e := w.entry(data, r.Level >= slog.LevelError)
+	e.Ending, e.format = ending, format
+	w.close()
+	if !h.queue.push(e) {
+		return ErrClosed
+	}
+	return nil
+}
+
+// refuse counts a record that comes after Shutdown.
+func (c *core) refuse() error {
+	c.count.logged.Add(1)
+	c.count.queueDropped[dropClosed].Add(1)
+	c.count.lastDrop.Store(c.count.at(c.now()))
+	return ErrClosed
+}
+
+// WithAttrs returns a handler whose records carry attrs, encoded now and once.
+func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	if len(attrs) == 0 {
+		return h
+	}
+	return &Handler{core: h.core, scope: h.recorder.WithAttrs(h.scope, attrs)}
+}
+
+// WithGroup returns a handler whose records' attrs are members of a group.
+func (h *Handler) WithGroup(name string) slog.Handler {
+	if name == "" {
+		return h
+	}
+	return &Handler{core: h.core, scope: h.recorder.WithGroup(h.scope, name)}
+}
+
+// encode makes an entry of a record of the handler's own, and counts it as logged.
+func (c *core) encode(ctx context.Context, r slog.Record) *entry {
+	format := c.protocols.forEncoding()
+	seq := uint64(c.count.logged.Add(1))
+	data, ending := c.recorder.Append(nil, format, c.recorder.Root(), ctx, &r, seq)
+	e := newEntry(data)
+	e.Ending, e.format, e.urgent = ending, format, r.Level >= slog.LevelError
+	return e
+}
