@@ -125,7 +125,7 @@ func (b *batch) oldest(urgent bool) (seq uint64, ok bool) {
 	if b.hasLocked(urgent) {
 		for _, e := range b.entries {
 			if e.urgent == urgent {
-				return e.seq, true
+				return e.Seq, true
 			}
 		}
 	}
@@ -148,7 +148,7 @@ func (b *batch) takeOldest(victims []*entry, urgent bool, below uint64, x *exces
 	taken, bytes, kept, i := 0, 0, 0, 0
 	for ; i < len(b.entries); i++ {
 		e := b.entries[i]
-		if e.seq >= below || !x.some() || len(victims) >= n {
+		if e.Seq >= below || !x.some() || len(victims) >= n {
 			break
 		}
 		if e.urgent == urgent {
@@ -194,7 +194,7 @@ func (b *batch) first() (seq uint64, ok bool) {
 	if len(b.entries) == 0 {
 		return 0, false
 	}
-	return b.entries[0].seq, true
+	return b.entries[0].Seq, true
 }
 
 // A halving is the search for an entry that the server fails on, by sending

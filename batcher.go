@@ -165,7 +165,7 @@ func bodySize(b *batch) int {
 }
 
 func sortBySeq(entries []*entry) {
-	slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
+	slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.Seq, b.Seq) })
 }
 
 // fill makes a batch of the oldest queued entries that the method takes, at most
@@ -381,7 +381,7 @@ func (b *batcher) oldestInFlight() (oldest uint64, any bool) {
 		consider(sending.first())
 	}
 	for _, e := range b.forming {
-		consider(e.seq, true)
+		consider(e.Seq, true)
 	}
 	return oldest, any
 }

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/errstack"
 )
 
 // RecoverAndFlush is for defer at the top of main and of goroutines:
@@ -46,7 +48,7 @@ type panicError struct {
 	callers []uintptr
 }
 
-func (p *panicError) Error() string { return "panic: " + panicValue(p.value) }
+func (p *panicError) Error() string { return "panic: " + errstack.PanicValue(p.value) }
 
 // printed is the first line of what the runtime prints of the panic. Where it
 // has words of its own, such as main.T(5) or (main.T) 0xc000012345, that is the
@@ -58,16 +60,12 @@ func (p *panicError) printed() string {
 		return line
 	}
 	switch t := reflect.TypeOf(p.value); {
-	case !isBasic(t.Kind()):
+	case !errstack.IsBasic(t.Kind()):
 		return "panic: (" + t.String() + ")"
 	case t.PkgPath() != "":
 		return "panic: " + t.String() + "("
 	}
 	return line
-}
-
-func isBasic(kind reflect.Kind) bool {
-	return kind == reflect.String || kind >= reflect.Bool && kind <= reflect.Complex128
 }
 
 // Unwrap returns the panic's value when that is an error.
@@ -78,26 +76,3 @@ func (p *panicError) Unwrap() error {
 
 // Callers returns the stack at the panic, for error_type and stack_trace.
 func (p *panicError) Callers() []uintptr { return p.callers }
-
-// panicValue returns the value of a panic as text. Like the runtime it shows no
-// more than the type of a value that is composed of others: it may be huge,
-// secret, or contain itself.
-func panicValue(value any) (text string) {
-	defer func() {
-		if recover() != nil { // of the value's own method
-			text = fmt.Sprintf("(%T)", value)
-		}
-	}()
-	switch v := value.(type) {
-	case nil:
-		return "nil"
-	case error:
-		return v.Error()
-	case fmt.Stringer:
-		return v.String()
-	}
-	if isBasic(reflect.TypeOf(value).Kind()) {
-		return fmt.Sprint(value)
-	}
-	return fmt.Sprintf("(%T)", value)
-}

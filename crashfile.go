@@ -17,6 +17,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/errstack"
+	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
 // A crashFile is where the runtime writes what it prints when the process dies
@@ -27,7 +30,7 @@ type crashFile struct {
 	mu   sync.Mutex
 	file *os.File // nil when closed
 	root *os.Root
-	from origin
+	from wire.Origin
 }
 
 const (
@@ -119,7 +122,7 @@ type crashError struct {
 	message string
 	frames  []runtime.Frame
 	at      time.Time
-	from    *origin // nil when it is not known
+	from    *wire.Origin // nil when it is not known
 }
 
 func (c *crashError) Error() string { return c.message }
@@ -130,7 +133,7 @@ func (c *crashError) StackFrames() []runtime.Frame { return c.frames }
 // parseCrash reads what the runtime prints of a crash; nil when it is empty, or
 // tells of a panic that was delivered.
 func parseCrash(text []byte) *crashError {
-	var from *origin
+	var from *wire.Origin
 	if after, ok := bytes.CutPrefix(text, []byte(fromPrefix)); ok {
 		var line []byte
 		line, text, _ = bytes.Cut(after, []byte("\n"))
@@ -171,8 +174,8 @@ func (c *crashError) name() {
 	}
 	c.message = "fatal error of the Go runtime"
 	for _, f := range c.frames {
-		pkg, function := splitFunction(f.Function)
-		if !isPlumbing(pkg, f.File) && !strings.HasSuffix(function, ".fatal") && !strings.HasSuffix(function, ".throw") {
+		pkg, function := errstack.SplitFunction(f.Function)
+		if !errstack.IsPlumbing(pkg, f.File) && !strings.HasSuffix(function, ".fatal") && !strings.HasSuffix(function, ".throw") {
 			c.message += ", in " + function
 			return
 		}
@@ -181,7 +184,7 @@ func (c *crashError) name() {
 
 // parseFrames reads the frames of one goroutine, two lines each.
 func parseFrames(lines []string) (frames []runtime.Frame) {
-	for i := 0; i+1 < len(lines) && len(frames) < maxFrames; i += 2 {
+	for i := 0; i+1 < len(lines) && len(frames) < errstack.MaxFrames; i += 2 {
 		call, place := lines[i], strings.TrimSpace(lines[i+1])
 		if call == "" || strings.HasPrefix(call, "created by ") {
 			break

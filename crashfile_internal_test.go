@@ -3,6 +3,8 @@ package ledger
 import (
 	"strings"
 	"testing"
+
+	"github.com/ledger-sdk/ledger-go/internal/errstack"
 )
 
 func TestCrashThatWasToldOf(t *testing.T) {
@@ -37,9 +39,9 @@ func FuzzCrash(f *testing.F) {
 		if c == nil {
 			return
 		}
-		if c.message == "" || len(c.frames) > maxFrames || strings.Contains(c.message, "\n") {
+		if c.message == "" || len(c.frames) > errstack.MaxFrames || strings.Contains(c.message, "\n") {
 			t.Errorf("%+v", c)
 		}
-		_ = stackText(c, 0) // must not panic
+		_ = errstack.Stack(c, 0) // must not panic
 	})
 }

@@ -95,7 +95,7 @@ func meaningOf(why throttle.Cause) *meaning {
 // reads holds up nothing; when it falls behind, messages are lost.
 type diagnostics struct {
 	handler  slog.Handler
-	key      secret
+	key      redact.Secret
 	messages chan slog.Record
 	done     chan struct{}
 
@@ -195,7 +195,7 @@ func (d *diagnostics) outcome(out outcome) {
 	detail := func() slog.Attr {
 		text := ""
 		if out.err != nil {
-			text = d.key.maskIn(out.err.Error())
+			text = d.key.MaskIn(out.err.Error())
 		}
 		return slog.String("error", text)
 	}
@@ -206,9 +206,9 @@ func (d *diagnostics) outcome(out outcome) {
 			d.told = false
 			d.writeLocked(slog.LevelInfo, "delivering again")
 		}
-		if n := out.answer.rejected; n > 0 {
+		if n := out.answer.Rejected; n > 0 {
 			d.tellLocked("rejected", slog.LevelWarn, "the server rejected entries, they are dropped",
-				slog.Int("rejected", n), slog.String("reason", d.key.maskIn(out.answer.message)))
+				slog.Int("rejected", n), slog.String("reason", d.key.MaskIn(out.answer.Message)))
 		}
 		return
 	case outcomeRefused, outcomeTooLarge: // of some entries, not of sending
@@ -236,7 +236,7 @@ func hint(out outcome) slog.Attr {
 	text := "is the path prefix of BaseURL right?"
 	switch {
 	case out.status != http.StatusNotFound:
-	case out.format.protocol() == ProtocolLedger:
+	case out.format.Protocol() == string(ProtocolLedger):
 		text = "servers from 2.0 on take OTLP only: Protocol otlp, or auto"
 	default:
 		text = "servers before 2.0 take Ledger's own protocol only: Protocol ledger, or auto"

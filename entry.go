@@ -5,17 +5,19 @@ import (
 	"sync"
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
 // An entry is one encoded record on its way. Its bytes are the same at every
 // attempt; whoever takes it out of the queue owns it, and frees it.
 type entry struct {
 	data []byte // without heading and ending, unless it is whole
-	ending
-	format wireFormat // what data is encoded in
-	urgent bool       // Error and above: dropped last
-	notice bool       // tells of drops, so its own drop is not told
-	slab   *slab      // what the entry and its data are part of; nil when they are their own
+	wire.Ending
+	format wire.Format // what data is encoded in
+	urgent bool        // Error and above: dropped last
+	notice bool        // tells of drops, so its own drop is not told
+	slab   *slab       // what the entry and its data are part of; nil when they are their own
 }
 
 // entryOverhead is what an entry takes beside its data.
@@ -26,49 +28,37 @@ func (e *entry) memory() int { return len(e.data) + entryOverhead }
 
 // size is that of the whole entry.
 func (e *entry) size() int {
-	if e.kinds == (kinds{}) {
+	if e.Kinds == (wire.Kinds{}) {
 		return len(e.data)
 	}
-	n := len(e.data) + e.format.endingSize(e.ending)
-	return e.format.headingSize(n) + n
+	return e.format.WholeSize(len(e.data), e.Ending)
 }
 
 // whole returns the whole entry, in memory of its own unless data are that.
 func (e *entry) whole() []byte {
-	if e.kinds == (kinds{}) {
+	if e.Kinds == (wire.Kinds{}) {
 		return e.data
 	}
-	return wholeEntry(e.format, e.data, e.ending)
+	return wire.Whole(e.format, e.data, e.Ending)
 }
 
 // appendTo appends the whole entry.
 func (e *entry) appendTo(b []byte) []byte {
-	if e.kinds == (kinds{}) {
+	if e.Kinds == (wire.Kinds{}) {
 		return append(b, e.data...)
 	}
-	return appendWhole(b, e.format, e.data, e.ending)
+	return e.format.AppendWhole(b, e.data, e.Ending)
 }
 
 // attribute makes the entry one of another program; nil is one that nobody knows.
-func (e *entry) attribute(to *origin) {
-	if to == nil || *to == e.format.origin() {
+func (e *entry) attribute(to *wire.Origin) {
+	if to == nil || *to == e.format.Origin() {
 		return
 	}
-	if p, err := e.format.parse(e.whole()); err == nil {
-		p.from = to
-		e.data, e.kinds = e.format.emit(p), kinds{}
+	if p, err := e.format.Parse(e.whole()); err == nil {
+		p.From = to
+		e.data, e.Kinds = e.format.Emit(p), wire.Kinds{}
 	}
-}
-
-func wholeEntry(f entryEncoder, data []byte, e ending) []byte {
-	n := len(data) + f.endingSize(e)
-	return appendWhole(make([]byte, 0, f.headingSize(n)+n), f, data, e)
-}
-
-func appendWhole(b []byte, f entryEncoder, data []byte, e ending) []byte {
-	b = f.appendHeading(b, len(data)+f.endingSize(e))
-	b = append(b, data...)
-	return f.appendEnding(b, e)
 }
 
 // free gives the entry back; nobody may hold it any more.

@@ -12,7 +12,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/encode"
 )
+
+var entryTime = time.Date(2026, 3, 1, 12, 30, 45, 123456789, time.UTC)
+
+func entryNow() time.Time { return entryTime.Add(time.Second) }
 
 func TestSizeClassesFitAndWasteLittle(t *testing.T) {
 	for n := 1; n <= maxPooled; n++ {
@@ -47,8 +54,8 @@ func TestEntriesOfASlabKeepTheirBytes(t *testing.T) {
 				if len(kept) == 500 {
 					for i := range kept {
 						e := kept[(i*7)%len(kept)]
-						if want := bytes.Repeat([]byte{byte(e.seq)}, len(e.data)); !bytes.Equal(e.data, want) {
-							t.Errorf("entry %d was written over", e.seq)
+						if want := bytes.Repeat([]byte{byte(e.Seq)}, len(e.data)); !bytes.Equal(e.data, want) {
+							t.Errorf("entry %d was written over", e.Seq)
 						}
 						e.free()
 					}
@@ -66,7 +73,7 @@ func TestEntriesOfASlabKeepTheirBytes(t *testing.T) {
 					data = append(data, make([]byte, slabBytes)...)[:10]
 				}
 				e := w.entry(data, i%50 == 0)
-				e.seq = uint64(i)
+				e.Seq = uint64(i)
 				if e.urgent != (i%50 == 0) || (e.slab == nil) != (e.urgent || len(e.data) > maxInSlab) {
 					t.Errorf("entry %d: urgent %v, in a slab %v", i, e.urgent, e.slab != nil)
 				}
@@ -112,40 +119,6 @@ func TestRareEntriesHoldNoSlabs(t *testing.T) {
 	}
 }
 
-// An entry's ending is as long as was reckoned, whatever its number, and under
-// OTLP the record's length says so.
-func TestEntriesAreAsLongAsReckoned(t *testing.T) {
-	for _, prefix := range []string{"", "0123456789abcdef-", strings.Repeat("p", 48)} {
-		rec := newRecorder(&config{}, prefix, testNow)
-		for _, encoder := range rec.encoders {
-			f := encoder.(wireFormat)
-			check := func(message, text string, seq uint64) {
-				r := slog.NewRecord(testTime, slog.LevelInfo, message, 0)
-				if text != "" {
-					r.AddAttrs(slog.String("text", text))
-				}
-				data, end := rec.appendEntry([]byte("before"), f, rec.root(), context.Background(), &r, seq)
-				e := entry{data: data[len("before"):], ending: end, format: f}
-				whole := e.whole()
-				if len(whole) != e.size() {
-					t.Errorf("%d bytes, reckoned with %d", len(whole), e.size())
-				}
-				if _, err := f.parse(whole); err != nil {
-					t.Errorf("%s: message of %d, text of %d, number %d: %v", f.protocol(), len(message), len(text), seq, err)
-				}
-			}
-			for _, n := range []int{0, 1, 30, 126, 127, 128, 129} {
-				for _, seq := range []uint64{0, 1, 127, 128, 16383, 16384, 1<<21 - 1, 1 << 21, 1<<56 - 1, 1 << 56, 1<<63 - 1} {
-					check(strings.Repeat("m", n), "", seq)
-				}
-			}
-			for n := 15_900; n < 16_500; n += 7 { // where a length takes a third byte
-				check("m", strings.Repeat("x", n), uint64(n))
-			}
-		}
-	}
-}
-
 func TestLoadCountsBoth(t *testing.T) {
 	var l load
 	var entries, bytes int64
@@ -167,30 +140,30 @@ func TestLoadCountsBoth(t *testing.T) {
 
 // A body stays as it was handed out while its compressor makes others.
 func TestBodiesStayAsTheyWere(t *testing.T) {
-	rec := newRecorder(&config{}, "0123456789abcdef-", testNow)
-	tr := &transport{now: testNow}
+	rec := encode.New(encodingOf(&config{}, "0123456789abcdef-", entryNow))
+	tr := &transport{now: entryNow}
 	var others sync.WaitGroup
 	for seed := range 4 {
 		others.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(seed), 1))
 			var bodies, wants [][]byte
 			for range 30 {
-				f := rec.encoders[random.IntN(2)].(wireFormat)
+				f := rec.Formats[random.IntN(2)]
 				var entries []*entry
 				var wholes [][]byte
 				size := 0
 				for i := range 1 + random.IntN(300) {
-					r := slog.NewRecord(testTime, 0, strings.Repeat("m", random.IntN(400)), 0)
+					r := slog.NewRecord(entryTime, 0, strings.Repeat("m", random.IntN(400)), 0)
 					r.AddAttrs(slog.Int("i", i), slog.String("text", strings.Repeat("abc", random.IntN(100))))
 					seq := random.Uint64() >> 1
-					data, end := rec.appendEntry(nil, f, rec.root(), context.Background(), &r, seq)
-					e := &entry{data: data, ending: end, format: f}
+					data, end := rec.Append(nil, f, rec.Root(), context.Background(), &r, seq)
+					e := &entry{data: data, Ending: end, format: f}
 					if i%3 == 0 {
 						e = &entry{data: e.whole(), format: f}
 					}
 					entries, wholes, size = append(entries, e), append(wholes, e.whole()), size+e.size()
 				}
-				before, between, after := f.frame(len(entries), size)
+				before, between, after := f.Frame(len(entries), size)
 				wants = append(wants, slices.Concat(before, bytes.Join(wholes, between), after))
 				bodies = append(bodies, tr.body(f, entries, false))
 			}

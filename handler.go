@@ -13,11 +13,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-)
 
-// LevelCritical and above become critical entries; below it, from
-// [slog.LevelError] on, they are errors.
-const LevelCritical = slog.Level(12)
+	"github.com/ledger-sdk/ledger-go/internal/encode"
+	"github.com/ledger-sdk/ledger-go/internal/native"
+	"github.com/ledger-sdk/ledger-go/internal/otlp"
+	"github.com/ledger-sdk/ledger-go/internal/redact"
+	"github.com/ledger-sdk/ledger-go/internal/wire"
+)
 
 // Version is the SDK's semantic version, at most 20 characters (the server's
 // column).
@@ -31,13 +33,13 @@ var ErrClosed = errors.New("ledger: handler is shut down")
 // WithAttrs and WithGroup share its queue and its goroutine.
 type Handler struct {
 	*core
-	scope *scope
+	scope *encode.Scope
 }
 
 // A core is what a handler shares with those derived from it.
 type core struct {
 	config    *config
-	recorder  *recorder
+	recorder  *encode.Encoder
 	protocols *protocols
 	queue     *queue
 	count     *stats.Counters
@@ -74,8 +76,8 @@ func newHandler(config *config) *Handler {
 	idPrefix := newIDPrefix()
 	c := &core{
 		config:    config,
-		recorder:  newRecorder(config, idPrefix, now),
-		protocols: newProtocols(config, idPrefix),
+		recorder:  encode.New(encoding),
+		protocols: newProtocols(config.Protocol, encoding.Formats[0], encoding.Formats[1]),
 		queue:     newQueue(config, count, now),
 		count:     count,
 		report:    newDiagnostics(config),
@@ -89,7 +91,26 @@ func newHandler(config *config) *Handler {
 		c.report.tell(text, slog.LevelWarn, text)
 	}
 	go c.batcher.run()
-	return &Handler{core: c, scope: c.recorder.root()}
+	return &Handler{core: c, scope: c.recorder.Root()}
+}
+
+// encodingOf is what the encoder needs of config.
+func encodingOf(config *config, idPrefix string, now func() time.Time) encode.Config {
+	of := wire.Program{
+		Service: config.Service, Environment: config.Environment, Release: config.Release,
+		SdkVersion: Version, IdPrefix: idPrefix,
+	}
+	c := encode.Config{
+		AddSource: config.AddSource, ReplaceAttr: config.ReplaceAttr, ContextAttrs: config.ContextAttrs,
+		Formats: [encode.MaxFormats]encode.Format{native.New(of), otlp.New(of)}, Now: now,
+	}
+	if !config.DisableRedaction {
+		c.Secrets = redact.NewKeys(config.RedactKeys)
+	}
+	if config.Protocol == ProtocolOTLP {
+		c.First = 1
+	}
+	return c
 }
 
 // newIDPrefix returns what every log_id of a handler begins with: 80 random bits,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/ledger-sdk/ledger-go/internal/wire"
 	"pgregory.net/rapid"
 )
 
@@ -15,8 +16,8 @@ func TestLaneIsAQueue(t *testing.T) {
 		var pushed, taken uint64
 		check := func(entries ...*entry) {
 			for _, e := range entries {
-				if taken++; e.seq != taken {
-					t.Fatalf("entry %d came as number %d", e.seq, taken)
+				if taken++; e.Seq != taken {
+					t.Fatalf("entry %d came as number %d", e.Seq, taken)
 				}
 			}
 		}
@@ -66,10 +67,10 @@ func TestLaneTakesWhatIsMarked(t *testing.T) {
 		}
 		out := func(entries ...*entry) {
 			for _, e := range entries {
-				if !queued[e.seq] {
-					t.Fatalf("entry %d came out twice", e.seq)
+				if !queued[e.Seq] {
+					t.Fatalf("entry %d came out twice", e.Seq)
 				}
-				delete(queued, e.seq)
+				delete(queued, e.Seq)
 			}
 		}
 		for range rapid.IntRange(1, 20).Draw(t, "rounds") {
@@ -103,7 +104,7 @@ func TestLaneTakesWhatIsMarked(t *testing.T) {
 }
 
 func laneEntry(seq uint64) *entry {
-	return &entry{ending: ending{seq: seq}, data: make([]byte, 100)}
+	return &entry{Ending: wire.Ending{Seq: seq}, data: make([]byte, 100)}
 }
 
 // Batches of what was marked, which a drain makes, come to an end, and hold all of
@@ -138,8 +139,8 @@ func TestBatchesHoldWhatWasMarked(t *testing.T) {
 	taken := uint64(0)
 	for batch := b.fill((*lane).takeMarked); batch != nil; batch = b.fill((*lane).takeMarked) {
 		for _, e := range batch.entries {
-			if taken++; e.seq > last {
-				t.Fatalf("entry %d was taken, which came later", e.seq)
+			if taken++; e.Seq > last {
+				t.Fatalf("entry %d was taken, which came later", e.Seq)
 			}
 		}
 		push(20, true)

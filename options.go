@@ -153,7 +153,7 @@ type Options struct {
 func (o Options) Format(f fmt.State, verb rune) {
 	type plain Options // without this method
 	if o.APIKey != "" {
-		o.APIKey = redacted
+		o.APIKey = redact.Mask
 	}
 	fmt.Fprintf(f, fmt.FormatString(f, verb), plain(o))
 }

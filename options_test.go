@@ -31,7 +31,7 @@ func TestDefaultsAreThoseOfTheContract(t *testing.T) {
 	if diff := cmp.Diff(want, c.Options); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if c.apiKey.reveal() != testKey {
+	if c.apiKey.Reveal() != testKey {
 		t.Error("the key is not the one given")
 	}
 }
@@ -65,7 +65,7 @@ func TestVariablesFillWhatFieldsLeaveOpen(t *testing.T) {
 	if got := c.baseURL.String(); got != "https://logs.example.com/prefix" {
 		t.Errorf("base URL %q", got)
 	}
-	if got := c.apiKey.reveal(); got != "ldg_abc" {
+	if got := c.apiKey.Reveal(); got != "ldg_abc" {
 		t.Errorf("key %q", got)
 	}
 }
@@ -198,7 +198,7 @@ func TestNoVerbPrintsTheKey(t *testing.T) {
 	if got := fmt.Sprintf("%v %s %q %+v %#v %x", c.apiKey, c.apiKey, c.apiKey, c.apiKey, c.apiKey, c.apiKey); got != strings.TrimSuffix(strings.Repeat("[redacted] ", 6), " ") {
 		t.Errorf("the key prints as %s", got)
 	}
-	if got := slog.AnyValue(opts).Resolve().String(); strings.Contains(got, testKey) || !strings.Contains(got, redacted) {
+	if got := slog.AnyValue(opts).Resolve().String(); strings.Contains(got, testKey) || !strings.Contains(got, redact.Mask) {
 		t.Errorf("options log as %s", got)
 	}
 	if opts.APIKey != testKey {

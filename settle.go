@@ -29,7 +29,7 @@ func (b *batcher) settle(r roundResult) {
 	}
 	switch last := r.last; last.kind {
 	case outcomeTaken:
-		b.taken(r.batch, last.answer.rejected)
+		b.taken(r.batch, last.answer.Rejected)
 	case outcomeRefused, outcomeTooLarge:
 		b.refused(r.batch, last)
 	case outcomeServerError:
@@ -91,8 +91,8 @@ func (b *batcher) refused(batch *batch, out outcome) {
 	switch {
 	case out.again:
 		b.hold(batch)
-	case out.kind == outcomeRefused && len(out.answer.positions) > 0:
-		b.dropAt(batch, out.answer.positions)
+	case out.kind == outcomeRefused && len(out.answer.Positions) > 0:
+		b.dropAt(batch, out.answer.Positions)
 		b.hold(batch)
 	case batch.size() > 1:
 		b.hold(batch, b.split(batch, batch.size()/2))

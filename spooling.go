@@ -109,8 +109,8 @@ func (b *batcher) writeSome(entries []*entry) (written int) {
 	records := make([]spool.Record, len(entries))
 	for i, e := range entries {
 		data := e.whole()
-		if e.seq < spooledSeq { // else it has been on disk before
-			data = e.format.standalone(data)
+		if e.Seq < spooledSeq { // else it has been on disk before
+			data = e.format.Standalone(data)
 		}
 		records[i] = spool.Record{Protocol: string(e.format.protocol()), Urgent: e.urgent, Data: data}
 	}
@@ -170,7 +170,7 @@ func (b *batcher) unspool(width int) *batch {
 
 // releaseSpooled lets the record of a settled entry go, if it has one.
 func (b *batcher) releaseSpooled(e *entry) {
-	if e.seq < spooledSeq {
+	if e.Seq < spooledSeq {
 		return
 	}
 	b.spool.ReleaseOne(b.claim, int(e.seq-spooledSeq))
@@ -229,7 +229,7 @@ func (b *batcher) closeSpool(left []*entry) (kept []*entry) {
 	}
 	var fresh []*entry
 	for _, e := range left {
-		if e.seq < spooledSeq {
+		if e.Seq < spooledSeq {
 			fresh = append(fresh, e)
 		}
 	}

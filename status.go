@@ -153,7 +153,7 @@ func (h *Handler) Metrics() Metrics {
 		SDK: SDKMetrics{
 			UptimeSeconds: h.now().Sub(c.Started).Seconds(),
 			Version:       Version,
-			Protocol:      string(h.protocols.sending().protocol()),
+			Protocol:      h.protocols.sending().Protocol(),
 		},
 		Buffer: BufferMetrics{
 			CurrentSize:        int(t.Queued),

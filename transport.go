@@ -64,7 +64,7 @@ const (
 // pass it around after the response is closed.
 type outcome struct {
 	kind       outcomeKind
-	format     wireFormat    // what was sent
+	format     wire.Format   // what was sent
 	status     int           // 0 without an answer
 	retryAfter time.Duration // what the server asked for; 0 when nothing usable
 	queueFull  bool          // 503 that told why
@@ -86,7 +86,7 @@ type transport struct {
 	client http.RoundTripper
 	owned  *http.Transport // client, when it is ours to close
 	base   *url.URL
-	key    secret
+	key    redact.Secret
 	plain  atomic.Bool // send without compression
 	now    func() time.Time
 
@@ -127,7 +127,7 @@ func (t *transport) close() {
 // send makes one attempt to deliver entries, all encoded in format. It returns
 // by the timeout and when ctx ends, or, where the RoundTripper does not heed its
 // context, after patience beyond that.
-func (t *transport) send(ctx context.Context, format wireFormat, entries []*entry, timeout time.Duration) (out outcome) {
+func (t *transport) send(ctx context.Context, format wire.Format, entries []*entry, timeout time.Duration) (out outcome) {
 	defer func() {
 		out.format = format
 		if out.err != nil {
@@ -141,15 +141,15 @@ func (t *transport) send(ctx context.Context, format wireFormat, entries []*entr
 	}
 	plain := t.plain.Load()
 	body := t.body(format, entries, plain)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.base.String()+format.path(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.base.String()+format.Path(), bytes.NewReader(body))
 	if err != nil {
 		return outcome{kind: outcomeMisdirected, err: errors.New("the URL makes no request")}
 	}
-	req.Header.Set("Content-Type", format.contentType())
+	req.Header.Set("Content-Type", format.ContentType())
 	req.Header.Set("User-Agent", "ledger-sdk-go/"+Version)
 	// Servers before 2025-11-17 know only the first, later ones prefer the second.
-	req.Header.Set("Authorization", "Bearer "+t.key.reveal())
-	req.Header.Set("X-API-Key", t.key.reveal())
+	req.Header.Set("Authorization", "Bearer "+t.key.Reveal())
+	req.Header.Set("X-API-Key", t.key.Reveal())
 	if !plain {
 		req.Header.Set("Content-Encoding", "gzip")
 	}
@@ -192,10 +192,10 @@ func (t *transport) overdue(answered <-chan outcome) outcome {
 }
 
 // exchange makes the request, and reads the answer to it.
-func (t *transport) exchange(req *http.Request, format wireFormat, n int) (out outcome) {
+func (t *transport) exchange(req *http.Request, format wire.Format, n int) (out outcome) {
 	defer func() {
 		if p := recover(); p != nil && out.kind == outcomeNone { // where there is an answer, it stands
-			out = outcome{kind: outcomeNetworkError, err: t.clean(errors.New("HTTP transport panicked: " + panicValue(p)))}
+			out = outcome{kind: outcomeNetworkError, err: t.clean(errors.New("HTTP transport panicked: " + errstack.PanicValue(p)))}
 		}
 	}()
 	ctx := req.Context()
@@ -240,7 +240,7 @@ func (b untilDone) Read(p []byte) (int, error) {
 // quote what a server or a proxy said, so it is bounded like its other words.
 func (t *transport) clean(err error) error {
 	text := err.Error()
-	if words := shorten(t.key.maskIn(text)); words != text {
+	if words := shorten(t.key.MaskIn(text)); words != text {
 		return errors.New(words)
 	}
 	return err
@@ -248,12 +248,12 @@ func (t *transport) clean(err error) error {
 
 // body frames the entries and compresses them. The slice is fresh: a transport
 // may read a request's body even after it has returned.
-func (t *transport) body(format wireFormat, entries []*entry, plain bool) []byte {
+func (t *transport) body(format wire.Format, entries []*entry, plain bool) []byte {
 	size := 0
 	for _, e := range entries {
 		size += e.size()
 	}
-	before, between, after := format.frame(len(entries), size)
+	before, between, after := format.Frame(len(entries), size)
 	if plain {
 		b := make([]byte, 0, len(before)+size+len(between)*len(entries)+len(after))
 		return writeBody(nil, b, entries, before, between, after)
@@ -318,19 +318,19 @@ func (t *transport) classify(resp *http.Response, format wireFormat, n int) outc
 	if resp.StatusCode == http.StatusUnprocessableEntity || resp.StatusCode/100 == 2 {
 		bound = maxRefusal
 	}
-	out.answer = format.readAnswer(resp.StatusCode, io.LimitReader(resp.Body, bound), n)
-	out.answer.message = shorten(t.key.maskIn(out.answer.message))
+	out.answer = format.ReadAnswer(resp.StatusCode, io.LimitReader(resp.Body, bound), n)
+	out.answer.Message = shorten(t.key.MaskIn(out.answer.Message))
 
 	switch status := resp.StatusCode; {
 	case status >= 200 && status < 300:
 		out.kind = outcomeTaken
 		switch {
-		case out.answer.quota:
+		case out.answer.Quota:
 			out.kind = outcomeQuota
-		case out.answer.readable || status == http.StatusAccepted:
+		case out.answer.Readable || status == http.StatusAccepted:
 		case isHTML(resp.Header): // somebody else's page, not an ingest endpoint
 			out.kind = outcomeMisdirected
-		case out.answer.foreign:
+		case out.answer.Foreign:
 			out.kind, out.stranger = outcomeMisdirected, true
 		}
 	case status == http.StatusBadRequest, status == http.StatusUnprocessableEntity:
@@ -357,8 +357,8 @@ func (t *transport) classify(resp *http.Response, format wireFormat, n int) outc
 	}
 	if out.kind != outcomeTaken {
 		text := fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
-		if out.answer.message != "" {
-			text += ": " + out.answer.message
+		if out.answer.Message != "" {
+			text += ": " + out.answer.Message
 		}
 		out.err = errors.New(text)
 	}

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
 // These tests run this test binary again, as another process that uses the spool.
