@@ -3,12 +3,13 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"github.com/ledger-sdk/ledger-go/internal/spool"
-	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/spool"
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
 // A batcher is the one goroutine that turns queued entries into batches, hands

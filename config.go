@@ -19,26 +19,20 @@ import (
 	"unicode/utf8"
 
 	"github.com/caarlos0/env/v11"
+	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
+	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
 // A config is what the rest of the package reads: options with the environment
 // and the defaults applied, and checked. It never changes.
 type config struct {
 	Options
-	apiKey      secret
+	apiKey      redact.Secret
 	baseURL     *url.URL
 	givenLimits throttle.Limits // RequestsPerMinute and RequestsPerHour, 0 where they are the default
 	warnings    []string        // for the diagnostics, at start-up
 }
-
-// The server's limits on an entry's fields, in characters (ledger-wire 2.1).
-const (
-	maxEnvironment = 20
-	maxRelease     = 100
-	maxService     = 1000 // our own: every entry has it among its attributes
-	maxBatch       = 1000 // entries a request (ledger-wire 2.2)
-)
 
 // variables are the fields of Options that have an environment variable, and its
 // name: their tag "env".
@@ -104,7 +98,7 @@ func newConfig(opts *Options, vars []string) (*config, error) {
 		c.Options = *opts
 	}
 	lookup := env.ToMap(vars)
-	keys := []secret{newSecret(strings.TrimSpace(c.APIKey)), newSecret(strings.TrimSpace(lookup[variableOf("APIKey")]))}
+	keys := []redact.Secret{redact.NewSecret(strings.TrimSpace(c.APIKey)), redact.NewSecret(strings.TrimSpace(lookup[variableOf("APIKey")]))}
 	var faults []error
 	fault := func(field, format string, args ...any) {
 		name := field
@@ -114,7 +108,7 @@ func newConfig(opts *Options, vars []string) (*config, error) {
 		err := fmt.Errorf("ledger: %s: "+format, append([]any{name}, args...)...)
 		// A fault quotes the value, and that may be a key pasted into the wrong line.
 		for _, key := range keys {
-			if text := key.maskIn(err.Error()); text != err.Error() {
+			if text := key.MaskIn(err.Error()); text != err.Error() {
 				err = errors.New(text)
 			}
 		}
@@ -165,9 +159,9 @@ func (c *config) applyDefaults() {
 	c.FlushInterval = cmp.Or(c.FlushInterval, 5*time.Second)
 	c.MaxBufferSize = cmp.Or(c.MaxBufferSize, 10_000)
 	if c.FlushSize == 0 {
-		c.FlushSize = maxBatch
+		c.FlushSize = wire.MaxBatch
 		if c.MaxBufferSize > 0 {
-			c.FlushSize = min(maxBatch, c.MaxBufferSize)
+			c.FlushSize = min(wire.MaxBatch, c.MaxBufferSize)
 		}
 	}
 	c.MaxBufferBytes = int(min(int64(cmp.Or(c.MaxBufferBytes, 16<<20)), maxBytes))
@@ -199,7 +193,7 @@ func (c *config) check(fault faultFunc) {
 	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
 		fault("APIKey", "holds a character that no key has")
 	}
-	c.apiKey = newSecret(c.APIKey)
+	c.apiKey = redact.NewSecret(c.APIKey)
 	c.APIKey = ""
 
 	if u, err := url.Parse(c.BaseURL); err != nil {
@@ -228,14 +222,14 @@ func (c *config) check(fault faultFunc) {
 	default:
 		fault("Protocol", "%q is none of auto, ledger, otlp", string(c.Protocol))
 	}
-	if n := utf8.RuneCountInString(c.Environment); n > maxEnvironment {
-		fault("Environment", "%d characters, at most %d", n, maxEnvironment)
+	if n := utf8.RuneCountInString(c.Environment); n > wire.MaxEnvironment {
+		fault("Environment", "%d characters, at most %d", n, wire.MaxEnvironment)
 	}
-	if n := utf8.RuneCountInString(c.Release); n > maxRelease {
-		fault("Release", "%d characters, at most %d", n, maxRelease)
+	if n := utf8.RuneCountInString(c.Release); n > wire.MaxRelease {
+		fault("Release", "%d characters, at most %d", n, wire.MaxRelease)
 	}
-	if n := utf8.RuneCountInString(c.Service); n > maxService {
-		fault("Service", "%d characters, at most %d", n, maxService)
+	if n := utf8.RuneCountInString(c.Service); n > wire.MaxService {
+		fault("Service", "%d characters, at most %d", n, wire.MaxService)
 	}
 	for field, n := range map[string]int64{
 		"FlushInterval": int64(c.FlushInterval), "FlushSize": int64(c.FlushSize),
@@ -254,8 +248,8 @@ func (c *config) check(fault faultFunc) {
 		fault("MaxBufferSize", "%d, at most %d", c.MaxBufferSize, maxEntries)
 	}
 	switch {
-	case c.FlushSize > maxBatch:
-		fault("FlushSize", "%d, at most %d (the server's limit)", c.FlushSize, maxBatch)
+	case c.FlushSize > wire.MaxBatch:
+		fault("FlushSize", "%d, at most %d (the server's limit)", c.FlushSize, wire.MaxBatch)
 	case c.MaxBufferSize > 0 && c.FlushSize > c.MaxBufferSize:
 		fault("FlushSize", "%d is more than MaxBufferSize %d: no batch would ever fill", c.FlushSize, c.MaxBufferSize)
 	}
@@ -300,8 +294,8 @@ func buildRelease() string {
 			}
 		}
 	}
-	if runes := []rune(release); len(runes) > maxRelease {
-		release = string(runes[:maxRelease])
+	if runes := []rune(release); len(runes) > wire.MaxRelease {
+		release = string(runes[:wire.MaxRelease])
 	}
 	return release
 }

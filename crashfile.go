@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"github.com/ledger-sdk/ledger-go/internal/spool"
 	"io"
 	"log/slog"
 	"os"
@@ -17,6 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/spool"
 
 	"github.com/ledger-sdk/ledger-go/internal/errstack"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
@@ -50,7 +51,7 @@ var crashOwner atomic.Pointer[crashFile]
 
 // openCrashFile returns what an earlier process wrote, and has the runtime write
 // there from now on, for a program of the given origin.
-func openCrashFile(root *os.Root, from origin) (*crashFile, *crashError, error) {
+func openCrashFile(root *os.Root, from wire.Origin) (*crashFile, *crashError, error) {
 	file, err := root.OpenFile(crashName, os.O_RDWR|os.O_CREATE|spool.OpenNoWait, 0o600)
 	if err != nil {
 		return nil, nil, err

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
 func TestCrashFileThatIsAPipeHoldsNothingUp(t *testing.T) {
@@ -19,7 +21,7 @@ func TestCrashFileThatIsAPipeHoldsNothingUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = root.Close() }()
-	if _, _, err := openCrashFile(root, origin{}); err == nil {
+	if _, _, err := openCrashFile(root, wire.Origin{}); err == nil {
 		t.Error("a pipe is taken for a file")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
 	"golang.org/x/time/rate"
@@ -69,7 +70,7 @@ const deliveryFails = "delivery fails, trying again; entries are kept"
 // counts is what the outcome counts as in Metrics.Errors.
 func (o outcome) counts() stats.ErrorKind {
 	switch {
-	case o.kind == outcomeTaken && o.answer.rejected > 0:
+	case o.kind == outcomeTaken && o.answer.Rejected > 0:
 		return stats.ValidationError
 	case o.queueFull:
 		return stats.QueueFull
@@ -224,7 +225,7 @@ func (d *diagnostics) outcome(out outcome) {
 	}
 	attrs := []slog.Attr{detail()}
 	if out.kind == outcomeMisdirected {
-		attrs = []slog.Attr{slog.String("protocol", string(out.format.protocol())), hint(out), detail()}
+		attrs = []slog.Attr{slog.String("protocol", out.format.Protocol()), hint(out), detail()}
 	}
 	if d.tellLocked(fmt.Sprint("trouble ", int(out.kind)), m.level, m.begins, attrs...) {
 		d.told, d.trouble = true, out.kind
@@ -245,6 +246,6 @@ func hint(out outcome) slog.Attr {
 }
 
 // switched tells that another protocol is in use from now on.
-func (d *diagnostics) switched(to Protocol) {
-	d.tell("protocol", slog.LevelInfo, "the server speaks another protocol: using it from now on", slog.String("protocol", string(to)))
+func (d *diagnostics) switched(to string) {
+	d.tell("protocol", slog.LevelInfo, "the server speaks another protocol: using it from now on", slog.String("protocol", to))
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
-	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"log/slog"
 	"os"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/native"
 	"github.com/ledger-sdk/ledger-go/internal/otlp"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
@@ -73,7 +73,7 @@ func NewHandler(opts *Options) (*Handler, error) {
 func newHandler(config *config) *Handler {
 	now := time.Now
 	count := &stats.Counters{Started: now()}
-	idPrefix := newIDPrefix()
+	encoding := encodingOf(config, newIDPrefix(), now)
 	c := &core{
 		config:    config,
 		recorder:  encode.New(encoding),
@@ -119,65 +119,6 @@ func newIDPrefix() string {
 	var random [10]byte
 	_, _ = rand.Read(random[:]) // never fails
 	return strings.ToLower(base32.StdEncoding.EncodeToString(random[:])) + "-"
-}
-
-// Enabled reports whether level is at least Options.Level.
-func (h *Handler) Enabled(_ context.Context, level slog.Level) bool {
-	return level >= h.config.Level.Level()
-}
-
-// Handle encodes r and queues the entry. It never waits for the network or for
-// the queue, does not heed ctx's end, and never panics, whatever the values in
-// r do. After Shutdown it counts r as dropped and returns [ErrClosed]; else nil.
-func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
-	if h.closed.Load() {
-		return h.refuse()
-	}
-	w := writers.Get().(*writer)
-	seq := uint64(h.count.Logged.Add(1))
-	format := h.protocols.forEncoding()
-	data, ending := h.recorder.appendEntry(w.space(), format, h.scope, ctx, &r, seq)
-	e := w.entry(data, r.Level >= slog.LevelError)
-	e.ending, e.format = ending, format
-	w.close()
-	if !h.queue.push(e) {
-		return ErrClosed
-	}
-	return nil
-}
-
-// refuse counts a record that comes after Shutdown.
-func (c *core) refuse() error {
-	c.count.Logged.Add(1)
-	c.count.QueueDropped[stats.Closed].Add(1)
-	c.count.LastDrop.Store(c.count.At(c.now()))
-	return ErrClosed
-}
-
-// WithAttrs returns a handler whose records carry attrs, encoded now and once.
-func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	if len(attrs) == 0 {
-		return h
-	}
-	return &Handler{core: h.core, scope: h.recorder.withAttrs(h.scope, attrs)}
-}
-
-// WithGroup returns a handler whose records' attrs are members of a group.
-func (h *Handler) WithGroup(name string) slog.Handler {
-	if name == "" {
-		return h
-	}
-	return &Handler{core: h.core, scope: h.recorder.withGroup(h.scope, name)}
-}
-
-// encode makes an entry of a record of the handler's own, and counts it as logged.
-func (c *core) encode(ctx context.Context, r slog.Record) *entry {
-	format := c.protocols.forEncoding()
-	seq := uint64(c.count.Logged.Add(1))
-	data, ending := c.recorder.appendEntry(nil, format, c.recorder.root(), ctx, &r, seq)
-	e := newEntry(data)
-	e.ending, e.format, e.urgent = ending, format, r.Level >= slog.LevelError
-	return e
 }
 
 // Flush returns when everything logged before the call is settled: taken by the

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/redact"
 )
 
 // Protocol names what the handler speaks with the server.

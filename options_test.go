@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 

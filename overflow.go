@@ -4,11 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"log/slog"
 	"math"
 	"slices"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
 // What the batcher does when the buffer is full: which entries go, and how that
@@ -144,7 +145,7 @@ func (b *batcher) announce() {
 	lost = b.count.Lost.Swap(0)
 	first := cmp.Or(b.count.LostFrom.Swap(0), last) // 0 where a drop has just come between
 	e := b.dropNotice(lost, now.Add(-b.count.Ago(now, first)), now.Add(-b.count.Ago(now, last)))
-	seq := e.seq // e belongs to the queue once pushed
+	seq := e.Seq // e belongs to the queue once pushed
 	b.queue.push(e)
 	for _, w := range b.waiters {
 		if w.notice {

@@ -1,9 +1,10 @@
 package ledger
 
 import (
-	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"sync/atomic"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
 // The queue is where the caller's goroutine leaves entries and the batcher finds

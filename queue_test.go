@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"github.com/ledger-sdk/ledger-go/internal/throttle"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -11,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/throttle"
 )
 
 // hung is a transport that never answers.

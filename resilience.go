@@ -14,6 +14,7 @@ import (
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
+	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
 // A sender carries a batch through one round: attempts with retries between
@@ -111,7 +112,7 @@ func (s *sender) room() (width int, next time.Time) {
 
 // largest is how many entries a request may carry for the rate limit's sake.
 func (s *sender) largest() int {
-	if s.protocols.sending().cost(2) > 1 {
+	if s.protocols.sending().Cost(2) > 1 {
 		return s.limiter.Portion()
 	}
 	return math.MaxInt
@@ -162,7 +163,7 @@ type policyResult = common.PolicyResult[outcome]
 type round struct {
 	*sender
 	batch    *batch
-	format   wireFormat // of the attempt that is being made
+	format   wire.Format // of the attempt that is being made
 	result   roundResult
 	attempts int
 	before   int64 // successes when the first attempt had ended
@@ -237,7 +238,7 @@ func (r *round) withinRateLimit(ctx context.Context, next func() outcome) outcom
 		if n == 0 {
 			break
 		}
-		wait := r.limiter.Take(r.format.cost(n))
+		wait := r.limiter.Take(r.format.Cost(n))
 		if wait == 0 {
 			return next()
 		}
@@ -325,7 +326,7 @@ func (s *sender) contentForbidden(b *batch, n int) bool {
 // learn notes what an outcome says of the server, and completes it: with the delay
 // before a retry, and with what the gate is to learn.
 func (s *sender) learn(b *batch, out *outcome) {
-	if out.format.cost(2) > 1 {
+	if out.format.Cost(2) > 1 {
 		s.limiter.Learn(out.limits)
 	}
 	if out.err != nil {
@@ -366,7 +367,7 @@ func (s *sender) learnTaken(b *batch, out *outcome) {
 		s.gzipTaken.Store(true)
 	}
 	if s.protocols.taken(out.format) {
-		s.report.switched(out.format.protocol())
+		s.report.switched(out.format.Protocol())
 	}
 	if out.plain && !s.config.DisableCompression {
 		s.report.tell("gzip", slog.LevelWarn, "the server does not take gzip: sending uncompressed")

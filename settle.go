@@ -2,9 +2,10 @@ package ledger
 
 import (
 	"cmp"
-	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"net/http"
 	"slices"
+
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
 // What becomes of a batch, and of its entries, after a round.

@@ -2,9 +2,10 @@ package ledger
 
 import (
 	"fmt"
-	"github.com/ledger-sdk/ledger-go/internal/spool"
 	"log/slog"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/spool"
 )
 
 // What the batcher does with a spool. Entries go to disk, oldest first, while
@@ -112,7 +113,7 @@ func (b *batcher) writeSome(entries []*entry) (written int) {
 		if e.Seq < spooledSeq { // else it has been on disk before
 			data = e.format.Standalone(data)
 		}
-		records[i] = spool.Record{Protocol: string(e.format.protocol()), Urgent: e.urgent, Data: data}
+		records[i] = spool.Record{Protocol: e.format.Protocol(), Urgent: e.urgent, Data: data}
 	}
 	written, dropped, err := b.spool.Append(records)
 	b.count.SpoolIn.Add(int64(written))
@@ -160,7 +161,7 @@ func (b *batcher) unspool(width int) *batch {
 	entries := make([]*entry, len(records))
 	for i, r := range records {
 		e := newEntry(r.Data)
-		e.seq, e.urgent, e.format = spooledSeq+uint64(i), r.Urgent, b.sender.protocols.named(Protocol(r.Protocol))
+		e.Seq, e.urgent, e.format = spooledSeq+uint64(i), r.Urgent, b.sender.protocols.named(Protocol(r.Protocol))
 		entries[i] = e
 	}
 	b.claim, b.claimed = claim, len(entries)
@@ -173,7 +174,7 @@ func (b *batcher) releaseSpooled(e *entry) {
 	if e.Seq < spooledSeq {
 		return
 	}
-	b.spool.ReleaseOne(b.claim, int(e.seq-spooledSeq))
+	b.spool.ReleaseOne(b.claim, int(e.Seq-spooledSeq))
 	if b.claimed--; b.claimed == 0 {
 		b.claim = nil
 	}

@@ -16,7 +16,10 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/ledger-sdk/ledger-go/internal/errstack"
+	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
+	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
 // What an attempt may cost, whatever the server does.
@@ -72,7 +75,7 @@ type outcome struct {
 	plain      bool // the body was not compressed
 	again      bool // refused for its form: the same entries go again
 	stranger   bool // a 2xx of a server that answers so whatever it is asked
-	answer     answer
+	answer     wire.Answer
 	limits     throttle.Limits
 	took       time.Duration
 	delay      time.Duration   // before the next attempt; set by the sender
@@ -312,7 +315,7 @@ func newCompressor() *compressor {
 }
 
 // classify reads an answer. The status decides; the body adds detail.
-func (t *transport) classify(resp *http.Response, format wireFormat, n int) outcome {
+func (t *transport) classify(resp *http.Response, format wire.Format, n int) outcome {
 	out := outcome{status: resp.StatusCode, limits: throttle.ParseLimits(resp.Header)}
 	bound := int64(maxAnswer)
 	if resp.StatusCode == http.StatusUnprocessableEntity || resp.StatusCode/100 == 2 {
@@ -350,7 +353,7 @@ func (t *transport) classify(resp *http.Response, format wireFormat, n int) outc
 		out.kind = outcomeServerError
 		if status == http.StatusServiceUnavailable {
 			out.retryAfter = throttle.ParseRetryAfter(resp.Header, t.now())
-			out.queueFull = out.retryAfter > 0 || strings.Contains(out.answer.message, "queue full")
+			out.queueFull = out.retryAfter > 0 || strings.Contains(out.answer.Message, "queue full")
 		}
 	default: // 404, 405, 415, redirects and what no ingest endpoint answers
 		out.kind = outcomeMisdirected

@@ -19,7 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
 // These tests run this test binary again, as another process that uses the spool.
