@@ -2,11 +2,9 @@ package ledger
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -205,28 +203,4 @@ func parseFrames(lines []string) (frames []runtime.Frame) {
 		frames = append(frames, runtime.Frame{Function: call, File: place[:colon], Line: line})
 	}
 	return frames
-}
-
-// inheritCrash makes an entry of an earlier process's crash, on disk at once, and
-// watches for one of this process.
-func (b *batcher) inheritCrash() {
-	file, crash, err := openCrashFile(b.spool.Root(), b.sender.protocols.origin())
-	if err != nil {
-		b.report.tell("crash", slog.LevelWarn, "crashes are not captured", slog.String("error", err.Error()))
-	}
-	b.crashes.Store(file)
-	if crash == nil {
-		file.forget()
-		return
-	}
-	r := slog.NewRecord(crash.at, LevelCritical, crash.message, 0)
-	r.AddAttrs(slog.Any("error", crash), slog.Bool("crashed", true))
-	e := b.encode(context.Background(), r)
-	e.attribute(crash.from)
-	b.count.Taken.Add(1)
-	if kept := b.write([]*entry{e}); len(kept) > 0 {
-		b.hold(newBatch(b.queue, kept))
-		return // the file keeps it until the disk takes it
-	}
-	file.forget()
 }

@@ -78,14 +78,14 @@ func newHandler(config *config) *Handler {
 		config:    config,
 		recorder:  encode.New(encoding),
 		protocols: newProtocols(config.Protocol, encoding.Formats[0], encoding.Formats[1]),
-		queue:     newQueue(config, count, now),
+		queue:     newQueue(queueLimitsOf(config), count, now),
 		count:     count,
 		report:    newDiagnostics(config),
 		now:       now,
 		down:      make(chan struct{}),
 	}
 	c.sender = newSender(config, c.protocols, count, c.report, now)
-	c.batcher = newBatcher(config, c.queue, count, c.sender, c.report, now)
+	c.batcher = newBatcher(config, c.queue, count, c.sender, c.report, c.inheritCrash, now)
 	c.batcher.encode = c.encode
 	for _, text := range config.warnings {
 		c.report.tell(text, slog.LevelWarn, text)
@@ -111,6 +111,15 @@ func encodingOf(config *config, idPrefix string, now func() time.Time) encode.Co
 		c.First = 1
 	}
 	return c
+}
+
+// queueLimitsOf is what the queue needs of config.
+func queueLimitsOf(c *config) queueLimits {
+	l := queueLimits{MaxEntries: c.MaxBufferSize, MaxBytes: c.MaxBufferBytes, BatchEntries: c.FlushSize, BatchBytes: maxBody}
+	if c.SpoolDir != "" {
+		l.WakeAbove = spillAbove
+	}
+	return l
 }
 
 // newIDPrefix returns what every log_id of a handler begins with: 80 random bits,

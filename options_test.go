@@ -131,7 +131,7 @@ func TestBufferHasAnUpperBound(t *testing.T) {
 	if int64(c.MaxBufferBytes) > maxBytes {
 		t.Errorf("MaxBufferBytes %d", c.MaxBufferBytes)
 	}
-	q := newQueue(c, &stats.Counters{}, time.Now)
+	q := newQueue(queueLimitsOf(c), &stats.Counters{}, time.Now)
 	for range 10 {
 		if q.push(&entry{data: make([]byte, 1000)}); q.over() {
 			t.Fatal("ten entries of ten are too many")

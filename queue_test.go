@@ -62,7 +62,7 @@ func TestCurrentSizeIsTheQueuesRealLength(t *testing.T) {
 			if m.Buffer.CurrentSize != queued || int64(queued) != h.queue.queued.entries() {
 				t.Fatalf("after %d: current_size %d, queue %d, counted %d", i, m.Buffer.CurrentSize, queued, h.queue.queued.entries())
 			}
-			held := h.queue.held.entries() + h.queue.wire.entries()
+			held := h.queue.held.entries() + h.queue.attempted.entries()
 			if int64(m.Buffer.InFlight) != held {
 				t.Fatalf("after %d: in_flight %d, held and on the wire %d", i, m.Buffer.InFlight, held)
 			}

@@ -210,8 +210,8 @@ func (r *round) end() roundResult {
 		r.result.beside = r.count.Successes.Load() > r.before
 		// While the server fails for all, all sending rests; a batch that only it
 		// fails on rests alone.
-		r.result.delay = r.delays.Rest(last.kind == outcomeNetworkError, r.batch.failures)
-		if !r.batch.aside {
+		r.result.delay = r.delays.Rest(last.kind == outcomeNetworkError, r.batch.Notes.failures)
+		if !r.batch.Notes.aside {
 			r.gate.Rest(r.result.delay)
 		}
 	}
@@ -234,7 +234,7 @@ func (r *round) oneOfFew(ctx context.Context, next func() outcome) (out outcome)
 // sending.
 func (r *round) withinRateLimit(ctx context.Context, next func() outcome) outcome {
 	for ctx.Err() == nil && !r.gate.Paused() && !r.breakerOpen() {
-		n := r.batch.size()
+		n := r.batch.Size()
 		if n == 0 {
 			break
 		}
@@ -281,9 +281,9 @@ func (r *round) throughBreaker(_ context.Context, next func() outcome) outcome {
 // overflow meanwhile, and stay so when the outcome is final.
 func (r *round) attempt(ctx context.Context) outcome {
 	b := r.batch
-	entries := b.lift()
+	entries := b.BeginAttempt()
 	if len(entries) == 0 { // overflow took them meanwhile
-		b.land()
+		b.EndAttempt()
 		return outcome{}
 	}
 	began, timeout := r.now(), time.Duration(r.timeout.Load())
@@ -296,7 +296,7 @@ func (r *round) attempt(ctx context.Context) outcome {
 		r.timeout.Store(int64(min(2*timeout, max(maxTimeout, r.config.HTTPTimeout))))
 	}
 	if !out.final() {
-		b.land()
+		b.EndAttempt()
 	}
 	if ctx.Err() != nil && out.kind == outcomeNetworkError {
 		return outcome{} // our own doing, not the server's
@@ -313,14 +313,14 @@ func (r *round) attempt(ctx context.Context) outcome {
 // cut on without, but not dropped.
 func (s *sender) contentForbidden(b *batch, n int) bool {
 	successes := s.count.Successes.Load()
-	since := b.forbidden > 0 && successes >= b.forbidden
-	b.forbidden = successes + 1
+	since := b.Notes.forbidden > 0 && successes >= b.Notes.forbidden
+	b.Notes.forbidden = successes + 1
 	if since {
-		b.blames++
-	} else if b.blames < 2 {
-		b.blames = 0
+		b.Notes.blames++
+	} else if b.Notes.blames < 2 {
+		b.Notes.blames = 0
 	}
-	return b.blames >= 2 && (since || n > 1)
+	return b.Notes.blames >= 2 && (since || n > 1)
 }
 
 // learn notes what an outcome says of the server, and completes it: with the delay
@@ -362,7 +362,7 @@ func (s *sender) learnTaken(b *batch, out *outcome) {
 	s.count.Consecutive.Store(0)
 	s.throttles.Store(0)
 	s.quotas.Store(0)
-	b.failures = 0
+	b.Notes.failures = 0
 	if !out.plain {
 		s.gzipTaken.Store(true)
 	}
@@ -383,8 +383,8 @@ func (s *sender) pause(b *batch, out *outcome) time.Duration {
 	switch out.kind {
 	case outcomeServerError, outcomeNetworkError:
 		s.count.Consecutive.Add(1)
-		b.failures++
-		out.delay = s.delays.Retry(out.kind == outcomeNetworkError, b.failures)
+		b.Notes.failures++
+		out.delay = s.delays.Retry(out.kind == outcomeNetworkError, b.Notes.failures)
 		if out.retryAfter == 0 {
 			return 0
 		}

@@ -137,11 +137,7 @@ func (h *Handler) Status() Status {
 
 // utilization is the larger share of the two budgets, in percent, to two digits.
 func (h *Handler) utilization() float64 {
-	q := h.queue
-	n, b := q.offWire()
-	wireEntries, wireBytes := q.wire.get()
-	share := max(float64(n+wireEntries)/float64(q.maxEntries), float64(b+wireBytes)/float64(q.maxBytes))
-	return math.Round(max(share, 0)*10_000) / 100
+	return math.Round(h.queue.utilization()*10_000) / 100
 }
 
 // Metrics returns a snapshot for dashboards; see [Metrics] for the law it keeps.
@@ -158,7 +154,7 @@ func (h *Handler) Metrics() Metrics {
 		Buffer: BufferMetrics{
 			CurrentSize:        int(t.Queued),
 			MaxSize:            h.config.MaxBufferSize,
-			CurrentBytes:       int(h.queue.queued.bytes()),
+			CurrentBytes:       int(h.queue.queuedBytes()),
 			MaxBytes:           h.config.MaxBufferBytes,
 			InFlight:           int(t.InFlight),
 			Spooled:            t.Spooled,
