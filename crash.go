@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/errstack"
 )
 
@@ -81,7 +82,7 @@ func (p *panicError) Callers() []uintptr { return p.callers }
 // watches for one of this process. The batcher calls it when the spool is open.
 func (c *core) inheritCrash() {
 	b := c.batcher
-	file, crash, err := openCrashFile(b.disk.Root(), c.protocols.origin())
+	file, crash, err := openCrashFile(b.disk.Root(), c.protocols.Origin())
 	if err != nil {
 		c.report.tell("crash", slog.LevelWarn, "crashes are not captured", slog.String("error", err.Error()))
 	}
@@ -93,10 +94,10 @@ func (c *core) inheritCrash() {
 	r := slog.NewRecord(crash.at, LevelCritical, crash.message, 0)
 	r.AddAttrs(slog.Any("error", crash), slog.Bool("crashed", true))
 	e := c.encode(context.Background(), r)
-	e.attribute(crash.from)
+	e.Attribute(crash.from)
 	c.count.Taken.Add(1)
-	if kept := b.disk.Write([]*entry{e}); len(kept) > 0 {
-		b.backlog.Hold(NewBatch[notes](c.queue, kept))
+	if kept := b.disk.Write([]*buffer.Entry{e}); len(kept) > 0 {
+		b.backlog.Hold(buffer.NewBatch[notes](c.queue, kept))
 		return // the file keeps it until the disk takes it
 	}
 	file.forget()
