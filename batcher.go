@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/crash"
 	"github.com/ledger-sdk/ledger-go/internal/spill"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
@@ -43,7 +44,7 @@ type batcher struct {
 	search  *halving
 	aside   *batch // the suspect in a round
 	waiters []*waiter
-	crashes atomic.Pointer[crashFile] // nil without a spool
+	crashes atomic.Pointer[crash.File] // nil without a spool
 }
 
 // A waiter waits until every entry up to a mark is settled.
@@ -383,7 +384,7 @@ func (b *batcher) finish() {
 		b.drop(e, stats.Closed)
 		b.left++
 	}
-	b.crashes.Load().close()
+	b.crashes.Load().Close()
 	b.disk.Close()
 	b.answer()
 }
