@@ -3,55 +3,34 @@ package ledger
 import (
 	"slices"
 	"sync"
-	"time"
 )
 
-// A batch is entries on their way together, in the order they were logged. The
-// batcher owns it; a sender has it for a round, in which the batcher may still
-// drop entries while they are not on the wire.
-type batch struct {
+// A Batch is entries on their way together, in the order they were logged. Its
+// owner is the goroutine that cut it. A sender has it for a round, in which the
+// owner may still take entries out while no attempt has them.
+//
+// N is what its owner notes about it.
+type Batch[N any] struct {
+	Notes N
+
 	queue *queue // whose budget the entries count against
 
-	mu      sync.Mutex // guards what follows, between the batcher and a sender
-	entries []*entry
-	bytes   int
-	urgent  int  // how many of the entries are
-	onWire  bool // an attempt has the entries, or the server's word is in
-
-	// The batcher's own.
-	notBefore    time.Time // no round begins before
-	tried        int64     // when the last round began, in rounds; 0 before the first
-	failedRounds int       // that ended on a 5xx
-	lastFailed   int64     // successes when the last of those ended
-	aside        bool      // the round it is in does not count: see suspect
-	halving      *halving  // of which this is a piece; nil for most
-	piece        bool      // was cut off another, or is what remained
-	born         int64     // successes when the piece was cut
-	doubted      bool      // its only entry was refused once, and may go once more
-	accused      bool      // its only entry failed a full round, and may fail one more
-
-	// The sender's.
-	failures  int   // attempts since the last success
-	forbidden int64 // successes when an attempt last got a 403, and one; 0 for never
-	blames    int   // how often in a row others were taken between two of those
+	mu        sync.Mutex // guards what follows, between the owner and a sender
+	entries   []*entry
+	bytes     int
+	urgent    int  // how many of the entries are
+	attempted bool // an attempt has the entries, or the server's word on them is in
 }
 
-// newBatch makes a batch of entries, which from now on are held.
-func newBatch(q *queue, entries []*entry) *batch {
-	b := &batch{queue: q}
-	b.keep(entries)
-	return b
-}
-
-// batchOfHeld makes a batch of entries that are held already.
-func batchOfHeld(q *queue, entries []*entry) *batch {
-	b := &batch{queue: q}
-	b.put(entries)
+// NewBatch makes a batch of entries that were not held until now.
+func NewBatch[N any](q *queue, entries []*entry) *Batch[N] {
+	b := &Batch[N]{queue: q}
+	b.Keep(entries)
 	return b
 }
 
 // put sets the entries.
-func (b *batch) put(entries []*entry) {
+func (b *Batch[N]) put(entries []*entry) {
 	b.entries, b.bytes, b.urgent = entries, 0, 0
 	for _, e := range entries {
 		b.bytes += e.memory()
@@ -61,65 +40,111 @@ func (b *batch) put(entries []*entry) {
 	}
 }
 
-// keep has the batch, whose entries are out, hold these.
-func (b *batch) keep(entries []*entry) {
+// Keep gives entries to an empty batch; from now on they are held.
+func (b *Batch[N]) Keep(entries []*entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.put(entries)
 	b.queue.held.add(int64(len(entries)), int64(b.bytes))
 }
 
-func (b *batch) size() int {
+// Size is how many entries the batch has.
+func (b *Batch[N]) Size() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.entries)
 }
 
-// lift puts the entries on the wire: until land nobody changes or drops them.
-func (b *batch) lift() []*entry {
+// BodySize is how many bytes the entries take in a body, before compression.
+func (b *Batch[N]) BodySize() (size int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.onWire = true
+	for _, e := range b.entries {
+		size += bodySize(e)
+	}
+	return size
+}
+
+// bodySize is what an entry takes in a body: itself, and what stands between two.
+func bodySize(e *entry) int { return e.size() + 1 }
+
+// BeginAttempt hands the entries to an attempt: until EndAttempt nobody changes or
+// drops them, and they do not count against the budget.
+func (b *Batch[N]) BeginAttempt() []*entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.attempted = true
 	q, n, size := b.queue, int64(len(b.entries)), int64(b.bytes)
 	q.held.add(-n, -size)
-	q.wire.add(n, size)
+	q.attempted.add(n, size)
 	return b.entries
 }
 
-// land takes the entries off the wire again, back into the budget.
-func (b *batch) land() {
+// EndAttempt puts the entries back into the budget. Without an attempt it does
+// nothing.
+func (b *Batch[N]) EndAttempt() {
 	b.mu.Lock()
-	b.landLocked()
+	b.endAttemptLocked()
 	b.mu.Unlock()
 	if b.queue.over() {
 		b.queue.poke()
 	}
 }
 
-func (b *batch) landLocked() {
-	if !b.onWire {
+func (b *Batch[N]) endAttemptLocked() {
+	if !b.attempted {
 		return
 	}
-	b.onWire = false
+	b.attempted = false
 	q, n, size := b.queue, int64(len(b.entries)), int64(b.bytes)
-	q.wire.add(-n, -size)
+	q.attempted.add(-n, -size)
 	q.held.add(n, size)
 }
 
-// empty takes all entries out, wherever they are, for their owner to settle.
-func (b *batch) empty() []*entry {
+// Empty takes all entries out, wherever they are, for the owner to settle.
+func (b *Batch[N]) Empty() []*entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.landLocked()
+	b.endAttemptLocked()
 	entries := b.entries
 	b.queue.held.add(-int64(len(entries)), -int64(b.bytes))
 	b.put(nil)
 	return entries
 }
 
+// Split leaves the first n entries in the batch and returns the rest as another.
+// Its notes are zero.
+func (b *Batch[N]) Split(n int) *Batch[N] {
+	entries := b.Empty()
+	rest := NewBatch[N](b.queue, slices.Clone(entries[n:]))
+	b.Keep(entries[:n:n])
+	return rest
+}
+
+// TakeAt takes out the entries at positions, which ascend without repeats. The
+// batch is not being attempted any more.
+func (b *Batch[N]) TakeAt(positions []int) (taken []*entry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.endAttemptLocked()
+	var bytes int64
+	kept := make([]*entry, 0, len(b.entries)-len(positions))
+	for i, e := range b.entries {
+		if len(taken) < len(positions) && positions[len(taken)] == i {
+			taken = append(taken, e)
+			bytes += int64(e.memory())
+		} else {
+			kept = append(kept, e)
+		}
+	}
+	b.put(kept)
+	b.queue.held.add(-int64(len(taken)), -bytes)
+	return taken
+}
+
 // oldest is the sequence of the first entry of a class that can be dropped now;
 // false when there is none.
-func (b *batch) oldest(urgent bool) (seq uint64, ok bool) {
+func (b *Batch[N]) oldest(urgent bool) (seq uint64, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.hasLocked(urgent) {
@@ -133,13 +158,13 @@ func (b *batch) oldest(urgent bool) (seq uint64, ok bool) {
 }
 
 // hasLocked reports whether there are entries of a class to be dropped.
-func (b *batch) hasLocked(urgent bool) bool {
-	return !b.onWire && (urgent && b.urgent > 0 || !urgent && b.urgent < len(b.entries))
+func (b *Batch[N]) hasLocked(urgent bool) bool {
+	return !b.attempted && (urgent && b.urgent > 0 || !urgent && b.urgent < len(b.entries))
 }
 
 // takeOldest moves entries of a class to the end of victims, the oldest, until
 // they make up for x or there are n victims; none from the sequence below on.
-func (b *batch) takeOldest(victims []*entry, urgent bool, below uint64, x *excess, n int) []*entry {
+func (b *Batch[N]) takeOldest(victims []*entry, urgent bool, below uint64, x *excess, n int) []*entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.hasLocked(urgent) {
@@ -170,38 +195,12 @@ func (b *batch) takeOldest(victims []*entry, urgent bool, below uint64, x *exces
 	return victims
 }
 
-// remove takes e out, unless it went on the wire meanwhile.
-func (b *batch) remove(e *entry) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	i := slices.Index(b.entries, e)
-	if b.onWire || i < 0 {
-		return false
-	}
-	b.entries = slices.Delete(b.entries, i, i+1)
-	b.bytes -= e.memory()
-	if e.urgent {
-		b.urgent--
-	}
-	b.queue.held.add(-1, -int64(e.memory()))
-	return true
-}
-
-// first is the sequence of the oldest entry; false when there is none.
-func (b *batch) first() (seq uint64, ok bool) {
+// First is the sequence of the oldest entry; false when there is none.
+func (b *Batch[N]) First() (seq uint64, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.entries) == 0 {
 		return 0, false
 	}
 	return b.entries[0].Seq, true
-}
-
-// A halving is the search for an entry that the server fails on, by sending
-// ever smaller pieces of one batch. There is one at a time, so that an outage,
-// which looks the same, does not shatter every batch.
-type halving struct {
-	began  int64 // successes when it began
-	pieces int   // not settled yet
-	taken  bool  // a piece was taken
 }

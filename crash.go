@@ -76,3 +76,28 @@ func (p *panicError) Unwrap() error {
 
 // Callers returns the stack at the panic, for error_type and stack_trace.
 func (p *panicError) Callers() []uintptr { return p.callers }
+
+// inheritCrash makes an entry of an earlier process's crash, on disk at once, and
+// watches for one of this process. The batcher calls it when the spool is open.
+func (c *core) inheritCrash() {
+	b := c.batcher
+	file, crash, err := openCrashFile(b.disk.Root(), c.protocols.origin())
+	if err != nil {
+		c.report.tell("crash", slog.LevelWarn, "crashes are not captured", slog.String("error", err.Error()))
+	}
+	b.crashes.Store(file)
+	if crash == nil {
+		file.forget()
+		return
+	}
+	r := slog.NewRecord(crash.at, LevelCritical, crash.message, 0)
+	r.AddAttrs(slog.Any("error", crash), slog.Bool("crashed", true))
+	e := c.encode(context.Background(), r)
+	e.attribute(crash.from)
+	c.count.Taken.Add(1)
+	if kept := b.disk.Write([]*entry{e}); len(kept) > 0 {
+		b.backlog.Hold(NewBatch[notes](c.queue, kept))
+		return // the file keeps it until the disk takes it
+	}
+	file.forget()
+}

@@ -2,11 +2,9 @@ package ledger
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -16,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/spool"
 
 	"github.com/ledger-sdk/ledger-go/internal/errstack"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
@@ -50,7 +50,7 @@ var crashOwner atomic.Pointer[crashFile]
 // openCrashFile returns what an earlier process wrote, and has the runtime write
 // there from now on, for a program of the given origin.
 func openCrashFile(root *os.Root, from wire.Origin) (*crashFile, *crashError, error) {
-	file, err := root.OpenFile(crashName, os.O_RDWR|os.O_CREATE|openNoWait, 0o600)
+	file, err := root.OpenFile(crashName, os.O_RDWR|os.O_CREATE|spool.OpenNoWait, 0o600)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -203,28 +203,4 @@ func parseFrames(lines []string) (frames []runtime.Frame) {
 		frames = append(frames, runtime.Frame{Function: call, File: place[:colon], Line: line})
 	}
 	return frames
-}
-
-// inheritCrash makes an entry of an earlier process's crash, on disk at once, and
-// watches for one of this process.
-func (b *batcher) inheritCrash() {
-	file, crash, err := openCrashFile(b.spool.root, b.sender.protocols.origin())
-	if err != nil {
-		b.report.tell("crash", slog.LevelWarn, "crashes are not captured", slog.String("error", err.Error()))
-	}
-	b.crashes.Store(file)
-	if crash == nil {
-		file.forget()
-		return
-	}
-	r := slog.NewRecord(crash.at, LevelCritical, crash.message, 0)
-	r.AddAttrs(slog.Any("error", crash), slog.Bool("crashed", true))
-	e := b.encode(context.Background(), r)
-	e.attribute(crash.from)
-	b.count.taken.Add(1)
-	if kept := b.write([]*entry{e}); len(kept) > 0 {
-		b.hold(newBatch(b.queue, kept))
-		return // the file keeps it until the disk takes it
-	}
-	file.forget()
 }

@@ -32,7 +32,7 @@ func TestFlushDoesNotChaseWhatIsLoggedMeanwhile(t *testing.T) {
 		pushing.Go(func() {
 			for !stop.Load() {
 				e := newEntry([]byte("{}"))
-				e.Seq = uint64(h.count.logged.Add(1))
+				e.Seq = uint64(h.count.Logged.Add(1))
 				e.format, e.urgent = h.protocols.forEncoding(), true
 				h.queue.push(e)
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/native"
 	"github.com/ledger-sdk/ledger-go/internal/otlp"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
@@ -41,7 +42,7 @@ type core struct {
 	recorder  *encode.Encoder
 	protocols *protocols
 	queue     *queue
-	count     *counters
+	count     *stats.Counters
 	sender    *sender
 	batcher   *batcher
 	report    *diagnostics
@@ -71,20 +72,20 @@ func NewHandler(opts *Options) (*Handler, error) {
 
 func newHandler(config *config) *Handler {
 	now := time.Now
-	count := &counters{started: now()}
+	count := &stats.Counters{Started: now()}
 	encoding := encodingOf(config, newIDPrefix(), now)
 	c := &core{
 		config:    config,
 		recorder:  encode.New(encoding),
 		protocols: newProtocols(config.Protocol, encoding.Formats[0], encoding.Formats[1]),
-		queue:     newQueue(config, count, now),
+		queue:     newQueue(queueLimitsOf(config), count, now),
 		count:     count,
 		report:    newDiagnostics(config),
 		now:       now,
 		down:      make(chan struct{}),
 	}
 	c.sender = newSender(config, c.protocols, count, c.report, now)
-	c.batcher = newBatcher(config, c.queue, count, c.sender, c.report, now)
+	c.batcher = newBatcher(config, c.queue, count, c.sender, c.report, c.inheritCrash, now)
 	c.batcher.encode = c.encode
 	for _, text := range config.warnings {
 		c.report.tell(text, slog.LevelWarn, text)
@@ -112,6 +113,15 @@ func encodingOf(config *config, idPrefix string, now func() time.Time) encode.Co
 	return c
 }
 
+// queueLimitsOf is what the queue needs of config.
+func queueLimitsOf(c *config) queueLimits {
+	l := queueLimits{MaxEntries: c.MaxBufferSize, MaxBytes: c.MaxBufferBytes, BatchEntries: c.FlushSize, BatchBytes: maxBody}
+	if c.SpoolDir != "" {
+		l.WakeAbove = spillAbove
+	}
+	return l
+}
+
 // newIDPrefix returns what every log_id of a handler begins with: 80 random bits,
 // so that ids are unique across processes without a random number a record.
 func newIDPrefix() string {
@@ -126,20 +136,20 @@ func newIDPrefix() string {
 // why, and wraps ctx's. A ctx without an end waits as long as the server refuses.
 func (h *Handler) Flush(ctx context.Context) error {
 	if err := h.wait(ctx); err != nil {
-		return h.leftError("flush", h.count.tally().unsettled(), err)
+		return h.leftError("flush", h.count.Tally().Unsettled(), err)
 	}
 	return nil
 }
 
 // wait waits until what was logged so far is settled; its error is ctx's.
 func (c *core) wait(ctx context.Context) error {
-	w := &waiter{ctx: ctx, mark: uint64(c.count.logged.Load()), done: make(chan struct{})}
+	w := &waiter{ctx: ctx, mark: uint64(c.count.Logged.Load()), done: make(chan struct{})}
 	select {
 	case c.batcher.waits <- w:
 	case <-c.batcher.stopped:
 		return nil
 	case <-ctx.Done():
-		if c.count.tally().unsettled() == 0 {
+		if c.count.Tally().Unsettled() == 0 {
 			return nil
 		}
 		return ctx.Err()
@@ -188,7 +198,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 	case <-h.down:
 		return h.downErr
 	default:
-		return h.leftError("shutdown", h.count.tally().unsettled(), ctx.Err())
+		return h.leftError("shutdown", h.count.Tally().Unsettled(), ctx.Err())
 	}
 }
 

@@ -1,9 +1,10 @@
 package ledger
 
 import (
-	"context"
 	"testing"
+	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 	"pgregory.net/rapid"
 )
@@ -107,37 +108,26 @@ func laneEntry(seq uint64) *entry {
 	return &entry{Ending: wire.Ending{Seq: seq}, data: make([]byte, 100)}
 }
 
-// Batches of what was marked, which a drain makes, come to an end, and hold all of
-// it, while more urgent entries come in all the time than fit them.
+// Batches of what was marked come to an end, and hold all of it, while more urgent
+// entries come in all the time than fit them.
 func TestBatchesHoldWhatWasMarked(t *testing.T) {
-	c, err := newConfig(&Options{APIKey: testKey, HTTPTransport: hung{}, FlushSize: 10}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := newHandler(c)
-	defer func() {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		_ = h.Shutdown(ctx)
-	}()
-	q := newQueue(c, h.count, h.now)
-	b := newBatcher(c, q, h.count, h.sender, h.report, h.now) // whose goroutine does not run
+	q := newQueue(queueLimits{MaxEntries: 1000, MaxBytes: 1 << 20, BatchEntries: 10, BatchBytes: 1 << 20}, &stats.Counters{}, time.Now)
+	b := NewBacklog(q, func(*Batch[int]) {})
 	seq := uint64(0)
 	push := func(n int, urgent bool) {
 		for range n {
 			seq++
 			e := laneEntry(seq)
-			e.urgent, e.format = urgent, h.protocols.forEncoding()
+			e.urgent = urgent
 			q.push(e)
 		}
 	}
 	push(25, false)
 	push(5, true)
 	last := seq
-	q.urgent.mark()
-	q.ordinary.mark()
+	b.Mark()
 	taken := uint64(0)
-	for batch := b.fill((*lane).takeMarked); batch != nil; batch = b.fill((*lane).takeMarked) {
+	for batch := b.CutMarked(10, 1<<20); batch != nil; batch = b.CutMarked(10, 1<<20) {
 		for _, e := range batch.entries {
 			if taken++; e.Seq > last {
 				t.Fatalf("entry %d was taken, which came later", e.Seq)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
 const testKey = "ledger_0123456789abcdefghijklmnopqrstuvwxyz_-ABCDE"
@@ -130,7 +131,7 @@ func TestBufferHasAnUpperBound(t *testing.T) {
 	if int64(c.MaxBufferBytes) > maxBytes {
 		t.Errorf("MaxBufferBytes %d", c.MaxBufferBytes)
 	}
-	q := newQueue(c, &counters{}, time.Now)
+	q := newQueue(queueLimitsOf(c), &stats.Counters{}, time.Now)
 	for range 10 {
 		if q.push(&entry{data: make([]byte, 1000)}); q.over() {
 			t.Fatal("ten entries of ten are too many")

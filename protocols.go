@@ -82,9 +82,9 @@ func (p *protocols) refused(format wire.Format) (tryNow bool) {
 func (p *protocols) origin() wire.Origin { return p.all[0].Origin() }
 
 // named is the format of a protocol; Ledger's own for a name it does not know.
-func (p *protocols) named(name Protocol) wire.Format {
+func (p *protocols) named(name string) wire.Format {
 	for _, format := range p.all {
-		if format.Protocol() == string(name) {
+		if format.Protocol() == name {
 			return format
 		}
 	}

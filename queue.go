@@ -3,17 +3,18 @@ package ledger
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
-// The queue is where the caller's goroutine leaves entries and the batcher finds
-// them, in buffered channels used without waiting: one lane of them for entries
-// at Error and above, one for the others. Both share one budget with what the
-// batcher holds. Nothing here locks.
+// A queue is where callers leave entries and the batcher finds them, in buffered
+// channels used without waiting: one lane for urgent entries, one for ordinary
+// ones. Both share one budget with the entries that the batcher holds. Nothing here
+// locks.
 //
-// Only what is not on the wire counts against the budget, because only that can
-// be dropped; but bytes on the wire take up to 5/8 of the byte budget, so that
-// memory stays near MaxBufferBytes even while a slow server keeps every
-// connection busy.
+// Entries that an attempt has do not count against the budget, because they cannot
+// be dropped. But their bytes take up to 5/8 of the byte budget, so that memory stays
+// near MaxBytes even while a slow server keeps every connection busy.
 type queue struct {
 	ordinary, urgent lane
 
@@ -23,32 +24,42 @@ type queue struct {
 	few                  int // entries that are taken out at once, and their bytes
 	fewBytes             int64
 
-	queued load // in the channels
-	held   load // taken out, not on the wire
-	wire   load // in attempts under way
+	queued    load // in the channels
+	held      load // taken out, and not being attempted
+	attempted load // an attempt has them
 
-	spooling bool // the batcher takes entries to disk under pressure
+	wakeAbove float64 // see queueLimits
 
 	sealed atomic.Bool   // nobody takes entries out any more
 	wake   chan struct{} // to the batcher: a threshold was crossed
-	count  *counters
+	count  *stats.Counters
 	now    func() time.Time
 }
 
 // At most maxTaken entries are taken out at once, and a 64th of either budget.
 const maxTaken, takenShare = 128, 64
 
-func newQueue(c *config, count *counters, now func() time.Time) *queue {
+// queueLimits is what a queue is given. A batch is full at BatchEntries, or at
+// BatchBytes in a body.
+type queueLimits struct {
+	MaxEntries, MaxBytes     int
+	BatchEntries, BatchBytes int
+	// WakeAbove is the share of the budget in use above which the batcher is woken at
+	// each entry, for it to make room; 0 for the whole.
+	WakeAbove float64
+}
+
+func newQueue(c queueLimits, count *stats.Counters, now func() time.Time) *queue {
 	return &queue{
-		ordinary:    newLane(c.MaxBufferSize),
-		urgent:      newLane(c.MaxBufferSize),
-		maxEntries:  int64(c.MaxBufferSize),
-		maxBytes:    int64(c.MaxBufferBytes),
-		wakeEntries: int64(c.FlushSize),
-		wakeBytes:   int64(min(maxBody, c.MaxBufferBytes/4)), // well before bytes run out: 5/8 of them may be on the wire
-		few:         min(max(c.MaxBufferSize/takenShare, 1), maxTaken),
-		fewBytes:    int64(min(max(c.MaxBufferBytes/takenShare, 1), maxBody/4)), // what a full body leaves of them goes before urgent ones
-		spooling:    c.SpoolDir != "",
+		ordinary:    newLane(c.MaxEntries),
+		urgent:      newLane(c.MaxEntries),
+		maxEntries:  int64(c.MaxEntries),
+		maxBytes:    int64(c.MaxBytes),
+		wakeEntries: int64(c.BatchEntries),
+		wakeBytes:   int64(min(c.BatchBytes, c.MaxBytes/4)), // well before bytes run out: attempts may have 5/8 of them
+		few:         min(max(c.MaxEntries/takenShare, 1), maxTaken),
+		fewBytes:    int64(min(max(c.MaxBytes/takenShare, 1), c.BatchBytes/4)), // what a full body leaves of them goes before urgent ones
+		wakeAbove:   c.WakeAbove,
 		wake:        make(chan struct{}, 1),
 		count:       count,
 		now:         now,
@@ -100,7 +111,7 @@ func (q *queue) poke() {
 // strained reports whether the batcher has to see to the budget, with n entries
 // of b bytes in the channels.
 func (q *queue) strained(n, b int64) bool {
-	if q.spooling && q.pressed(spillAbove) {
+	if q.wakeAbove > 0 && q.pressed(q.wakeAbove) {
 		return true
 	}
 	heldEntries, heldBytes := q.held.get()
@@ -108,7 +119,7 @@ func (q *queue) strained(n, b int64) bool {
 }
 
 func (q *queue) byteLimit() int64 {
-	return q.maxBytes - min(q.wire.bytes(), q.maxBytes/8*5)
+	return q.maxBytes - min(q.attempted.bytes(), q.maxBytes/8*5)
 }
 
 // overAlone reports whether the channels alone hold more than the budget, so
@@ -129,10 +140,10 @@ func (x *excess) less(e *entry) {
 	x.bytes -= int64(e.memory())
 }
 
-// excess is what the channels and the batcher's entries off the wire have beyond
+// excess is what the channels and the batcher's droppable entries have beyond
 // a share of the budget.
 func (q *queue) excess(share float64) excess {
-	n, b := q.offWire()
+	n, b := q.droppable()
 	return excess{n - int64(share*float64(q.maxEntries)), b - int64(share*float64(q.byteLimit()))}
 }
 
@@ -143,12 +154,35 @@ func (q *queue) over() bool { return q.excess(1).some() }
 // begins to take entries, before the budget makes them go.
 func (q *queue) pressed(share float64) bool { return q.excess(share).some() }
 
-// offWire is what counts against the budget: in the channels and held.
-func (q *queue) offWire() (entries, bytes int64) {
+// droppable is what counts against the budget: in the channels and held.
+func (q *queue) droppable() (entries, bytes int64) {
 	n, b := q.queued.get()
 	heldEntries, heldBytes := q.held.get()
 	return n + heldEntries, b + heldBytes
 }
+
+// budget is how many entries and bytes there may be.
+func (q *queue) budget() (entries, bytes int) { return int(q.maxEntries), int(q.maxBytes) }
+
+// full reports whether there is no room for one more entry.
+func (q *queue) full() bool {
+	n, bytes := q.droppable()
+	return n >= q.maxEntries || bytes >= q.byteLimit()
+}
+
+// utilization is the larger share of the two budgets that is in use, attempts
+// included.
+func (q *queue) utilization() float64 {
+	n, b := q.droppable()
+	attempted, attemptedBytes := q.attempted.get()
+	return max(float64(n+attempted)/float64(q.maxEntries), float64(b+attemptedBytes)/float64(q.maxBytes), 0)
+}
+
+// queuedBytes is the memory of the entries in the channels.
+func (q *queue) queuedBytes() int64 { return q.queued.bytes() }
+
+// ready reports whether so many bytes are queued that they make a batch.
+func (q *queue) ready() bool { return q.queued.bytes() >= q.wakeBytes }
 
 // pop takes the oldest entry out of a lane; nil when there is none.
 func (q *queue) pop(l *lane) *entry {
@@ -187,7 +221,7 @@ func (q *queue) dropFrom(l *lane) bool {
 	if e == nil {
 		return false
 	}
-	q.count.dropQueued(dropOverflow, e, q.now())
+	q.count.DropQueued(stats.Overflow, e.notice, q.now())
 	e.free()
 	return true
 }
@@ -196,7 +230,7 @@ func (q *queue) dropFrom(l *lane) bool {
 func (q *queue) dropAll() {
 	for _, l := range []*lane{&q.ordinary, &q.urgent} {
 		for e := q.pop(l); e != nil; e = q.pop(l) {
-			q.count.dropQueued(dropClosed, e, q.now())
+			q.count.DropQueued(stats.Closed, e.notice, q.now())
 			e.free()
 		}
 	}

@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"log/slog"
+
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
 // LevelCritical and above become critical entries; below it, from
@@ -22,7 +24,7 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 		return h.refuse()
 	}
 	w := writers.Get().(*writer)
-	seq := uint64(h.count.logged.Add(1))
+	seq := uint64(h.count.Logged.Add(1))
 	format := h.protocols.forEncoding()
 	data, ending := h.recorder.Append(w.space(), format, h.scope, ctx, &r, seq)
 	e := w.entry(data, r.Level >= slog.LevelError)
@@ -36,9 +38,9 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 
 // refuse counts a record that comes after Shutdown.
 func (c *core) refuse() error {
-	c.count.logged.Add(1)
-	c.count.queueDropped[dropClosed].Add(1)
-	c.count.lastDrop.Store(c.count.at(c.now()))
+	c.count.Logged.Add(1)
+	c.count.QueueDropped[stats.Closed].Add(1)
+	c.count.LastDrop.Store(c.count.At(c.now()))
 	return ErrClosed
 }
 
@@ -61,7 +63,7 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 // encode makes an entry of a record of the handler's own, and counts it as logged.
 func (c *core) encode(ctx context.Context, r slog.Record) *entry {
 	format := c.protocols.forEncoding()
-	seq := uint64(c.count.logged.Add(1))
+	seq := uint64(c.count.Logged.Add(1))
 	data, ending := c.recorder.Append(nil, format, c.recorder.Root(), ctx, &r, seq)
 	e := newEntry(data)
 	e.Ending, e.format, e.urgent = ending, format, r.Level >= slog.LevelError

@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/ledger-sdk/ledger-go/internal/errstack"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
+	"github.com/ledger-sdk/ledger-go/internal/throttle"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
@@ -75,14 +76,12 @@ type outcome struct {
 	again      bool // refused for its form: the same entries go again
 	stranger   bool // a 2xx of a server that answers so whatever it is asked
 	answer     wire.Answer
-	limits     serverLimits
+	limits     throttle.Limits
 	took       time.Duration
-	delay      time.Duration // before the next attempt; set by the sender
-	err        error         // set unless taken
+	delay      time.Duration   // before the next attempt; set by the sender
+	lesson     throttle.Lesson // for the gate; set by the sender
+	err        error           // set unless taken
 }
-
-// serverLimits are the limits that an answer told of; 0 when it did not.
-type serverLimits struct{ perMinute, perHour int }
 
 // A transport makes single attempts: body, gzip, headers, and the answer read
 // into an outcome. It never sleeps and never tries again.
@@ -317,7 +316,7 @@ func newCompressor() *compressor {
 
 // classify reads an answer. The status decides; the body adds detail.
 func (t *transport) classify(resp *http.Response, format wire.Format, n int) outcome {
-	out := outcome{status: resp.StatusCode, limits: parseLimits(resp.Header)}
+	out := outcome{status: resp.StatusCode, limits: throttle.ParseLimits(resp.Header)}
 	bound := int64(maxAnswer)
 	if resp.StatusCode == http.StatusUnprocessableEntity || resp.StatusCode/100 == 2 {
 		bound = maxRefusal
@@ -343,7 +342,7 @@ func (t *transport) classify(resp *http.Response, format wire.Format, n int) out
 		out.kind = outcomeTooLarge
 	case status == http.StatusTooManyRequests:
 		out.kind = outcomeThrottled
-		out.retryAfter = parseRetryAfter(resp.Header, t.now())
+		out.retryAfter = throttle.ParseRetryAfter(resp.Header, t.now())
 	case status == http.StatusPaymentRequired:
 		out.kind = outcomeQuota
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
@@ -353,7 +352,7 @@ func (t *transport) classify(resp *http.Response, format wire.Format, n int) out
 	case status >= 500:
 		out.kind = outcomeServerError
 		if status == http.StatusServiceUnavailable {
-			out.retryAfter = parseRetryAfter(resp.Header, t.now())
+			out.retryAfter = throttle.ParseRetryAfter(resp.Header, t.now())
 			out.queueFull = out.retryAfter > 0 || strings.Contains(out.answer.Message, "queue full")
 		}
 	default: // 404, 405, 415, redirects and what no ingest endpoint answers

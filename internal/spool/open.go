@@ -1,4 +1,4 @@
-package ledger
+package spool
 
 import (
 	"errors"
@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// openSpool takes ownership of dir, which is created (mode 0700; its parent must
+// Open takes ownership of dir, which is created (mode 0700; its parent must
 // exist), and of what earlier owners left there. It reads at most maxBytes: where
 // there is more, the oldest segments go unread. Garbage is skipped and counted, as are
 // segments over the cap and files that no spool made; nothing that the directory
-// holds is an error. One owner at a time: errSpoolOwned for all others.
-func openSpool(dir string, maxBytes int64) (*spool, error) {
-	s := &spool{dir: dir, maxBytes: maxBytes}
+// holds is an error. One owner at a time: ErrOwned for all others.
+func Open(dir string, maxBytes int64) (*Spool, error) {
+	s := &Spool{dir: dir, maxBytes: maxBytes}
 	// A spool of fewer segments than a handful would lose most when one goes.
-	s.segmentBytes = min(max(maxBytes/16, spoolLeastSegment), spoolMostSegment, maxBytes/2)
+	s.segmentBytes = min(max(maxBytes/16, leastSegment), mostSegment, maxBytes/2)
 	err := os.Mkdir(dir, 0o700)
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		s.root, err = os.OpenRoot(dir)
@@ -24,37 +24,37 @@ func openSpool(dir string, maxBytes int64) (*spool, error) {
 	if err != nil {
 		return nil, s.fault("open", err)
 	}
-	if s.lock, err = lockSpool(s.root, spoolLockName); err != nil {
+	if s.lock, err = lockDirectory(s.root, lockName); err != nil {
 		_ = s.root.Close()
 		return nil, s.fault("open", err)
 	}
 	if err := s.inherit(); err != nil {
-		_ = s.close()
+		_ = s.Close()
 		return nil, s.fault("open", err)
 	}
 	return s, nil
 }
 
 // inherit finds the segments, counts their records, and removes those without.
-func (s *spool) inherit() error {
+func (s *Spool) inherit() error {
 	names, err := fs.ReadDir(s.root.FS(), ".")
 	if err != nil {
 		return err
 	}
-	var found []*spoolSegment // in the order of their names, which is that of numbers
+	var found []*diskSegment // in the order of their names, which is that of numbers
 	for _, file := range names {
 		name := file.Name()
-		number, ours := spoolNumber(name)
+		number, ours := segmentNumber(name)
 		info, err := file.Info()
 		switch {
-		case err != nil || name == spoolLockName || strings.HasPrefix(name, "crash"):
+		case err != nil || name == lockName || strings.HasPrefix(name, "crash"):
 			// The runtime's crash output may lie here; it is not ours to judge.
 		case !ours && (file.IsDir() || strings.HasPrefix(name, ".")):
 			// As in any volume: lost+found, .gitkeep.
 		case !ours || !file.Type().IsRegular():
 			s.garbled.Add(1)
 		default:
-			found = append(found, &spoolSegment{number: number, size: info.Size()})
+			found = append(found, &diskSegment{number: number, size: info.Size()})
 			s.total.Add(info.Size())
 		}
 		if ours {
@@ -78,16 +78,16 @@ func (s *spool) inherit() error {
 // inheritSegment counts a segment's records, and reports whether it is whole and
 // may be written on. It removes a segment without a record to send, and the
 // oldest while there is more than the cap; what it cannot read it sets aside.
-func (s *spool) inheritSegment(segment *spoolSegment, buffer *[]byte) (clean bool) {
+func (s *Spool) inheritSegment(segment *diskSegment, buffer *[]byte) (clean bool) {
 	file, err := s.use(segment)
 	if err != nil {
 		s.setAside(segment)
 		return false
 	}
-	head := make([]byte, spoolHeader)
+	head := make([]byte, headerSize)
 	n, _ := file.ReadAt(head, 0)
 	switch {
-	case spoolHeaderVersion(head[:n]) > spoolVersion:
+	case headerVersion(head[:n]) > version:
 		s.setAside(segment)
 		return false
 	case s.total.Load() > s.maxBytes:
@@ -101,7 +101,7 @@ func (s *spool) inheritSegment(segment *spoolSegment, buffer *[]byte) (clean boo
 		return false
 	}
 	*buffer = content
-	skipped := scanSpool(content, func(_, _ int, released bool) {
+	skipped := scan(content, func(_, _ int, released bool) {
 		if !released {
 			segment.waiting++
 		}

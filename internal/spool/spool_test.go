@@ -1,4 +1,4 @@
-package ledger
+package spool
 
 import (
 	"bytes"
@@ -22,39 +22,39 @@ import (
 
 const testSpoolBytes = 64 << 20
 
-func mustOpenSpool(t testing.TB, dir string, maxBytes int64) *spool {
+func mustOpenSpool(t testing.TB, dir string, maxBytes int64) *Spool {
 	t.Helper()
-	s, err := openSpool(dir, maxBytes)
+	s, err := Open(dir, maxBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.close() })
+	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
 
-func mustCloseSpool(t testing.TB, s *spool) {
+func mustCloseSpool(t testing.TB, s *Spool) {
 	t.Helper()
-	if err := s.close(); err != nil {
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // mustAppend appends texts, of every kind of record in turn.
-func mustAppend(t testing.TB, s *spool, texts ...string) (dropped int) {
+func mustAppend(t testing.TB, s *Spool, texts ...string) (dropped int) {
 	t.Helper()
 	records := spoolRecords(texts...)
-	written, dropped, err := s.append(records)
+	written, dropped, err := s.Append(records)
 	if err != nil || written != len(records) {
 		t.Fatalf("append: %d of %d records written: %v", written, len(records), err)
 	}
 	return dropped
 }
 
-func spoolRecords(texts ...string) (records []spoolRecord) {
+func spoolRecords(texts ...string) (records []Record) {
 	for _, text := range texts {
-		r := spoolRecord{protocol: ProtocolLedger, urgent: len(text)%2 == 1, data: []byte(text)}
+		r := Record{Protocol: ledgerProtocol, Urgent: len(text)%2 == 1, Data: []byte(text)}
 		if len(text)%3 == 0 {
-			r.protocol = ProtocolOTLP
+			r.Protocol = otlpProtocol
 		}
 		records = append(records, r)
 	}
@@ -63,21 +63,21 @@ func spoolRecords(texts ...string) (records []spoolRecord) {
 
 // compareRecords compares data as a whole: by bytes, cmp takes minutes.
 // release settles all records of a claim.
-func (s *spool) release(c *spoolClaim) {
+func (s *Spool) release(c *Claim) {
 	for i := range c.tickets {
-		s.releaseOne(c, i)
+		s.ReleaseOne(c, i)
 	}
 }
 
-func (s *spool) bytes() int64 { return s.total.Load() }
+func (s *Spool) bytes() int64 { return s.total.Load() }
 
-var compareRecords = cmp.Options{cmp.AllowUnexported(spoolRecord{}), cmp.Comparer(bytes.Equal)}
+var compareRecords = cmp.Options{cmp.AllowUnexported(Record{}), cmp.Comparer(bytes.Equal)}
 
 // spoolTexts are the data of records, which must be as spoolRecords made them.
-func spoolTexts(t testing.TB, records []spoolRecord) (texts []string) {
+func spoolTexts(t testing.TB, records []Record) (texts []string) {
 	t.Helper()
 	for _, r := range records {
-		texts = append(texts, string(r.data))
+		texts = append(texts, string(r.Data))
 	}
 	if diff := cmp.Diff(spoolRecords(texts...), records, compareRecords); diff != "" {
 		t.Errorf("records have changed (-want +got):\n%s", diff)
@@ -86,20 +86,20 @@ func spoolTexts(t testing.TB, records []spoolRecord) (texts []string) {
 }
 
 // readAllSpool claims everything that waits.
-func readAllSpool(t testing.TB, s *spool) (texts []string, claims []*spoolClaim) {
+func readAllSpool(t testing.TB, s *Spool) (texts []string, claims []*Claim) {
 	t.Helper()
-	for s.len() > 0 {
-		before := s.len()
-		records, claim := s.read(100, 64<<10)
-		if records == nil && s.len() > 0 || s.len() >= before {
-			t.Fatalf("read hands out nothing while %d records wait", s.len())
+	for s.Len() > 0 {
+		before := s.Len()
+		records, claim := s.Read(100, 64<<10)
+		if records == nil && s.Len() > 0 || s.Len() >= before {
+			t.Fatalf("read hands out nothing while %d records wait", s.Len())
 		}
 		if records != nil {
 			texts = append(texts, spoolTexts(t, records)...)
 			claims = append(claims, claim)
 		}
 	}
-	if records, claim := s.read(1, 1); records != nil || claim != nil {
+	if records, claim := s.Read(1, 1); records != nil || claim != nil {
 		t.Errorf("read hands out %d records of none", len(records))
 	}
 	return texts, claims
@@ -120,7 +120,7 @@ func spoolFiles(t testing.TB, dir string) (names []string) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if e.Name() != spoolLockName {
+		if e.Name() != lockName {
 			names = append(names, e.Name())
 		}
 	}
@@ -140,9 +140,9 @@ func spoolDirBytes(t testing.TB, dir string) (total int64) {
 
 // spoolSegmentOf is the bytes of an intact segment.
 func spoolSegmentOf(texts ...string) []byte {
-	b := newSpoolHeader(spoolVersion)
+	b := newHeader(version)
 	for _, r := range spoolRecords(texts...) {
-		b = appendSpoolRecord(b, r)
+		b = appendRecord(b, r)
 	}
 	return b
 }
@@ -151,10 +151,10 @@ func TestSpoolKeepsRecordsAndTheirOrder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "spool")
 	s := mustOpenSpool(t, dir, testSpoolBytes)
 	mustAppend(t, s, "a", "bb", "ccc", "", "five!", "six...")
-	records, claim := s.read(2, 1<<20)
+	records, claim := s.Read(2, 1<<20)
 	wantTexts(t, []string{"a", "bb"}, spoolTexts(t, records))
 	mustAppend(t, s, "late")
-	if got := s.len(); got != 5 {
+	if got := s.Len(); got != 5 {
 		t.Errorf("len is %d with 2 of 7 records handed out, want 5", got)
 	}
 	if got, want := s.bytes(), spoolDirBytes(t, dir); got != want {
@@ -164,7 +164,7 @@ func TestSpoolKeepsRecordsAndTheirOrder(t *testing.T) {
 	mustCloseSpool(t, s)
 
 	s = mustOpenSpool(t, dir, testSpoolBytes)
-	if got := s.len(); got != 5 {
+	if got := s.Len(); got != 5 {
 		t.Errorf("len is %d after a restart, want 5", got)
 	}
 	mustAppend(t, s, "later")
@@ -177,8 +177,8 @@ func TestSpoolKeepsRecordsAndTheirOrder(t *testing.T) {
 		s.release(claim)
 		s.release(claim) // a second time is nothing
 	}
-	if s.bytes() != 0 || s.len() != 0 || s.skipped() != 0 || s.lost() != 0 {
-		t.Errorf("empty spool: %d bytes, %d records, %d skipped, %d lost", s.bytes(), s.len(), s.skipped(), s.lost())
+	if s.bytes() != 0 || s.Len() != 0 || s.Skipped() != 0 || s.Lost() != 0 {
+		t.Errorf("empty spool: %d bytes, %d records, %d skipped, %d lost", s.bytes(), s.Len(), s.Skipped(), s.Lost())
 	}
 	wantTexts(t, nil, spoolFiles(t, dir))
 	mustAppend(t, s, "again")
@@ -193,7 +193,7 @@ func TestSpoolIsPrivate(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "spool")
 	s := mustOpenSpool(t, dir, testSpoolBytes)
 	mustAppend(t, s, "a")
-	for name, want := range map[string]fs.FileMode{".": 0o700 | fs.ModeDir, spoolLockName: 0o600, spoolName(1): 0o600} {
+	for name, want := range map[string]fs.FileMode{".": 0o700 | fs.ModeDir, lockName: 0o600, segmentName(1): 0o600} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -218,7 +218,7 @@ func TestSpoolReadsNoMoreThanAsked(t *testing.T) {
 		{10, 100, []string{"5"}},
 		{10, 100, nil},
 	} {
-		records, claim := s.read(step.n, step.size)
+		records, claim := s.Read(step.n, step.size)
 		wantTexts(t, step.want, spoolTexts(t, records))
 		if (claim == nil) != (step.want == nil) {
 			t.Errorf("read(%d, %d): claim %v", step.n, step.size, claim)
@@ -230,22 +230,22 @@ func TestSpoolClaims(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpenSpool(t, dir, testSpoolBytes)
 	mustAppend(t, s, "a", "b", "c", "d", "e", "f", "g")
-	_, first := s.read(2, 100)
-	_, second := s.read(3, 100)
-	s.unclaim(first)
-	records, first := s.read(1, 100)
+	_, first := s.Read(2, 100)
+	_, second := s.Read(3, 100)
+	s.Unclaim(first)
+	records, first := s.Read(1, 100)
 	wantTexts(t, []string{"a"}, spoolTexts(t, records))
-	s.releaseOne(second, 1) // "d"
-	s.unclaim(second)
-	records, third := s.read(9, 100)
+	s.ReleaseOne(second, 1) // "d"
+	s.Unclaim(second)
+	records, third := s.Read(9, 100)
 	wantTexts(t, []string{"b", "c", "e", "f", "g"}, spoolTexts(t, records))
-	s.releaseOne(third, 2) // "e"
-	s.releaseOne(third, 2)
-	s.releaseOne(third, 4) // "g"
+	s.ReleaseOne(third, 2) // "e"
+	s.ReleaseOne(third, 2)
+	s.ReleaseOne(third, 4) // "g"
 	_ = first
 	mustCloseSpool(t, s) // "a", "b", "c", "f" are still out
 	s.release(first)     // too late, and harmless
-	s.unclaim(third)
+	s.Unclaim(third)
 
 	s = mustOpenSpool(t, dir, testSpoolBytes)
 	texts, claims := readAllSpool(t, s)
@@ -260,13 +260,13 @@ func TestSpoolClosed(t *testing.T) {
 	mustAppend(t, s, "a")
 	mustCloseSpool(t, s)
 	mustCloseSpool(t, s)
-	if n, _, err := s.append(spoolRecords("b")); n != 0 || !errors.Is(err, fs.ErrClosed) {
+	if n, _, err := s.Append(spoolRecords("b")); n != 0 || !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("append after close: %d, %v", n, err)
 	}
 	if err := s.sync(); !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("sync after close: %v", err)
 	}
-	if records, _ := s.read(1, 1); records != nil {
+	if records, _ := s.Read(1, 1); records != nil {
 		t.Error("read after close hands out records")
 	}
 }
@@ -274,14 +274,14 @@ func TestSpoolClosed(t *testing.T) {
 func TestSpoolHasOneOwner(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpenSpool(t, dir, testSpoolBytes)
-	_, err := openSpool(dir, testSpoolBytes)
-	if !errors.Is(err, errSpoolOwned) || !strings.Contains(err.Error(), dir) {
-		t.Errorf("second open: %v, want %v and the path", err, errSpoolOwned)
+	_, err := Open(dir, testSpoolBytes)
+	if !errors.Is(err, ErrOwned) || !strings.Contains(err.Error(), dir) {
+		t.Errorf("second open: %v, want %v and the path", err, ErrOwned)
 	}
 	mustAppend(t, s, "still works")
 	mustCloseSpool(t, s)
 	s = mustOpenSpool(t, dir, testSpoolBytes)
-	if got := s.len(); got != 1 {
+	if got := s.Len(); got != 1 {
 		t.Errorf("len is %d, want 1", got)
 	}
 }
@@ -293,14 +293,14 @@ func TestSpoolOpenErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	locked := filepath.Join(base, "locked")
-	if err := os.MkdirAll(filepath.Join(locked, spoolLockName), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(locked, lockName), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	escape := filepath.Join(base, "escape")
 	if err := os.Mkdir(escape, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(filepath.Join(base, "elsewhere"), filepath.Join(escape, spoolLockName)); err != nil {
+	if err := os.Symlink(filepath.Join(base, "elsewhere"), filepath.Join(escape, lockName)); err != nil {
 		t.Fatal(err)
 	}
 	for name, dir := range map[string]string{
@@ -312,7 +312,7 @@ func TestSpoolOpenErrors(t *testing.T) {
 		"no name":                    "",
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := openSpool(dir, testSpoolBytes)
+			s, err := Open(dir, testSpoolBytes)
 			if err == nil {
 				mustCloseSpool(t, s)
 				t.Fatal("opened")
@@ -347,25 +347,25 @@ func TestSpoolCorruption(t *testing.T) {
 	}{
 		{name: "intact", content: good, want: all},
 		{name: "empty", content: nil},
-		{name: "header only", content: good[:spoolHeader]},
+		{name: "header only", content: good[:headerSize]},
 		{name: "half a header", content: good[:5], skipped: 1},
 		{name: "half a record head", content: good[:at("third")-5], want: all[:2], skipped: 1},
 		{name: "half a record", content: good[:at("third")+2], want: all[:2], skipped: 1},
 		{name: "zero-filled tail", content: append(bytes.Clone(good), make([]byte, 100_000)...), want: all, skipped: 1},
 		{name: "only zeros", content: make([]byte, 100_000), skipped: 1},
 		{name: "only ones", content: bytes.Repeat([]byte{0xff}, 100_000), skipped: 1},
-		{name: "only markers", content: bytes.Repeat([]byte(spoolMarker), 25_000), skipped: 1},
+		{name: "only markers", content: bytes.Repeat([]byte(marker), 25_000), skipped: 1},
 		{name: "garbage in front", content: append([]byte("garbage"), good...), want: all, skipped: 1},
 		{name: "garbage behind", content: append(bytes.Clone(good), "garbage"...), want: all, skipped: 1},
 		{name: "a text", content: []byte("Dear diary,\n"), skipped: 1},
 		{name: "wrong magic", content: set(0, 'L'), want: all, skipped: 1},
-		{name: "garbled version", content: set(len(spoolMagic), 7), want: all, skipped: 1},
+		{name: "garbled version", content: set(len(magic), 7), want: all, skipped: 1},
 		{name: "garbled data", content: set(at("second"), 'S'), want: []string{"first", "third"}, skipped: 1},
-		{name: "garbled marker", content: set(at("second")-spoolRecordHead, 0), want: []string{"first", "third"}, skipped: 1},
+		{name: "garbled marker", content: set(at("second")-recordHead, 0), want: []string{"first", "third"}, skipped: 1},
 		{name: "garbled flags", content: set(length("second")-1, 1, 0), want: []string{"first", "third"}, skipped: 1},
 		{name: "garbled checksum", content: set(length("second")+4, 1, 2, 3, 4), want: []string{"first", "third"}, skipped: 1},
 		{name: "garbled state", content: set(length("second")-2, 0x55), want: all},
-		{name: "released", content: set(length("second")-2, spoolReleasedByte), want: []string{"first", "third"}},
+		{name: "released", content: set(length("second")-2, releasedByte), want: []string{"first", "third"}},
 		{name: "length over the next record", content: set(length("first"), 12), want: all[1:], skipped: 1},
 		{name: "length beyond the file", content: set(length("first"), 0xff, 0xff, 0xff, 0x7f), want: all[1:], skipped: 1},
 		{name: "length of all bits", content: set(length("first"), 0xff, 0xff, 0xff, 0xff), want: all[1:], skipped: 1},
@@ -375,21 +375,21 @@ func TestSpoolCorruption(t *testing.T) {
 			return b
 		}), want: all[1:2], skipped: 2},
 		{name: "unknown flags, with checksum", content: change(func(b []byte) []byte {
-			record := appendSpoolRecord(nil, spoolRecord{data: []byte("new")})
+			record := appendRecord(nil, Record{Data: []byte("new")})
 			record[5] = 0x80
 			binary.LittleEndian.PutUint32(record[10:], crc32.Checksum(append(record[5:10:10], "new"...), crc32c))
 			return append(b, record...)
 		}), want: all, skipped: 1},
 		{name: "a later version", content: change(func(b []byte) []byte {
-			return append(newSpoolHeader(spoolVersion+1), b[spoolHeader:]...)
+			return append(newHeader(version+1), b[headerSize:]...)
 		}), skipped: 1, left: true},
-		{name: "larger than a segment", content: append(bytes.Clone(good), make([]byte, spoolMostSegment)...), want: all, skipped: 2},
+		{name: "larger than a segment", content: append(bytes.Clone(good), make([]byte, mostSegment)...), want: all, skipped: 2},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, spoolName(5)), test.content, 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, segmentName(5)), test.content, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			begin := time.Now()
@@ -397,10 +397,10 @@ func TestSpoolCorruption(t *testing.T) {
 			if took := time.Since(begin); took > 5*time.Second {
 				t.Errorf("open took %v", took)
 			}
-			if got := s.len(); got != int64(len(test.want)) {
+			if got := s.Len(); got != int64(len(test.want)) {
 				t.Errorf("len is %d, want %d", got, len(test.want))
 			}
-			if got := s.skipped(); got != test.skipped {
+			if got := s.Skipped(); got != test.skipped {
 				t.Errorf("skipped %d parts, want %d", got, test.skipped)
 			}
 			mustAppend(t, s, "newest")
@@ -411,7 +411,7 @@ func TestSpoolCorruption(t *testing.T) {
 			}
 			var want []string
 			if test.left {
-				want = []string{spoolName(5)}
+				want = []string{segmentName(5)}
 			}
 			wantTexts(t, want, spoolFiles(t, dir))
 			if got, want := s.bytes(), spoolDirBytes(t, dir); got != want {
@@ -442,22 +442,22 @@ func TestSpoolForeignFiles(t *testing.T) {
 	}
 	write(".gitkeep", nil)
 	write("crash.log", []byte("fatal error"))
-	for _, name := range []string{"lost+found", spoolName(3)} {
+	for _, name := range []string{"lost+found", segmentName(3)} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink(elsewhere, filepath.Join(dir, spoolName(2))); err != nil {
+	if err := os.Symlink(elsewhere, filepath.Join(dir, segmentName(2))); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(spoolName(4), filepath.Join(dir, spoolName(9))); err != nil {
+	if err := os.Symlink(segmentName(4), filepath.Join(dir, segmentName(9))); err != nil {
 		t.Fatal(err)
 	}
-	write(spoolName(4), spoolSegmentOf("ours"))
+	write(segmentName(4), spoolSegmentOf("ours"))
 	before := spoolFiles(t, dir)
 
 	s := mustOpenSpool(t, dir, testSpoolBytes)
-	if got, want := s.skipped(), int64(len(foreign)+3); got != want {
+	if got, want := s.Skipped(), int64(len(foreign)+3); got != want {
 		t.Errorf("skipped %d, want %d", got, want)
 	}
 	texts, claims := readAllSpool(t, s)
@@ -468,7 +468,7 @@ func TestSpoolForeignFiles(t *testing.T) {
 	wantTexts(t, []string{"new"}, texts)
 	s.release(claims[0])
 	mustAppend(t, s, "newer") // to a segment that comes after all names taken
-	want := append(slices.DeleteFunc(before, func(name string) bool { return name == spoolName(4) }), spoolName(10))
+	want := append(slices.DeleteFunc(before, func(name string) bool { return name == segmentName(4) }), segmentName(10))
 	slices.Sort(want)
 	wantTexts(t, want, spoolFiles(t, dir))
 	if content, err := os.ReadFile(elsewhere); err != nil || !bytes.Equal(content, spoolSegmentOf("not ours")) {
@@ -479,14 +479,14 @@ func TestSpoolForeignFiles(t *testing.T) {
 // A hostile segment, in which every record head claims all that follows, would
 // take hours without a bound.
 func TestSpoolScanIsBounded(t *testing.T) {
-	b := newSpoolHeader(spoolVersion)
-	for len(b) < spoolMostSegment-spoolRecordHead {
-		b = append(append(b, spoolMarker...), 0, 0)
-		b = binary.LittleEndian.AppendUint32(b, uint32(spoolMostSegment-spoolRecordHead-len(b)-8))
+	b := newHeader(version)
+	for len(b) < mostSegment-recordHead {
+		b = append(append(b, marker...), 0, 0)
+		b = binary.LittleEndian.AppendUint32(b, uint32(mostSegment-recordHead-len(b)-8))
 		b = append(b, 0, 0, 0, 0)
 	}
 	begin := time.Now()
-	if skipped := scanSpool(b, func(int, int, bool) { t.Error("found a record") }); skipped != 1 {
+	if skipped := scan(b, func(int, int, bool) { t.Error("found a record") }); skipped != 1 {
 		t.Errorf("skipped %d parts, want 1", skipped)
 	}
 	if took := time.Since(begin); took > 5*time.Second {
@@ -514,7 +514,7 @@ func TestSpoolCapDropsTheOldestSegment(t *testing.T) {
 	if got, want := s.bytes(), spoolDirBytes(t, dir); got != want || got < most*9/10 {
 		t.Errorf("bytes is %d, the files have %d, the cap is %d", got, want, most)
 	}
-	if got := s.len(); got != int64(appended-dropped) {
+	if got := s.Len(); got != int64(appended-dropped) {
 		t.Errorf("len is %d after %d appended and %d dropped", got, appended, dropped)
 	}
 	texts, _ := readAllSpool(t, s)
@@ -530,7 +530,7 @@ func TestSpoolCapDropsTheOldestSegment(t *testing.T) {
 	if got := s.bytes(); got > most/4 || got < most/8 {
 		t.Errorf("%d bytes under a cap of %d", got, most/4)
 	}
-	if s.skipped() == 0 {
+	if s.Skipped() == 0 {
 		t.Error("the segments that went are not counted")
 	}
 	texts, _ = readAllSpool(t, s)
@@ -542,25 +542,25 @@ func TestSpoolCapDropsTheOldestSegment(t *testing.T) {
 func TestSpoolCapTakesClaimedRecords(t *testing.T) {
 	s := mustOpenSpool(t, t.TempDir(), 2000)
 	mustAppend(t, s, "a", "b", "c", "d")
-	_, released := s.read(1, 100)
-	_, unclaimed := s.read(2, 100)
+	_, released := s.Read(1, 100)
+	_, unclaimed := s.Read(2, 100)
 	if dropped := mustAppend(t, s, strings.Repeat("x", 950), strings.Repeat("y", 950)); dropped != 1 {
 		t.Errorf("dropped %d, want 1: the others were handed out", dropped)
 	}
 	s.release(released)
-	s.unclaim(unclaimed)
-	if got := s.lost(); got != 2 {
+	s.Unclaim(unclaimed)
+	if got := s.Lost(); got != 2 {
 		t.Errorf("lost %d, want 2", got)
 	}
-	if got := s.len(); got != 2 {
+	if got := s.Len(); got != 2 {
 		t.Errorf("len is %d, want 2", got)
 	}
 }
 
 func TestSpoolCapWithLaterVersions(t *testing.T) {
 	dir := t.TempDir()
-	later := append(newSpoolHeader(spoolVersion+1), make([]byte, 3000)...)
-	if err := os.WriteFile(filepath.Join(dir, spoolName(1)), later, 0o600); err != nil {
+	later := append(newHeader(version+1), make([]byte, 3000)...)
+	if err := os.WriteFile(filepath.Join(dir, segmentName(1)), later, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s := mustOpenSpool(t, dir, 4000)
@@ -568,21 +568,21 @@ func TestSpoolCapWithLaterVersions(t *testing.T) {
 	if dropped := mustAppend(t, s, strings.Repeat("y", 700)); dropped != 1 {
 		t.Errorf("dropped %d, want 1", dropped)
 	}
-	if n, _, err := s.append(spoolRecords(strings.Repeat("z", 1000))); n != 0 || !errors.Is(err, errSpoolFull) {
-		t.Errorf("append: %d, %v; want %v", n, err, errSpoolFull)
+	if n, _, err := s.Append(spoolRecords(strings.Repeat("z", 1000))); n != 0 || !errors.Is(err, ErrFull) {
+		t.Errorf("append: %d, %v; want %v", n, err, ErrFull)
 	}
 	mustCloseSpool(t, s)
-	if content, err := os.ReadFile(filepath.Join(dir, spoolName(1))); err != nil || !bytes.Equal(content, later) {
+	if content, err := os.ReadFile(filepath.Join(dir, segmentName(1))); err != nil || !bytes.Equal(content, later) {
 		t.Errorf("the later version's segment has changed: %v", err)
 	}
 }
 
 func TestSpoolRecordTooLarge(t *testing.T) {
 	s := mustOpenSpool(t, t.TempDir(), testSpoolBytes)
-	largest := strings.Repeat("x", spoolMostSegment-spoolHeader-spoolRecordHead)
-	n, _, err := s.append(spoolRecords("a", largest+"x", "b"))
-	if n != 1 || !errors.Is(err, errSpoolRecordTooLarge) {
-		t.Errorf("append: %d written, %v; want 1, %v", n, err, errSpoolRecordTooLarge)
+	largest := strings.Repeat("x", mostSegment-headerSize-recordHead)
+	n, _, err := s.Append(spoolRecords("a", largest+"x", "b"))
+	if n != 1 || !errors.Is(err, ErrRecordTooLarge) {
+		t.Errorf("append: %d written, %v; want 1, %v", n, err, ErrRecordTooLarge)
 	}
 	mustAppend(t, s, "b", largest, "c")
 	texts, _ := readAllSpool(t, s)
@@ -598,13 +598,13 @@ func TestSpoolWriteError(t *testing.T) {
 	good := s.tail.file
 	bad, err := os.Open(good.Name()) // read only: neither write nor truncate
 	if err != nil {
-		bad, err = os.Open(filepath.Join(dir, spoolName(1)))
+		bad, err = os.Open(filepath.Join(dir, segmentName(1)))
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.tail.file = bad
-	n, _, err := s.append(spoolRecords("b", "c"))
+	n, _, err := s.Append(spoolRecords("b", "c"))
 	if n != 0 || err == nil || !strings.HasPrefix(err.Error(), "ledger: write spool "+dir+": ") {
 		t.Errorf("append: %d, %v", n, err)
 	}
@@ -627,7 +627,7 @@ func TestSpoolDamageWhileOpen(t *testing.T) {
 	}
 	damage := func(number uint64, at int64) {
 		t.Helper()
-		file, err := os.OpenFile(filepath.Join(dir, spoolName(number)), os.O_RDWR, 0)
+		file, err := os.OpenFile(filepath.Join(dir, segmentName(number)), os.O_RDWR, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -636,18 +636,18 @@ func TestSpoolDamageWhileOpen(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, claim := s.read(1, 1); claim != nil { // the first segment's slots are known now
-		s.unclaim(claim)
+	if _, claim := s.Read(1, 1); claim != nil { // the first segment's slots are known now
+		s.Unclaim(claim)
 	}
 	damage(1, 15_000) // record 1
 	damage(2, 15_000) // record 7, not yet known
-	if err := os.Remove(filepath.Join(dir, spoolName(3))); err != nil {
+	if err := os.Remove(filepath.Join(dir, segmentName(3))); err != nil {
 		t.Fatal(err)
 	}
 	texts, _ := readAllSpool(t, s)
 	want = slices.Concat(want[:1], want[2:7], want[8:12], want[18:])
 	wantTexts(t, want, texts)
-	if got := s.lost(); got != 8 {
+	if got := s.Lost(); got != 8 {
 		t.Errorf("lost %d, want 8", got)
 	}
 	if got := s.bytes(); got != spoolDirBytes(t, dir) {
@@ -664,16 +664,16 @@ func TestSpoolProperty(t *testing.T) {
 		runs++
 		dir := filepath.Join(base, fmt.Sprint(runs))
 		maxBytes := rapid.SampledFrom([]int64{2000, 9000, 200_000, testSpoolBytes}).Draw(t, "cap")
-		s, err := openSpool(dir, maxBytes)
+		s, err := Open(dir, maxBytes)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = s.close(); _ = os.RemoveAll(dir) }()
-		m := &spoolModel{t: t, spool: s, reopen: func(old *spool) *spool {
-			if err := old.close(); err != nil {
+		defer func() { _ = s.Close(); _ = os.RemoveAll(dir) }()
+		m := &spoolModel{t: t, spool: s, reopen: func(old *Spool) *Spool {
+			if err := old.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if s, err = openSpool(dir, maxBytes); err != nil {
+			if s, err = Open(dir, maxBytes); err != nil {
 				t.Fatal(err)
 			}
 			return s
@@ -696,8 +696,8 @@ func TestSpoolProperty(t *testing.T) {
 // the spool knows; the model checks that they are the oldest, and counted.
 type spoolModel struct {
 	t       *rapid.T
-	spool   *spool
-	reopen  func(*spool) *spool
+	spool   *Spool
+	reopen  func(*Spool) *Spool
 	next    int
 	waiting []string // sorted: texts begin with their number
 	claims  []spoolModelClaim
@@ -706,7 +706,7 @@ type spoolModel struct {
 }
 
 type spoolModelClaim struct {
-	claim *spoolClaim
+	claim *Claim
 	texts []string // "" where settled
 }
 
@@ -718,7 +718,7 @@ func (m *spoolModel) append(t *rapid.T) {
 		m.next++
 	}
 	records := spoolRecords(texts...)
-	n, dropped, err := m.spool.append(records)
+	n, dropped, err := m.spool.Append(records)
 	if n != len(records) || err != nil {
 		t.Fatalf("append: %d of %d: %v", n, len(records), err)
 	}
@@ -736,7 +736,7 @@ func (m *spoolModel) read(t *rapid.T) {
 		}
 		want++
 	}
-	records, claim := m.spool.read(n, size)
+	records, claim := m.spool.Read(n, size)
 	texts := m.texts(t, records)
 	if diff := cmp.Diff(m.waiting[:want], texts, cmpopts.EquateEmpty()); diff != "" {
 		t.Fatalf("read(%d, %d) (-want +got):\n%s", n, size, diff)
@@ -747,9 +747,9 @@ func (m *spoolModel) read(t *rapid.T) {
 	}
 }
 
-func (m *spoolModel) texts(t *rapid.T, records []spoolRecord) (texts []string) {
+func (m *spoolModel) texts(t *rapid.T, records []Record) (texts []string) {
 	for _, r := range records {
-		texts = append(texts, string(r.data))
+		texts = append(texts, string(r.Data))
 	}
 	if diff := cmp.Diff(spoolRecords(texts...), records, compareRecords); diff != "" {
 		t.Fatalf("records have changed (-want +got):\n%s", diff)
@@ -768,13 +768,13 @@ func (m *spoolModel) settle(t *rapid.T) {
 		m.spool.release(c.claim)
 	case "one":
 		k := rapid.IntRange(0, len(c.texts)-1).Draw(t, "record")
-		m.spool.releaseOne(c.claim, k)
+		m.spool.ReleaseOne(c.claim, k)
 		c.texts[k] = ""
 		return
 	case "unclaim":
-		m.spool.unclaim(c.claim)
-		m.back(t, c.texts, m.spool.lost()-m.lost)
-		m.lost = m.spool.lost()
+		m.spool.Unclaim(c.claim)
+		m.back(t, c.texts, m.spool.Lost()-m.lost)
+		m.lost = m.spool.Lost()
 	}
 	m.claims = slices.Delete(m.claims, i, i+1)
 }
@@ -800,24 +800,24 @@ func (m *spoolModel) restart(t *rapid.T) {
 	m.claims = nil
 	m.spool = m.reopen(m.spool)
 	m.lost = 0
-	if m.spool.skipped() != 0 {
-		t.Fatalf("%d parts skipped", m.spool.skipped())
+	if m.spool.Skipped() != 0 {
+		t.Fatalf("%d parts skipped", m.spool.Skipped())
 	}
-	m.back(t, out, int64(len(m.waiting)+len(out))-m.spool.len())
+	m.back(t, out, int64(len(m.waiting)+len(out))-m.spool.Len())
 }
 
 func (m *spoolModel) readAll(t *rapid.T) {
-	records, claim := m.spool.read(1<<30, 1<<30)
+	records, claim := m.spool.Read(1<<30, 1<<30)
 	if diff := cmp.Diff(m.waiting, m.texts(t, records), cmpopts.EquateEmpty()); diff != "" {
 		t.Fatalf("read all (-want +got):\n%s", diff)
 	}
 	if claim != nil {
-		m.spool.unclaim(claim)
+		m.spool.Unclaim(claim)
 	}
 }
 
 func (m *spoolModel) check(t *rapid.T) {
-	if got := m.spool.len(); got != int64(len(m.waiting)) {
+	if got := m.spool.Len(); got != int64(len(m.waiting)) {
 		t.Fatalf("len is %d, want %d", got, len(m.waiting))
 	}
 	if got := m.spool.bytes(); got > m.spool.maxBytes {
@@ -829,14 +829,14 @@ func (m *spoolModel) check(t *rapid.T) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && e.Name() != spoolLockName {
+		if info, err := e.Info(); err == nil && e.Name() != lockName {
 			size += info.Size()
 		}
 	}
 	if got := m.spool.bytes(); got != size {
 		t.Fatalf("bytes is %d, the files have %d", got, size)
 	}
-	if got := m.spool.lost(); got != m.lost {
+	if got := m.spool.Lost(); got != m.lost {
 		t.Fatalf("%d records lost, want %d", got, m.lost)
 	}
 }
@@ -850,37 +850,37 @@ func FuzzSpoolSegment(f *testing.F) {
 	f.Add(good[:len(good)-3])
 	f.Add(good[7:])
 	f.Add(append(bytes.Clone(good), make([]byte, 50)...))
-	f.Add(append(append(bytes.Clone(good[:40]), spoolMarker...), good[20:]...))
-	f.Add(bytes.Repeat([]byte(spoolMarker), 20))
-	f.Add(newSpoolHeader(2))
-	f.Add(append(newSpoolHeader(1), appendSpoolRecord(nil, spoolRecord{data: good})...)) // a segment in a record
+	f.Add(append(append(bytes.Clone(good[:40]), marker...), good[20:]...))
+	f.Add(bytes.Repeat([]byte(marker), 20))
+	f.Add(newHeader(2))
+	f.Add(append(newHeader(1), appendRecord(nil, Record{Data: good})...)) // a segment in a record
 	f.Fuzz(func(t *testing.T, content []byte) {
 		dir := t.TempDir()
-		name := filepath.Join(dir, spoolName(1))
+		name := filepath.Join(dir, segmentName(1))
 		if err := os.WriteFile(name, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		s := mustOpenSpool(t, dir, testSpoolBytes)
-		later := spoolHeaderVersion(content) > spoolVersion
-		if s.skipped() > int64(len(content)) {
-			t.Errorf("%d parts skipped of %d bytes", s.skipped(), len(content))
+		later := headerVersion(content) > version
+		if s.Skipped() > int64(len(content)) {
+			t.Errorf("%d parts skipped of %d bytes", s.Skipped(), len(content))
 		}
 		mustAppend(t, s, "newest")
-		counted := s.len()
-		records, claim := s.read(1<<30, 1<<30)
-		if int64(len(records)) != counted || s.lost() != 0 {
-			t.Errorf("%d records of %d, %d lost", len(records), counted, s.lost())
+		counted := s.Len()
+		records, claim := s.Read(1<<30, 1<<30)
+		if int64(len(records)) != counted || s.Lost() != 0 {
+			t.Errorf("%d records of %d, %d lost", len(records), counted, s.Lost())
 		}
 		if later && len(records) != 1 {
 			t.Errorf("%d records of a later version", len(records)-1)
 		}
 		from := 0 // where the next record must be, whatever its state byte
 		for _, r := range records[:len(records)-1] {
-			encoded := appendSpoolRecord(nil, r)
-			state := len(spoolMarker)
+			encoded := appendRecord(nil, r)
+			state := len(marker)
 			for ; ; from++ {
 				if from+len(encoded) > len(content) {
-					t.Fatalf("record %q is not in the segment", r.data)
+					t.Fatalf("record %q is not in the segment", r.Data)
 				}
 				here := content[from:][:len(encoded)]
 				if bytes.Equal(here[:state], encoded[:state]) && bytes.Equal(here[state+1:], encoded[state+1:]) {
@@ -905,7 +905,7 @@ func BenchmarkSpoolAppend(b *testing.B) {
 	s := mustOpenSpool(b, b.TempDir(), testSpoolBytes)
 	b.SetBytes(1000 * 300)
 	for b.Loop() {
-		if _, _, err := s.append(records); err != nil {
+		if _, _, err := s.Append(records); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -918,7 +918,7 @@ func fillSpool(b *testing.B) string {
 	records := spoolRecords(slices.Repeat([]string{strings.Repeat("x", 300)}, 1000)...)
 	s := mustOpenSpool(b, dir, testSpoolBytes)
 	for s.bytes() < testSpoolBytes-400_000 {
-		if _, _, err := s.append(records); err != nil {
+		if _, _, err := s.Append(records); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -940,7 +940,7 @@ func BenchmarkSpoolReadRelease(b *testing.B) {
 	s := mustOpenSpool(b, dir, testSpoolBytes)
 	n := 0
 	for b.Loop() {
-		records, claim := s.read(1000, 1<<20)
+		records, claim := s.Read(1000, 1<<20)
 		if records == nil {
 			b.StopTimer()
 			mustCloseSpool(b, s)

@@ -1,6 +1,6 @@
 //go:build linux
 
-package ledger
+package spool
 
 import (
 	"bufio"
@@ -19,7 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
 // These tests run this test binary again, as another process that uses the spool.
@@ -80,11 +79,11 @@ func runSpoolChild(t *testing.T, what, dir string) {
 }
 
 func spoolChildOwns(dir string) error {
-	s, err := openSpool(dir, testSpoolBytes)
+	s, err := Open(dir, testSpoolBytes)
 	if err != nil {
 		return err
 	}
-	if _, _, err := s.append(spoolRecords("from the child")); err != nil {
+	if _, _, err := s.Append(spoolRecords("from the child")); err != nil {
 		return err
 	}
 	fmt.Println("owned")
@@ -99,8 +98,8 @@ func TestSpoolHasOneOwnerAmongProcesses(t *testing.T) {
 	if line, err := out.ReadString('\n'); line != "owned\n" {
 		t.Fatalf("child: %q, %v", line, err)
 	}
-	if _, err := openSpool(dir, testSpoolBytes); !errors.Is(err, errSpoolOwned) {
-		t.Errorf("open beside the child: %v, want %v", err, errSpoolOwned)
+	if _, err := Open(dir, testSpoolBytes); !errors.Is(err, ErrOwned) {
+		t.Errorf("open beside the child: %v, want %v", err, ErrOwned)
 	}
 	if err := child.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -118,7 +117,7 @@ func spoolChildOnFullDisk(dir string) error {
 	limit := func(bytes uint64) error {
 		return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: bytes, Max: 1 << 40})
 	}
-	s, err := openSpool(dir, testSpoolBytes)
+	s, err := Open(dir, testSpoolBytes)
 	if err != nil {
 		return err
 	}
@@ -126,18 +125,18 @@ func spoolChildOnFullDisk(dir string) error {
 	for i := range 100 {
 		texts = append(texts, fmt.Sprintf("%03d%s", i, strings.Repeat("x", 97)))
 	}
-	const size = 100 + int64(spoolRecordHead)
+	const size = 100 + int64(recordHead)
 	steps := []struct {
 		limit int64 // of the file
 		want  int   // records written of 10
 	}{
-		{0, 0},                                // not even a segment
-		{int64(spoolHeader) - 1, 0},           // half a header
-		{int64(spoolHeader), 0},               // a header alone
-		{int64(spoolHeader) + size*4 + 50, 4}, // four and a half
-		{int64(spoolHeader) + size*4 + 50, 0}, // half a one
-		{int64(spoolHeader) + size*4 + 5, 0},
-		{int64(spoolHeader) + size*5, 1},
+		{0, 0},                               // not even a segment
+		{int64(headerSize) - 1, 0},           // half a header
+		{int64(headerSize), 0},               // a header alone
+		{int64(headerSize) + size*4 + 50, 4}, // four and a half
+		{int64(headerSize) + size*4 + 50, 0}, // half a one
+		{int64(headerSize) + size*4 + 5, 0},
+		{int64(headerSize) + size*5, 1},
 		{1 << 30, 10},
 	}
 	var want []string
@@ -146,7 +145,7 @@ func spoolChildOnFullDisk(dir string) error {
 			return err
 		}
 		batch := texts[i*10:][:10]
-		n, dropped, err := s.append(spoolRecords(batch...))
+		n, dropped, err := s.Append(spoolRecords(batch...))
 		if n != step.want || dropped != 0 || (err == nil) != (n == 10) {
 			return fmt.Errorf("step %d: %d written, want %d; %d dropped: %v", i, n, step.want, dropped, err)
 		}
@@ -154,11 +153,11 @@ func spoolChildOnFullDisk(dir string) error {
 			return err
 		}
 		want = append(want, batch[:n]...)
-		if s.len() != int64(len(want)) {
-			return fmt.Errorf("step %d: len is %d, want %d", i, s.len(), len(want))
+		if s.Len() != int64(len(want)) {
+			return fmt.Errorf("step %d: len is %d, want %d", i, s.Len(), len(want))
 		}
 		size := int64(0)
-		if info, err := os.Stat(filepath.Join(dir, spoolName(s.number))); err == nil {
+		if info, err := os.Stat(filepath.Join(dir, segmentName(s.number))); err == nil {
 			size = info.Size()
 		}
 		if size != s.bytes() {
@@ -166,24 +165,24 @@ func spoolChildOnFullDisk(dir string) error {
 		}
 	}
 	for range 2 {
-		records, claim := s.read(1000, 1<<20)
-		if len(records) != len(want) || s.skipped() != 0 {
-			return fmt.Errorf("%d records, want %d; %d skipped", len(records), len(want), s.skipped())
+		records, claim := s.Read(1000, 1<<20)
+		if len(records) != len(want) || s.Skipped() != 0 {
+			return fmt.Errorf("%d records, want %d; %d skipped", len(records), len(want), s.Skipped())
 		}
 		for i, r := range records {
-			if string(r.data) != want[i] {
-				return fmt.Errorf("record %d is %q, want %q", i, r.data, want[i])
+			if string(r.Data) != want[i] {
+				return fmt.Errorf("record %d is %q, want %q", i, r.Data, want[i])
 			}
 		}
-		s.unclaim(claim)
-		if err := s.close(); err != nil {
+		s.Unclaim(claim)
+		if err := s.Close(); err != nil {
 			return err
 		}
-		if s, err = openSpool(dir, testSpoolBytes); err != nil {
+		if s, err = Open(dir, testSpoolBytes); err != nil {
 			return err
 		}
 	}
-	return s.close()
+	return s.Close()
 }
 
 func TestSpoolOnFullDisk(t *testing.T) { runSpoolChild(t, "disk full", t.TempDir()) }
@@ -195,37 +194,37 @@ func spoolChildWithoutRights(dir string) error {
 			return err
 		}
 	}
-	_, err := openSpool(filepath.Join(dir, "no lock yet"), testSpoolBytes)
+	_, err := Open(filepath.Join(dir, "no lock yet"), testSpoolBytes)
 	if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), dir) {
 		return fmt.Errorf("open without rights: %w", err)
 	}
-	_, err = openSpool(filepath.Join(dir, "no lock yet", "new"), testSpoolBytes)
+	_, err = Open(filepath.Join(dir, "no lock yet", "new"), testSpoolBytes)
 	if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), dir) {
 		return fmt.Errorf("create without rights: %w", err)
 	}
 	// Whoever may write the files, but not their directory, can send what is
 	// there, though not remove it.
-	s, err := openSpool(filepath.Join(dir, "spool"), testSpoolBytes)
+	s, err := Open(filepath.Join(dir, "spool"), testSpoolBytes)
 	if err != nil {
 		return err
 	}
-	records, claim := s.read(10, 1000)
-	if len(records) != 1 || string(records[0].data) != "a" {
+	records, claim := s.Read(10, 1000)
+	if len(records) != 1 || string(records[0].Data) != "a" {
 		return fmt.Errorf("read %d records", len(records))
 	}
 	s.release(claim)
-	if s.len() != 0 || s.bytes() == 0 {
-		return fmt.Errorf("%d records, %d bytes after release", s.len(), s.bytes())
+	if s.Len() != 0 || s.bytes() == 0 {
+		return fmt.Errorf("%d records, %d bytes after release", s.Len(), s.bytes())
 	}
 	s.segmentBytes = 1 // the next append begins a segment
-	n, _, err := s.append(spoolRecords("b"))
+	n, _, err := s.Append(spoolRecords("b"))
 	if n != 0 || !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), dir) {
 		return fmt.Errorf("append without rights: %d, %w", n, err)
 	}
-	if records, _ := s.read(10, 1000); records != nil {
-		return fmt.Errorf("a released record comes again: %q", records[0].data)
+	if records, _ := s.Read(10, 1000); records != nil {
+		return fmt.Errorf("a released record comes again: %q", records[0].Data)
 	}
-	return s.close()
+	return s.Close()
 }
 
 func TestSpoolWithoutRights(t *testing.T) {
@@ -238,7 +237,7 @@ func TestSpoolWithoutRights(t *testing.T) {
 	}
 	for name, mode := range map[string]os.FileMode{
 		"..": 0o755, ".": 0o755, "no lock yet": 0o555, "spool": 0o555,
-		"spool/" + spoolLockName: 0o666, "spool/" + spoolName(1): 0o666,
+		"spool/" + lockName: 0o666, "spool/" + segmentName(1): 0o666,
 	} {
 		if err := os.Chmod(filepath.Join(base, name), mode); err != nil {
 			t.Fatal(err)
@@ -249,8 +248,8 @@ func TestSpoolWithoutRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = mustOpenSpool(t, filepath.Join(base, "spool"), testSpoolBytes)
-	if s.len() != 0 || s.bytes() != 0 {
-		t.Errorf("the released record is there again: %d records, %d bytes", s.len(), s.bytes())
+	if s.Len() != 0 || s.bytes() != 0 {
+		t.Errorf("the released record is there again: %d records, %d bytes", s.Len(), s.bytes())
 	}
 }
 
@@ -277,7 +276,7 @@ func spoolKillID(text string) (int, error) {
 // and says so: "+ from to" after an append, "? ids" before a release, "- ids"
 // after it.
 func spoolChildAppends(dir string) error {
-	s, err := openSpool(dir, testSpoolBytes)
+	s, err := Open(dir, testSpoolBytes)
 	if err != nil {
 		return err
 	}
@@ -295,19 +294,19 @@ func spoolChildAppends(dir string) error {
 			next++
 		}
 		fmt.Println("!", first, next)
-		if n, dropped, err := s.append(spoolRecords(texts...)); n != len(texts) || dropped != 0 || err != nil {
+		if n, dropped, err := s.Append(spoolRecords(texts...)); n != len(texts) || dropped != 0 || err != nil {
 			return fmt.Errorf("append: %d of %d, %d dropped: %w", n, len(texts), dropped, err)
 		}
 		fmt.Println("+", first, next)
-		records, claim := s.read(rand.IntN(25), 1<<20)
+		records, claim := s.Read(rand.IntN(25), 1<<20)
 		switch {
 		case claim == nil:
 		case rand.IntN(4) == 0:
-			s.unclaim(claim)
+			s.Unclaim(claim)
 		case rand.IntN(4) > 0:
 			ids := ""
 			for _, r := range records {
-				id, err := spoolKillID(string(r.data))
+				id, err := spoolKillID(string(r.Data))
 				if err != nil {
 					return err
 				}
@@ -393,9 +392,9 @@ func TestSpoolSurvivesKill(t *testing.T) {
 		begin := time.Now()
 		s := mustOpenSpool(t, dir, testSpoolBytes)
 		slowest = max(slowest, time.Since(begin))
-		torn += s.skipped()
-		if s.skipped() > int64(kill+1) {
-			t.Errorf("%d parts skipped after %d kills", s.skipped(), kill+1)
+		torn += s.Skipped()
+		if s.Skipped() > int64(kill+1) {
+			t.Errorf("%d parts skipped after %d kills", s.Skipped(), kill+1)
 		}
 		s.segmentBytes = 4000
 		texts, claims := readAllSpool(t, s)
@@ -425,8 +424,8 @@ func TestSpoolSurvivesKill(t *testing.T) {
 				there[id] = true
 			}
 		}
-		if s.lost() != 0 {
-			t.Errorf("%d records lost", s.lost())
+		if s.Lost() != 0 {
+			t.Errorf("%d records lost", s.Lost())
 		}
 		if kill%5 == 4 { // start anew, so that the test stays quick
 			for _, claim := range claims {
@@ -446,10 +445,10 @@ func TestSpoolSurvivesKill(t *testing.T) {
 func TestSpoolWithoutItsLockFileHasOneOwner(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpenSpool(t, dir, 1<<20)
-	if err := os.Remove(filepath.Join(dir, spoolLockName)); err != nil {
+	if err := os.Remove(filepath.Join(dir, lockName)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openSpool(dir, 1<<20); !errors.Is(err, errSpoolOwned) {
+	if _, err := Open(dir, 1<<20); !errors.Is(err, ErrOwned) {
 		t.Errorf("a second owner: %v", err)
 	}
 	mustCloseSpool(t, s)
@@ -461,7 +460,7 @@ func TestSpoolWritesToNoRemovedSegment(t *testing.T) {
 	s := mustOpenSpool(t, dir, 1<<20)
 	mustAppend(t, s, "before")
 	for _, file := range spoolFiles(t, dir) {
-		if file != spoolLockName {
+		if file != lockName {
 			if err := os.Remove(filepath.Join(dir, file)); err != nil {
 				t.Fatal(err)
 			}
@@ -473,20 +472,5 @@ func TestSpoolWritesToNoRemovedSegment(t *testing.T) {
 	defer mustCloseSpool(t, s)
 	if texts, _ := readAllSpool(t, s); !slices.Equal(texts, []string{"after"}) {
 		t.Errorf("on disk: %q", texts)
-	}
-}
-
-func TestCrashFileThatIsAPipeHoldsNothingUp(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mkfifo(filepath.Join(dir, crashName), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = root.Close() }()
-	if _, _, err := openCrashFile(root, wire.Origin{}); err == nil {
-		t.Error("a pipe is taken for a file")
 	}
 }

@@ -1,6 +1,6 @@
 //go:build !(windows || darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd)
 
-package ledger
+package spool
 
 import (
 	"errors"
@@ -17,8 +17,8 @@ import (
 // owner's process: a file whose process is gone, or is this one while it knows
 // nothing of it, was left by a crash.
 var (
-	spoolLocksMu sync.Mutex // guards spoolLocks, and this process's files
-	spoolLocks   []*pidLock
+	locksMu sync.Mutex // guards locks, and this process's files
+	locks   []*pidLock
 )
 
 type pidLock struct {
@@ -27,14 +27,14 @@ type pidLock struct {
 	file fs.FileInfo
 }
 
-// openNoWait does nothing: there are no named pipes in directories here, or no
+// OpenNoWait does nothing: there are no named pipes in directories here, or no
 // way to open one without waiting.
-const openNoWait = 0
+const OpenNoWait = 0
 
-// lockSpool locks root for this process; errSpoolOwned when somebody has it.
-func lockSpool(root *os.Root, name string) (io.Closer, error) {
-	spoolLocksMu.Lock()
-	defer spoolLocksMu.Unlock()
+// lockDirectory locks root for this process; ErrOwned when somebody has it.
+func lockDirectory(root *os.Root, name string) (io.Closer, error) {
+	locksMu.Lock()
+	defer locksMu.Unlock()
 	for range 2 {
 		file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err == nil {
@@ -45,23 +45,23 @@ func lockSpool(root *os.Root, name string) (io.Closer, error) {
 				return nil, err
 			}
 			lock := &pidLock{root, name, info}
-			spoolLocks = append(spoolLocks, lock)
+			locks = append(locks, lock)
 			return lock, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}
-		if spoolLockAlive(root, name) {
-			return nil, errSpoolOwned
+		if lockAlive(root, name) {
+			return nil, ErrOwned
 		}
 		if err := root.Remove(name); err != nil {
 			return nil, err
 		}
 	}
-	return nil, errSpoolOwned
+	return nil, ErrOwned
 }
 
-func spoolLockAlive(root *os.Root, name string) bool {
+func lockAlive(root *os.Root, name string) bool {
 	info, err := root.Lstat(name)
 	if err != nil || !info.Mode().IsRegular() || info.Size() > 32 {
 		return err == nil
@@ -75,7 +75,7 @@ func spoolLockAlive(root *os.Root, name string) bool {
 		return false // torn when it was written
 	}
 	if pid == os.Getpid() {
-		for _, lock := range spoolLocks {
+		for _, lock := range locks {
 			if os.SameFile(lock.file, info) {
 				return true
 			}
@@ -88,16 +88,16 @@ func spoolLockAlive(root *os.Root, name string) bool {
 
 // Close gives the lock up; it must come before the root's.
 func (l *pidLock) Close() error {
-	spoolLocksMu.Lock()
-	defer spoolLocksMu.Unlock()
-	for i, lock := range spoolLocks {
+	locksMu.Lock()
+	defer locksMu.Unlock()
+	for i, lock := range locks {
 		if lock == l {
-			spoolLocks = append(spoolLocks[:i], spoolLocks[i+1:]...)
+			locks = append(locks[:i], locks[i+1:]...)
 			return l.root.Remove(l.name)
 		}
 	}
 	return nil
 }
 
-// syncSpoolNames does nothing: directories cannot be synced here, or need not be.
-func syncSpoolNames(*os.Root) error { return nil }
+// syncNames does nothing: directories cannot be synced here, or need not be.
+func syncNames(*os.Root) error { return nil }

@@ -1,4 +1,4 @@
-package ledger
+package throttle
 
 import (
 	"math"
@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// parseRetryAfter reads how long a server asks to wait: seconds, fractions too,
+// ParseRetryAfter reads how long a server asks to wait: seconds, fractions too,
 // or a date, which is held against the answer's own Date so that a wrong clock on
 // either side does not matter. 0 means that it asked for nothing usable.
-func parseRetryAfter(h http.Header, now time.Time) time.Duration {
+func ParseRetryAfter(h http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if seconds, err := strconv.ParseFloat(value, 64); err == nil {
 		switch nanos := seconds * float64(time.Second); {
@@ -33,8 +33,12 @@ func parseRetryAfter(h http.Header, now time.Time) time.Duration {
 	return max(at.Sub(now), 0)
 }
 
-// parseLimits reads the server's limits off any of its answers (ledger-wire 3.4).
-func parseLimits(h http.Header) serverLimits {
+// Limits are the limits that an answer reported, in requests or records; 0
+// where it did not.
+type Limits struct{ PerMinute, PerHour int }
+
+// ParseLimits reads the server's limits off any of its answers (ledger-wire 3.4).
+func ParseLimits(h http.Header) Limits {
 	read := func(name string) int {
 		n, err := strconv.Atoi(strings.TrimSpace(h.Get(name)))
 		if err != nil || n < 0 {
@@ -42,5 +46,5 @@ func parseLimits(h http.Header) serverLimits {
 		}
 		return n
 	}
-	return serverLimits{perMinute: read("X-RateLimit-Limit-Minute"), perHour: read("X-RateLimit-Limit-Hour")}
+	return Limits{PerMinute: read("X-RateLimit-Limit-Minute"), PerHour: read("X-RateLimit-Limit-Hour")}
 }

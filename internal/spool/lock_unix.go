@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd
 
-package ledger
+package spool
 
 import (
 	"errors"
@@ -9,20 +9,20 @@ import (
 	"syscall"
 )
 
-// openNoWait keeps the opening of a named pipe from waiting for its other end.
-const openNoWait = syscall.O_NONBLOCK
+// OpenNoWait keeps the opening of a named pipe from waiting for its other end.
+const OpenNoWait = syscall.O_NONBLOCK
 
-// lockSpool locks a file in root, and root itself, until they are closed or the
-// process ends, however it ends; errSpoolOwned when somebody has them. The file
+// lockDirectory locks a file in root, and root itself, until they are closed or the
+// process ends, however it ends; ErrOwned when somebody has them. The file
 // stays: removing it would let two owners lock two files of one name. Where
 // somebody else has removed it there is still the directory's lock, which not all
 // systems give.
-func lockSpool(root *os.Root, name string) (io.Closer, error) {
-	file, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|openNoWait, 0o600)
+func lockDirectory(root *os.Root, name string) (io.Closer, error) {
+	file, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|OpenNoWait, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	lock := &spoolLock{file: file}
+	lock := &dirLock{file: file}
 	if err := flock(file); err != nil {
 		return nil, lock.failed(name, err)
 	}
@@ -35,17 +35,17 @@ func lockSpool(root *os.Root, name string) (io.Closer, error) {
 	return lock, nil
 }
 
-type spoolLock struct{ file, directory *os.File }
+type dirLock struct{ file, directory *os.File }
 
-func (l *spoolLock) failed(name string, err error) error {
+func (l *dirLock) failed(name string, err error) error {
 	_ = l.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return errSpoolOwned
+		return ErrOwned
 	}
 	return &os.PathError{Op: "lock", Path: name, Err: err}
 }
 
-func (l *spoolLock) Close() error {
+func (l *dirLock) Close() error {
 	err := l.file.Close()
 	if l.directory != nil {
 		err = errors.Join(err, l.directory.Close())
@@ -61,8 +61,8 @@ func flock(file *os.File) error {
 	}
 }
 
-// syncSpoolNames makes new names in root durable.
-func syncSpoolNames(root *os.Root) error {
+// syncNames makes new names in root durable.
+func syncNames(root *os.Root) error {
 	directory, err := root.Open(".")
 	if err != nil {
 		return err

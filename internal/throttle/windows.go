@@ -1,7 +1,6 @@
-package ledger
+package throttle
 
 import (
-	"context"
 	"math"
 	"sync"
 	"time"
@@ -81,29 +80,32 @@ func (w *window) add(now time.Time, n int) {
 	w.sends = append(w.sends, sends{now, now, n})
 }
 
-// A limiter keeps requests (under OTLP: records) within a share of the server's
+// A Limiter keeps requests (under OTLP: records) within a share of the server's
 // limits by minute and by hour. It is safe for concurrent use, and is asked once
 // a request.
-type limiter struct {
+type Limiter struct {
 	mu           sync.Mutex
 	minute, hour *window
 	buffer       float64
-	given        serverLimits // by the options; 0 where they are the default
+	given        Limits // by the options; 0 where they are the default
 	now          func() time.Time
 }
 
-func newLimiter(c *config, now func() time.Time) *limiter {
-	return &limiter{
-		minute: newWindow(time.Minute, c.RequestsPerMinute, c.RateLimitBuffer),
-		hour:   newWindow(time.Hour, c.RequestsPerHour, c.RateLimitBuffer),
-		buffer: c.RateLimitBuffer,
-		given:  c.givenLimits,
+// NewLimiter keeps fewer than share, in (0, 1], of limits in any minute and hour.
+// given are the limits that were asked for, 0 where limits holds a default; what
+// the server says does not raise them.
+func NewLimiter(limits, given Limits, share float64, now func() time.Time) *Limiter {
+	return &Limiter{
+		minute: newWindow(time.Minute, limits.PerMinute, share),
+		hour:   newWindow(time.Hour, limits.PerHour, share),
+		buffer: share,
+		given:  given,
 		now:    now,
 	}
 }
 
-// take spends n if they fit now, and else returns how long until they do.
-func (l *limiter) take(n int) time.Duration {
+// Take spends n if they fit now, and else returns how long until they do.
+func (l *Limiter) Take(n int) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
@@ -117,9 +119,9 @@ func (l *limiter) take(n int) time.Duration {
 	return 0
 }
 
-// portion is the largest n to ask for: what fits now, but no less than a part of
+// Portion is the largest n to ask for: what fits now, but no less than a part of
 // what ever fits, so that waiting for room does not end in scraps.
-func (l *limiter) portion() int {
+func (l *Limiter) Portion() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
@@ -133,16 +135,16 @@ func (l *limiter) portion() int {
 // leastPortion is the part of what ever fits that is worth a request.
 const leastPortion = 4
 
-// learn sets limits that the server told of, where lower ones were not given; 0
+// Learn sets limits that the server told of, where lower ones were not given; 0
 // leaves one as it is.
-func (l *limiter) learn(told serverLimits) {
+func (l *Limiter) Learn(told Limits) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if told.perMinute > 0 {
-		l.minute.setShare(lower(told.perMinute, l.given.perMinute), l.buffer)
+	if told.PerMinute > 0 {
+		l.minute.setShare(lower(told.PerMinute, l.given.PerMinute), l.buffer)
 	}
-	if told.perHour > 0 {
-		l.hour.setShare(lower(told.perHour, l.given.perHour), l.buffer)
+	if told.PerHour > 0 {
+		l.hour.setShare(lower(told.PerHour, l.given.PerHour), l.buffer)
 	}
 }
 
@@ -154,29 +156,21 @@ func lower(told, given int) int {
 	return told
 }
 
-// rates reads the limiter for Metrics.
-func (l *limiter) rates() RateLimiterMetrics {
+// Rates are what a limiter used of its share, and the shares.
+type Rates struct {
+	Minute, MinuteShare int
+	Hour, HourShare     int
+}
+
+// Rates reads the limiter for Metrics.
+func (l *Limiter) Rates() Rates {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
 	l.minute.expire(now)
 	l.hour.expire(now)
-	return RateLimiterMetrics{
-		CurrentRate:       l.minute.total,
-		LimitPerMinute:    l.minute.limit,
-		CurrentHourlyRate: l.hour.total,
-		LimitPerHour:      l.hour.limit,
-	}
-}
-
-// sleep waits for d, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err()
-	case <-ctx.Done():
-		return ctx.Err()
+	return Rates{
+		Minute: l.minute.total, MinuteShare: l.minute.limit,
+		Hour: l.hour.total, HourShare: l.hour.limit,
 	}
 }

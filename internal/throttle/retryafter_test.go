@@ -1,4 +1,4 @@
-package ledger
+package throttle
 
 import (
 	"math"
@@ -31,7 +31,7 @@ func TestRetryAfter(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := http.Header{"Retry-After": {test.value}, "Date": {test.date}}
-			if got := parseRetryAfter(h, now); got != test.want {
+			if got := ParseRetryAfter(h, now); got != test.want {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
@@ -43,7 +43,7 @@ func FuzzRetryAfter(f *testing.F) {
 	f.Add("1e400", "Sun, 01 Mar 2026 12:00:00 GMT")
 	f.Add("Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0001 00:00:00 GMT")
 	f.Fuzz(func(t *testing.T, value, date string) {
-		d := parseRetryAfter(http.Header{"Retry-After": {value}, "Date": {date}}, time.Unix(1e9, 0))
+		d := ParseRetryAfter(http.Header{"Retry-After": {value}, "Date": {date}}, time.Unix(1e9, 0))
 		if d < 0 {
 			t.Errorf("%v from %q, %q", d, value, date)
 		}
