@@ -23,7 +23,8 @@ func entryNow() time.Time { return entryTime.Add(time.Second) }
 
 // A body stays as it was handed out while its compressor makes others.
 func TestBodiesStayAsTheyWere(t *testing.T) {
-	rec := encode.New(encodingOf(&config{}, "0123456789abcdef-", entryNow))
+	encoding := encodingOf(&config{}, "0123456789abcdef-", entryNow)
+	rec := encode.New(encoding)
 	tr := &transport{now: entryNow}
 	var others sync.WaitGroup
 	for seed := range 4 {
@@ -31,7 +32,7 @@ func TestBodiesStayAsTheyWere(t *testing.T) {
 			random := rand.New(rand.NewPCG(uint64(seed), 1))
 			var bodies, wants [][]byte
 			for range 30 {
-				f := rec.Formats[random.IntN(2)]
+				f := encoding.Formats[random.IntN(2)]
 				var entries []*buffer.Entry
 				var wholes [][]byte
 				size := 0

@@ -101,7 +101,7 @@ func newHandler(config *config) *Handler {
 func encodingOf(config *config, idPrefix string, now func() time.Time) encode.Config {
 	of := wire.Program{
 		Service: config.Service, Environment: config.Environment, Release: config.Release,
-		SdkVersion: Version, IdPrefix: idPrefix,
+		SDKVersion: Version, IDPrefix: idPrefix,
 	}
 	c := encode.Config{
 		AddSource: config.AddSource, ReplaceAttr: config.ReplaceAttr, ContextAttrs: config.ContextAttrs,

@@ -190,7 +190,7 @@ func (w *walk) emit(a slog.Attr, failure error) bool {
 			return w.endpointGroup(a.Value.Group())
 		}
 	}
-	if w.level == 0 && w.limits.SetsApart && w.setApart(&a) {
+	if w.level == 0 && w.limits.OwnFields && w.setApart(&a) {
 		return true
 	}
 	if kind == slog.KindGroup {
@@ -320,10 +320,10 @@ func (w *walk) steer(a slog.Attr) {
 		}
 	}
 	if a.Key == wire.LogTypeKey {
-		if t := wire.LogType(wire.Named(wire.LogTypeNames[:], text)); t != wire.NoLogType {
+		if t := wire.LogTypeNamed(text); t != wire.NoLogType {
 			w.logType = t
 		}
-	} else if i := wire.Importance(wire.Named(wire.ImportanceNames[:], text)); i != wire.NoImportance {
+	} else if i := wire.ImportanceNamed(text); i != wire.NoImportance {
 		w.importance = i
 	}
 }

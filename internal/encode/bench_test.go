@@ -49,7 +49,7 @@ func BenchmarkEntry(b *testing.B) {
 			}
 		})
 		rec := testRecorder(recordOptions{}, "0123456789abcdef", time.Now)
-		for form, f := range rec.Formats {
+		for form, f := range rec.formats {
 			rec.current.Store(int32(form))
 			b.Run(c.name+"/"+f.Protocol(), func(b *testing.B) {
 				s := rec.WithAttrs(rec.Root(), c.bound)

@@ -35,25 +35,24 @@ type Format interface {
 	// AppendKnown is AppendAttr for a key that the [wire.KeyTable] knows, and a value
 	// whose kind isScalar.
 	AppendKnown(b []byte, k *wire.KnownKey, kind slog.Kind, v slog.Value, root bool) []byte
-	// AppendJSONAttr appends a member whose value is sanitized JSON.
-	AppendJSONAttr(b []byte, key string, json []byte, root bool) []byte
+	// AppendJSON appends a member whose value is sanitized JSON.
+	AppendJSON(b []byte, key string, json []byte, root bool) []byte
 	// OpenGroup begins a group; CloseGroup ends the innermost one, of which
 	// OpenGroup was called when b had the length mark.
 	OpenGroup(b []byte, key string, root bool) []byte
 	CloseGroup(b []byte, mark int) []byte
 	// EndAttrs ends the attributes, which began at the length mark.
 	EndAttrs(b []byte, mark int) []byte
-	AppendTrace(b []byte, traceID, spanID string) []byte
-	AppendEndpoint(b []byte, e wire.Endpoint) []byte
-	AppendError(b []byte, errorType, message, stack string) []byte
+	AppendFields(b []byte, own wire.Fields) []byte
+	AppendFailure(b []byte, e wire.Failure) []byte
 	// ToJSON appends members of this format as JSON members, each with a comma
 	// after it. At the root it adds what the format sets apart.
-	ToJSON(b, members []byte, root bool, a *wire.Apart) ([]byte, error)
+	ToJSON(b, members []byte, root bool, a *wire.Fields) ([]byte, error)
 	// FromJSON appends such JSON members, which stand within level groups, as
 	// members of this format. At the root, which is level 0, it takes out of them
 	// what the format sets apart; HasEndpoint tells whether that includes the
 	// member "endpoint".
-	FromJSON(b, members []byte, level int, hasEndpoint bool, a *wire.Apart) []byte
+	FromJSON(b, members []byte, level int, hasEndpoint bool, a *wire.Fields) []byte
 }
 
 // MaxFormats is how many formats there are: Ledger's own, and OTLP.
@@ -75,7 +74,7 @@ type Encoder struct {
 	config   Config
 	secret   *redact.Keys
 	keys     *wire.KeyTable
-	Formats  [MaxFormats]Format
+	formats  [MaxFormats]Format
 	known    [MaxFormats]wire.Format // Formats, to compare with
 	limits   [MaxFormats]wire.Limits // of formats
 	current  atomic.Int32            // the format of the last entry; With attrs are encoded in it
@@ -84,7 +83,7 @@ type Encoder struct {
 
 // New makes a recorder.
 func New(c Config) *Encoder {
-	rec := &Encoder{config: c, secret: c.Secrets, keys: &wire.KeyTable{}, Formats: c.Formats}
+	rec := &Encoder{config: c, secret: c.Secrets, keys: &wire.KeyTable{}, formats: c.Formats}
 	if rec.secret == nil {
 		rec.secret = &redact.Keys{}
 	}
@@ -117,7 +116,7 @@ func (rec *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.C
 	}()
 
 	form := rec.indexOf(format)
-	f, limits := rec.Formats[form], &rec.limits[form]
+	f, limits := rec.formats[form], &rec.limits[form]
 	if rec.current.Load() != int32(form) {
 		rec.current.Store(int32(form))
 	}
@@ -155,7 +154,7 @@ func (rec *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.C
 	}
 	w.masked = s.masked
 	if bound.says {
-		w.facts, w.Apart = s.facts, bound.Apart
+		w.facts, w.Fields = s.facts, bound.Fields
 		w.err, w.errMessage = nil, "" // after the record's own, if it has any
 	}
 
@@ -176,8 +175,8 @@ func (rec *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.C
 		w.facts.complete(&s.facts, fromContext)
 	}
 	b = rec.appendTail(w.b, f, &w.facts, r.Level, r.PC)
-	e = wire.Ending{Sec: sec, Nsec: int32(nsec), Kinds: w.facts.kinds(wire.ClassOf(r.Level)), Seq: seq}
-	if (len(b)-start)*wire.Growth(w.facts.hasEndpoint) > wire.MaxAttributes-limits.FixedSize {
+	e = wire.Ending{Sec: sec, Nsec: int32(nsec), Kinds: w.facts.kinds(wire.LevelOf(r.Level)), Seq: seq}
+	if wire.MayExceed(len(b)-start, w.facts.hasEndpoint, limits) {
 		return append(b[:start], wire.Fit(wire.Whole(f, b[start:], e), f)...), wire.Ending{Seq: seq}
 	}
 	return b, e
@@ -230,38 +229,37 @@ func (w *walk) attrsIn(r *slog.Record) (some bool) {
 
 // appendTail appends what stands between the attributes and the ending.
 func (rec *Encoder) appendTail(b []byte, f Format, facts *facts, level slog.Level, pc uintptr) []byte {
-	if facts.TraceID != "" || facts.SpanID != "" {
-		b = f.AppendTrace(b, facts.TraceID, facts.SpanID)
+	if !facts.hasEndpoint {
+		facts.Endpoint = nil
 	}
-	if facts.Endpoint != nil && facts.hasEndpoint {
-		b = f.AppendEndpoint(b, *facts.Endpoint)
+	if facts.Fields != (wire.Fields{}) {
+		b = f.AppendFields(b, facts.Fields)
 	}
-	if facts.err != nil {
-		errorType := errstack.TypeOf(facts.err)
-		message := facts.errMessage
-		if message == "" || message[0] == 0 && jsontext.Clean(message) == "" {
-			message = errorType
-		}
-		stack := ""
-		if wire.ClassOf(level) >= wire.ClassError {
-			stack = errstack.Stack(facts.err, pc)
-		}
-		b = f.AppendError(b, jsontext.Cut(errorType, wire.MaxErrorType), jsontext.Cut(message, wire.MaxErrorMessage), jsontext.Cut(stack, wire.MaxStackTrace))
+	if facts.err == nil {
+		return b
 	}
-	return b
+	e := wire.Failure{Type: errstack.TypeOf(facts.err), Message: facts.errMessage}
+	if e.Message == "" || e.Message[0] == 0 && jsontext.Clean(e.Message) == "" {
+		e.Message = e.Type
+	}
+	if wire.LevelOf(level) >= wire.Error {
+		e.Stack = jsontext.Cut(errstack.Stack(facts.err, pc), wire.MaxStackTrace)
+	}
+	e.Type, e.Message = jsontext.Cut(e.Type, wire.MaxErrorType), jsontext.Cut(e.Message, wire.MaxErrorMessage)
+	return f.AppendFailure(b, e)
 }
 
 // appendLastResort appends an entry for a record that could not be encoded,
 // which would be a fault of this package: the message still arrives.
 func (rec *Encoder) appendLastResort(b []byte, form int, r slog.Record, seq uint64, panicked any) ([]byte, wire.Ending) {
-	f := rec.Formats[form]
+	f := rec.formats[form]
 	sec, nsec, _ := rec.timeOf(time.Time{}, rec.limits[form].Earliest)
 	b = f.Begin(b, r.Level, r.Message)
 	attrs := len(b)
 	b = f.AppendAttr(b, "_error", slog.StringValue(errstack.PanicText(nil, panicked)), true)
 	b = f.EndAttrs(b, attrs)
 	var none facts
-	return b, wire.Ending{Sec: sec, Nsec: int32(nsec), Kinds: none.kinds(wire.ClassOf(r.Level)), Seq: seq}
+	return b, wire.Ending{Sec: sec, Nsec: int32(nsec), Kinds: none.kinds(wire.LevelOf(r.Level)), Seq: seq}
 }
 
 // timeOf returns the time to log for t: t itself, or the current time when t is

@@ -33,7 +33,7 @@ import (
 func TestEntriesAreAsLongAsReckoned(t *testing.T) {
 	for _, prefix := range []string{"", "0123456789abcdef-", strings.Repeat("p", 48)} {
 		rec := testRecorder(recordOptions{}, prefix, testNow)
-		for _, encoder := range rec.Formats {
+		for _, encoder := range rec.formats {
 			f := encoder
 			check := func(message, text string, seq uint64) {
 				r := slog.NewRecord(testTime, slog.LevelInfo, message, 0)
@@ -84,7 +84,7 @@ type recordOptions struct {
 }
 
 func testFormats(o recordOptions, prefix string) (*native.Format, *otlp.Format) {
-	of := wire.Program{Service: o.Service, Environment: o.Environment, Release: o.Release, SdkVersion: testVersion, IdPrefix: prefix}
+	of := wire.Program{Service: o.Service, Environment: o.Environment, Release: o.Release, SDKVersion: testVersion, IDPrefix: prefix}
 	return native.New(of), otlp.New(of)
 }
 
@@ -137,7 +137,7 @@ func (c logCall) entryIn(t testing.TB, form int) []byte {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	entry := rec.wholeEntry(rec.Formats[form], rec.play(c.with), ctx, r, 42)
+	entry := rec.wholeEntry(rec.formats[form], rec.play(c.with), ctx, r, 42)
 	if form == ledgerForm {
 		requireAccepted(t, entry, testNow())
 	} else if faults := otlpFaults(t, entry); len(faults) > 0 {
@@ -283,7 +283,7 @@ func TestEntryFields(t *testing.T) {
 			}
 			// The same in OTLP, read back.
 			rec := testRecorder(tt.call.opts, "", testNow)
-			otlp, native := rec.Formats[otlpForm], rec.Formats[ledgerForm]
+			otlp, native := rec.formats[otlpForm], rec.formats[ledgerForm]
 			back, err := wire.Transcode(otlp, native, tt.call.entryIn(t, otlpForm))
 			if err != nil {
 				t.Fatal(err)
@@ -309,7 +309,7 @@ func nan() float64 { var zero float64; return zero / zero }
 
 func TestRecordWithoutATimeGetsTheCurrentOne(t *testing.T) {
 	rec := testRecorder(recordOptions{}, "p", testNow)
-	entry := rec.wholeEntry(rec.Formats[ledgerForm], rec.Root(), nil, slog.Record{}, 1)
+	entry := rec.wholeEntry(rec.formats[ledgerForm], rec.Root(), nil, slog.Record{}, 1)
 	if got, want := decodeEntry(t, entry)["timestamp"], "2026-03-01T12:30:46.123456Z"; got != want {
 		t.Errorf("timestamp %v, want %v", got, want)
 	}
@@ -319,7 +319,7 @@ func TestRecordWithoutATimeGetsTheCurrentOne(t *testing.T) {
 func TestClockBeyondWhatCanBeExpressed(t *testing.T) {
 	for _, year := range []int{-5, 1, 1960, 10_000, 20_000} {
 		rec := testRecorder(recordOptions{}, "p", func() time.Time { return time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC) })
-		for _, encoder := range rec.Formats {
+		for _, encoder := range rec.formats {
 			f := encoder
 			p, err := f.Parse(rec.wholeEntry(f, rec.Root(), nil, slog.NewRecord(time.Time{}, slog.LevelInfo, "m", 0), 1))
 			if err != nil || p.Message != "m" {
@@ -431,7 +431,7 @@ func TestGroupsEndAtTheDepthLimit(t *testing.T) {
 
 func TestSiblingScopesShareNothing(t *testing.T) {
 	rec := testRecorder(recordOptions{}, "p", testNow)
-	f := rec.Formats[ledgerForm]
+	f := rec.formats[ledgerForm]
 	base := rec.WithGroup(rec.WithAttrs(rec.Root(), []slog.Attr{slog.Int("a", 1)}), "g")
 	var wg sync.WaitGroup
 	for i := range 8 {
@@ -440,13 +440,13 @@ func TestSiblingScopesShareNothing(t *testing.T) {
 			s := rec.WithAttrs(rec.WithGroup(base, key), []slog.Attr{slog.Int(key, i)})
 			f := wire.Format(f)
 			if i%2 == 0 {
-				f = rec.Formats[otlpForm] // transcoded at the same time
+				f = rec.formats[otlpForm] // transcoded at the same time
 			}
 			r := slog.NewRecord(testTime, 0, "m", 0)
 			r.AddAttrs(slog.Int("r", i))
 			entry := rec.wholeEntry(f, s, context.Background(), r, uint64(i))
 			if i%2 == 0 {
-				entry, _ = wire.Transcode(f, rec.Formats[ledgerForm], entry)
+				entry, _ = wire.Transcode(f, rec.formats[ledgerForm], entry)
 			}
 			want := map[string]any{"a": 1.0, "g": map[string]any{key: map[string]any{key: float64(i), "r": float64(i)}}}
 			if diff := cmp.Diff(want, attributesOf(t, entry)); diff != "" {
@@ -504,7 +504,7 @@ func TestHotPathDoesNotAllocate(t *testing.T) {
 		for form := range MaxFormats {
 			rec := testRecorder(recordOptions{}, "0123456789abcdef", testNow)
 			rec.current.Store(int32(form))
-			f := rec.Formats[form]
+			f := rec.formats[form]
 			bound := rec.WithGroup(rec.WithAttrs(rec.Root(), five), "g")
 			r := slog.NewRecord(testTime, slog.LevelWarn, "message", 0)
 			r.AddAttrs(attrs...)
@@ -623,7 +623,7 @@ func TestGroupsInlinedForEverEnd(t *testing.T) {
 // server's limit.
 func TestEndpointsKeepToTheLimit(t *testing.T) {
 	rec := testRecorder(recordOptions{}, "0123456789abcdef", testNow)
-	f := rec.Formats[otlpForm]
+	f := rec.formats[otlpForm]
 	for _, c := range []string{"\x7f", "é", "日", "x"} {
 		for n := 500; n < 40_000; n += 500 {
 			r := slog.NewRecord(testTime, slog.LevelInfo, "m", 0)
@@ -632,7 +632,7 @@ func TestEndpointsKeepToTheLimit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if m := f.Measure(p); m > wire.MaxAttributes {
+			if m := p.Size(f.Limits()); m > wire.MaxAttributes {
 				t.Fatalf("%q × %d is measured as %d", c, n, m)
 			}
 		}

@@ -169,18 +169,18 @@ func (w *walk) endpointMembers(members []settled) bool {
 		if w.hides(a.Key) {
 			valid = false
 		}
-		if bit := wire.EndpointMember(a.Key); valid {
+		if bit := wire.RequiredMember(a.Key); valid {
 			bits |= bit
 			a.Value = value
 		} else {
 			bits &^= bit
 		}
 	}
-	w.hasEndpoint = bits == wire.HasAll
-	separate := w.hasEndpoint && w.limits.SetsApart
+	w.hasEndpoint = bits == wire.AllRequired
+	separate := w.hasEndpoint && w.limits.OwnFields
 	key := wire.EndpointKey
 	if separate {
-		key = wire.RestOfEndpointKey
+		key = wire.EndpointRestKey
 	}
 
 	before := w.Endpoint
@@ -212,7 +212,7 @@ func (w *walk) endpointMembers(members []settled) bool {
 
 // takeMember moves a member that OTLP has a name for into e.
 func (w *walk) takeMember(e *wire.Endpoint, a slog.Attr) bool {
-	if wire.EndpointMember(a.Key) != 0 {
+	if wire.RequiredMember(a.Key) != 0 {
 		return true
 	}
 	switch kind := a.Value.Kind(); {
@@ -231,7 +231,7 @@ func (w *walk) takeMember(e *wire.Endpoint, a slog.Attr) bool {
 // jsonText returns attrs as a JSON object.
 func (w *walk) jsonText(attrs []slog.Attr) string {
 	text := walk{
-		rec: w.rec, limits: w.limits, f: w.rec.Formats[0], replace: w.replace, groups: w.groups,
+		rec: w.rec, limits: &w.rec.limits[0], f: w.rec.formats[0], replace: w.replace, groups: w.groups,
 		level: w.level, inside: w.inside, budget: w.budget, masked: w.masked,
 	}
 	some := text.group("path_params", attrs)

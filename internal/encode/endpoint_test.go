@@ -113,10 +113,10 @@ func thereAndBack(t *testing.T, form int, steps []step, attrs ...slog.Attr) (the
 	t.Helper()
 	rec := testRecorder(recordOptions{}, "0123456789abcdef", testNow)
 	rec.current.Store(int32(form))
-	native, otlp := rec.Formats[ledgerForm], rec.Formats[otlpForm]
+	native, otlp := rec.formats[ledgerForm], rec.formats[otlpForm]
 	r := slog.NewRecord(testTime, 0, "m", 0)
 	r.AddAttrs(attrs...)
-	entry := rec.wholeEntry(rec.Formats[form], rec.play(steps), context.Background(), r, 1)
+	entry := rec.wholeEntry(rec.formats[form], rec.play(steps), context.Background(), r, 1)
 	for i, from := range []wire.Format{native, otlp} {
 		if i < form {
 			continue

@@ -11,7 +11,7 @@ type facts struct {
 	err         error
 	errMessage  string
 	hasEndpoint bool // the last root attr "endpoint" is what the server takes for one
-	wire.Apart
+	wire.Fields
 }
 
 // complete fills in what the record's attrs left open, from the With attrs
@@ -46,7 +46,7 @@ func (f *facts) complete(with, fromContext *facts) {
 
 // kinds decides log_type and importance. A log_type asked for wins, unless the
 // server would refuse the entry for it (ledger-wire 2.6).
-func (f *facts) kinds(c wire.Class) wire.Kinds {
+func (f *facts) kinds(l wire.Level) wire.Kinds {
 	k := wire.Kinds{LogType: f.logType, Importance: f.importance}
 	if k.LogType == wire.TypeEndpoint && !f.hasEndpoint || k.LogType == wire.TypeException && f.err == nil {
 		k.LogType = wire.NoLogType
@@ -55,17 +55,17 @@ func (f *facts) kinds(c wire.Class) wire.Kinds {
 		switch {
 		case f.hasEndpoint:
 			k.LogType = wire.TypeEndpoint
-		case f.err != nil && c >= wire.ClassError:
+		case f.err != nil && l >= wire.Error:
 			k.LogType = wire.TypeException
 		default:
 			k.LogType = wire.TypeLogger
 		}
 	}
 	if k.Importance == wire.NoImportance {
-		switch c {
-		case wire.ClassCritical:
+		switch l {
+		case wire.Critical:
 			k.Importance = wire.ImportanceCritical
-		case wire.ClassError:
+		case wire.Error:
 			k.Importance = wire.ImportanceHigh
 		default:
 			k.Importance = wire.ImportanceStandard

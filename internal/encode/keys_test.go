@@ -23,11 +23,11 @@ func TestKeyTableThatIsFull(t *testing.T) {
 	r := slog.NewRecord(testTime, slog.LevelInfo, "m", 0)
 	r.AddAttrs(slog.Int("late", 1), slog.Group("later", slog.Int("x", 2)), slog.Any("latest", fmt.Errorf("fault")))
 	for form := range MaxFormats {
-		f := rec.Formats[form]
+		f := rec.formats[form]
 		got := rec.wholeEntry(f, rec.Root(), context.Background(), r, 7)
 		fresh := testRecorder(recordOptions{}, "0123456789abcdef", testNow)
-		fresh.wholeEntry(fresh.Formats[form], fresh.Root(), context.Background(), r, 7) // learns
-		want := fresh.wholeEntry(fresh.Formats[form], fresh.Root(), context.Background(), r, 7)
+		fresh.wholeEntry(fresh.formats[form], fresh.Root(), context.Background(), r, 7) // learns
+		want := fresh.wholeEntry(fresh.formats[form], fresh.Root(), context.Background(), r, 7)
 		if rec.keys.Find("late") != nil || fresh.keys.Find("late") == nil {
 			t.Error("the table is not full, or the other did not learn")
 		}
@@ -48,7 +48,7 @@ func TestKeysThatMeanSomethingAreNotLearnt(t *testing.T) {
 		attrs = append(attrs, slog.String(key, "x"))
 	}
 	r.AddAttrs(slog.Group("inner", attrs...))
-	rec.wholeEntry(rec.Formats[ledgerForm], rec.Root(), context.Background(), r, 7)
+	rec.wholeEntry(rec.formats[ledgerForm], rec.Root(), context.Background(), r, 7)
 	for _, key := range special {
 		if rec.keys.Find(key) != nil {
 			t.Errorf("%q was learnt", key)
@@ -68,7 +68,7 @@ func TestUnknownRecordLayout(t *testing.T) {
 	r.AddAttrs(slog.Group("g", slog.Bool("b", true)), slog.Any("err", fmt.Errorf("fault")),
 		slog.Uint64("u", math.MaxUint64), slog.Float64("f", 0.1), slog.Duration("d", time.Hour), slog.Time("t", testTime))
 	defer func(known bool) { rawslog.LayoutKnown = known }(rawslog.LayoutKnown)
-	for _, encoder := range rec.Formats {
+	for _, encoder := range rec.formats {
 		f := encoder
 		for _, r := range []slog.Record{r, slog.NewRecord(testTime, slog.LevelInfo, "none", 0)} {
 			rawslog.LayoutKnown = true

@@ -9,7 +9,7 @@ import (
 
 // safeAnyKey is SafeKey for a value of the kind Any, which is written as JSON.
 func (w *walk) safeAnyKey(key string, json []byte) string {
-	if w.level == 0 && w.limits.SetsApart && wire.Reserved(key) {
+	if w.level == 0 && w.limits.OwnFields && wire.Reserved(key) {
 		return wire.SafeKey(key, wire.IsTextJSON(json))
 	}
 	return key

@@ -287,7 +287,7 @@ func checkAgainstStandard(t testing.TB, seed uint64, replace func([]string, slog
 		}
 	}
 	want := standardAttributes(t, opts, steps, r)
-	entry := rec.wholeEntry(rec.Formats[ledgerForm], rec.play(steps), context.Background(), r, seed)
+	entry := rec.wholeEntry(rec.formats[ledgerForm], rec.play(steps), context.Background(), r, seed)
 	requireAccepted(t, entry, time.Now())
 	if want == nil {
 		return
@@ -327,7 +327,7 @@ func FuzzHostileEntry(f *testing.F) {
 		p := programmer{rand.New(rand.NewPCG(seed, 2)), true}
 		steps, r := p.program()
 		rec := testRecorder(recordOptions{Service: p.pick("", "shop"), AddSource: p.IntN(2) == 0}, "0123456789abcdef", time.Now)
-		entry := rec.wholeEntry(rec.Formats[ledgerForm], rec.play(steps), context.Background(), r, seed)
+		entry := rec.wholeEntry(rec.formats[ledgerForm], rec.play(steps), context.Background(), r, seed)
 		requireAccepted(t, entry, time.Now())
 	})
 }

@@ -76,7 +76,7 @@ func (c *capture) Enabled(context.Context, slog.Level) bool { return true }
 func (c *capture) WithAttrs([]slog.Attr) slog.Handler       { return c }
 func (c *capture) WithGroup(string) slog.Handler            { return c }
 func (c *capture) Handle(ctx context.Context, r slog.Record) error {
-	c.entry = c.rec.wholeEntry(c.rec.Formats[ledgerForm], c.rec.Root(), ctx, r, 1)
+	c.entry = c.rec.wholeEntry(c.rec.formats[ledgerForm], c.rec.Root(), ctx, r, 1)
 	return nil
 }
 

@@ -162,7 +162,7 @@ func checkTranscoding(t testing.TB, seed uint64) {
 	steps, r := p.program()
 	c := recordOptions{Service: "shop", DisableRedaction: true}
 	rec := testRecorder(c, "0123456789abcdef", time.Now)
-	native, otlp := rec.Formats[ledgerForm], rec.Formats[otlpForm]
+	native, otlp := rec.formats[ledgerForm], rec.formats[otlpForm]
 	ctx := context.Background()
 	s := rec.play(steps) // in the native format
 	a := rec.wholeEntry(native, s, ctx, r, seed)
@@ -235,7 +235,7 @@ func FuzzTranscodeForeignBytes(f *testing.F) {
 	rec := testRecorder(recordOptions{}, "0123456789abcdef", time.Now)
 	r := slog.NewRecord(time.Now(), slog.LevelInfo, "m", 0)
 	r.AddAttrs(slog.Int("a", 1), slog.Group("g", slog.Any("b", []int{1})))
-	native, otlp := rec.Formats[ledgerForm], rec.Formats[otlpForm]
+	native, otlp := rec.formats[ledgerForm], rec.formats[otlpForm]
 	f.Add(rec.wholeEntry(native, rec.Root(), context.Background(), r, 1))
 	f.Add(rec.wholeEntry(otlp, rec.Root(), context.Background(), r, 1))
 	f.Add([]byte("{}"))

@@ -43,7 +43,7 @@ func (w *walk) any(key string, v any, failure error) {
 		w.scalar(w.safeAnyKey(key, textJSON), slog.StringValue(fault))
 		return
 	}
-	w.b = w.f.AppendJSONAttr(w.b, w.safeAnyKey(key, scratch.clean), scratch.clean, w.level == 0)
+	w.b = w.f.AppendJSON(w.b, w.safeAnyKey(key, scratch.clean), scratch.clean, w.level == 0)
 }
 
 // A scratch holds a value while it is on its way through encoding/json.

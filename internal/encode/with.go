@@ -27,7 +27,7 @@ type bound struct {
 	segments [][]byte // the members directly in the root, in groups[0], in groups[1] …
 	prefix   []byte   // the segments, the groups between opened
 	marks    []int    // where in prefix each opened group begins
-	wire.Apart
+	wire.Fields
 	says bool // the attrs say something about the entry: facts or apart are not empty
 }
 
@@ -72,14 +72,14 @@ func (rec *Encoder) WithAttrs(s *Scope, attrs []slog.Attr) *Scope {
 		return s
 	}
 	form := int(rec.current.Load())
-	f := rec.Formats[form]
+	f := rec.formats[form]
 	base := s.forms[form].Load()
 	if base == nil {
 		base = rec.boundIn(s, form)
 	}
 	d := s.derive()
 	w := walk{rec: rec, f: f, limits: &rec.limits[form], replace: rec.config.ReplaceAttr, budget: maxVisits, masked: s.masked, facts: s.facts}
-	w.Apart = base.Apart
+	w.Fields = base.Fields
 	w.err, w.errMessage = nil, ""
 	w.open(s)
 	some := false
@@ -110,8 +110,8 @@ func (rec *Encoder) WithAttrs(s *Scope, attrs []slog.Attr) *Scope {
 		d.opened = len(d.groups)
 	}
 	made := base.with(f, rec.limits[form].Depth, d, w.b)
-	made.Apart, d.facts.Apart = w.Apart, wire.Apart{}
-	made.says = d.says(made.Apart)
+	made.Fields, d.facts.Fields = w.Fields, wire.Fields{}
+	made.says = d.says(made.Fields)
 	d.forms[form].Store(made)
 	return d
 }
@@ -157,26 +157,26 @@ func newBound(f Format, depth int, segments [][]byte, s *Scope) *bound {
 // arrive at the same; neither waits.
 func (rec *Encoder) boundIn(s *Scope, to int) *bound {
 	from := MaxFormats - 1 - to
-	f, have := rec.Formats[to], s.forms[from].Load()
+	f, have := rec.formats[to], s.forms[from].Load()
 	segments := make([][]byte, len(have.segments))
-	var apart wire.Apart
+	var apart wire.Fields
 	for i, segment := range have.segments {
-		ids := have.Apart
-		segments[i] = transcodeMembers(f, rec.Formats[from], segment, i, s.hasEndpoint, &ids)
+		ids := have.Fields
+		segments[i] = transcodeMembers(f, rec.formats[from], segment, i, s.hasEndpoint, &ids)
 		if i == 0 {
 			apart = ids
 		}
 	}
 	made := newBound(f, rec.limits[to].Depth, segments, s)
-	made.Apart, made.says = apart, s.says(apart)
+	made.Fields, made.says = apart, s.says(apart)
 	s.forms[to].Store(made)
 	return made
 }
 
 // says reports whether the bound attrs say something about the entry, a of it in
 // one format.
-func (s *Scope) says(a wire.Apart) bool {
-	return s.err != nil || s.logType != wire.NoLogType || s.importance != wire.NoImportance || s.hasEndpoint || a != (wire.Apart{})
+func (s *Scope) says(a wire.Fields) bool {
+	return s.err != nil || s.logType != wire.NoLogType || s.importance != wire.NoImportance || s.hasEndpoint || a != (wire.Fields{})
 }
 
 func isEmptyGroup(v slog.Value) bool {
@@ -200,11 +200,11 @@ func appendKeys(keys []string, a slog.Attr) []string {
 
 // transcodeMembers returns With attrs in another format. They were written by
 // from, so that a failure would be a fault of this package.
-func transcodeMembers(to, from Format, members []byte, level int, hasEndpoint bool, a *wire.Apart) []byte {
+func transcodeMembers(to, from Format, members []byte, level int, hasEndpoint bool, a *wire.Fields) []byte {
 	json, err := from.ToJSON(nil, members, level == 0, a)
 	if err != nil {
 		return nil
 	}
-	*a = wire.Apart{}
+	*a = wire.Fields{}
 	return to.FromJSON(nil, json, level, hasEndpoint, a)
 }

@@ -5,15 +5,6 @@ import (
 	"strconv"
 )
 
-// MeasureMembers measures the object that has the given members, each with a
-// comma after it.
-func MeasureMembers(members []byte) int {
-	if len(members) == 0 {
-		return len(`{}`)
-	}
-	return len(`{}`) + Measure(members) - len(`, `)
-}
-
 // Measure returns the length of Python's text of sanitized JSON.
 func Measure(text []byte) int {
 	n := 0

@@ -2,33 +2,35 @@ package jsontext
 
 import (
 	"bytes"
+	"iter"
 	"strconv"
 )
 
-// A Reader reads sanitized JSON members once, however deep they nest.
-type Reader struct {
-	Text []byte
-	At   int
-}
-
-func (r *Reader) Value() []byte {
-	n := valueEnd(r.Text[min(r.At, len(r.Text)):])
-	r.At += n
-	return r.Text[r.At-n : r.At]
-}
-
-// Members yields the keys, in their quotes, and values of members of a
-// sanitized object without spaces.
-func Members(text []byte) func(yield func(key, value []byte) bool) {
+// Members yields the keys, in their quotes, and the values of the members of a
+// sanitized object without spaces. A comma may follow the last one.
+func Members(text []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
 		for len(text) > 0 {
 			key := text[:valueEnd(text)]
 			text = text[min(len(key)+1, len(text)):]
-			if len(text) == 0 {
+			if len(text) == 0 || len(key) < len(`""`) {
 				return
 			}
 			value := text[:valueEnd(text)]
-			if !yield(key, value) {
+			if len(value) == 0 || !yield(key, value) {
+				return
+			}
+			text = text[min(len(value)+1, len(text)):]
+		}
+	}
+}
+
+// Elements yields the elements of a sanitized array without spaces.
+func Elements(text []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for len(text) > 0 {
+			value := text[:valueEnd(text)]
+			if len(value) == 0 || !yield(value) {
 				return
 			}
 			text = text[min(len(value)+1, len(text)):]
@@ -74,23 +76,8 @@ func CloseObject(b []byte) []byte {
 	return append(b, '}')
 }
 
-func (r *Reader) Comma() {
-	if r.At < len(r.Text) && r.Text[r.At] == ',' {
-		r.At++
-	}
-}
-
-// Number reads a number or a literal: whatever ends before punctuation.
-func (r *Reader) Number() []byte {
-	start := r.At
-	for r.At < len(r.Text) && IsWordByte(r.Text[r.At]) {
-		r.At++
-	}
-	if r.At == start {
-		r.At++ // no such thing in sanitized JSON
-	}
-	return r.Text[start:min(r.At, len(r.Text))]
-}
+// Unquote returns the text that a sanitized JSON string stands for.
+func Unquote(quoted []byte) string { return Unescape(quoted[1 : len(quoted)-1]) }
 
 // Unescape returns what the inside of a sanitized JSON string stands for.
 func Unescape(inside []byte) string {

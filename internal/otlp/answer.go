@@ -52,50 +52,48 @@ func isWords(text []byte) bool {
 
 const quotaMessage = "Daily logs quota exceeded"
 
+// readResponse reads an ExportLogsServiceResponse.
 func readResponse(a *wire.Answer, text []byte) {
 	var rejected int64
 	var message string
-	for len(text) > 0 {
-		f, rest, ok := nextField(text)
-		if !ok {
-			return
-		}
-		text = rest
-		if f.number != 1 || f.wire != wireBytes {
+	response := fields{rest: text}
+	for response.next() {
+		if response.tag != 1<<3|wireBytes {
 			continue
 		}
-		for partial := f.bytes; len(partial) > 0; {
-			f, rest, ok := nextField(partial)
-			if !ok {
-				return
-			}
-			partial = rest
-			switch f.number<<3 | f.wire {
+		partial := fields{rest: response.bytes}
+		for partial.next() {
+			switch partial.tag {
 			case 1<<3 | wireVarint:
-				rejected = int64(f.value)
+				rejected = int64(partial.value)
 			case 2<<3 | wireBytes:
-				message = string(f.bytes)
+				message = string(partial.bytes)
 			}
 		}
+		if partial.broken {
+			return
+		}
+	}
+	if response.broken {
+		return
 	}
 	a.Readable, a.Message = true, message
 	a.Rejected = int(min(max(rejected, 0), math.MaxInt32))
 }
 
-// readStatus reads the message of a google.rpc.Status.
+// readStatus reads the message of a google.rpc.Status. What is none are somebody
+// else's words.
 func readStatus(a *wire.Answer, text []byte) {
 	var message string
-	for len(text) > 0 {
-		f, rest, ok := nextField(text)
-		if !ok {
-			return // another's words
-		}
-		text = rest
-		if f.number == 2 && f.wire == wireBytes {
-			message = string(f.bytes)
+	status := fields{rest: text}
+	for status.next() {
+		if status.tag == 2<<3|wireBytes {
+			message = string(status.bytes)
 		}
 	}
-	a.Readable, a.Message = true, message
+	if !status.broken {
+		a.Readable, a.Message = true, message
+	}
 }
 
 func readJSON(a *wire.Answer, text []byte) {

@@ -71,12 +71,12 @@ func TestOTLPFrameHoldsEntries(t *testing.T) {
 		body := append(append([]byte(nil), before...), bytes.Repeat(append(entry, between...), count)...)
 		body = append(body, after...)
 		resourceLogs, rest, ok := nextField(body)
-		if !ok || len(rest) > 0 || resourceLogs.number != 1 {
+		if !ok || len(rest) > 0 || resourceLogs.tag>>3 != 1 {
 			t.Fatalf("%d entries: not one ResourceLogs", count)
 		}
 		resource, rest, _ := nextField(resourceLogs.bytes)
 		scopeLogs, rest, ok := nextField(rest)
-		if !ok || len(rest) > 0 || resource.number != 1 || scopeLogs.number != 2 {
+		if !ok || len(rest) > 0 || resource.tag>>3 != 1 || scopeLogs.tag>>3 != 2 {
 			t.Fatalf("%d entries: not one ScopeLogs", count)
 		}
 		records := 0
@@ -85,7 +85,7 @@ func TestOTLPFrameHoldsEntries(t *testing.T) {
 			if !ok {
 				t.Fatalf("%d entries: broken", count)
 			}
-			if field.number == 2 {
+			if field.tag>>3 == 2 {
 				records++
 			}
 			b = rest

@@ -49,10 +49,9 @@ func appendTextField(b []byte, tag byte, s string) []byte {
 
 // A field is one field of a protobuf message.
 type field struct {
-	number int
-	wire   int
-	value  uint64 // of the numeric wire types
-	bytes  []byte // of wireBytes
+	tag   uint64 // number<<3 | wire type
+	value uint64 // of the numeric wire types
+	bytes []byte // of wireBytes
 }
 
 // nextField reads the field that b begins with.
@@ -62,8 +61,8 @@ func nextField(b []byte) (f field, rest []byte, ok bool) {
 		return f, nil, false
 	}
 	b = b[n:]
-	f.number, f.wire = int(tag>>3), int(tag&7)
-	switch f.wire {
+	f.tag = tag
+	switch tag & 7 {
 	case wireVarint:
 		f.value, n = binary.Uvarint(b)
 	case wire64:
@@ -89,4 +88,26 @@ func nextField(b []byte) (f field, rest []byte, ok bool) {
 		return f, nil, false
 	}
 	return f, b[n:], true
+}
+
+// fields reads a message, one field after the other.
+type fields struct {
+	field         // the current one
+	raw    []byte // it with its tag and length
+	rest   []byte // what comes after it
+	broken bool   // rest is no message
+}
+
+// next goes to the next field, and returns false after the last one.
+func (r *fields) next() (ok bool) {
+	if len(r.rest) == 0 {
+		return false
+	}
+	before := r.rest
+	if r.field, r.rest, ok = nextField(before); !ok {
+		r.broken = true
+		return false
+	}
+	r.raw = before[:len(before)-len(r.rest)]
+	return true
 }

@@ -2,49 +2,73 @@ package wire
 
 import (
 	"log/slog"
+	"slices"
+	"strconv"
 )
 
-// A Class is one of the server's five levels.
-type Class int
+// A Level is one of the server's five levels.
+type Level int
 
+// The server's levels.
 const (
-	classDebug Class = iota
-	classInfo
-	classWarning
-	ClassError
-	ClassCritical
+	Debug Level = iota
+	Info
+	Warning
+	Error
+	Critical
+
+	// Levels is how many there are.
+	Levels = int(iota)
 )
 
-var ClassNames = [...]string{"debug", "info", "warning", "error", "critical"}
+var levels = [Levels]string{"debug", "info", "warning", "error", "critical"}
 
-// LevelCritical is the least level of critical entries.
-const LevelCritical = slog.Level(12)
+// criticalFrom is the least of slog's levels that is critical.
+const criticalFrom = slog.Level(12)
 
-// ClassOf maps slog's scale, on which programs define levels of their own.
-func ClassOf(l slog.Level) Class {
+// LevelOf maps slog's levels, between which programs may define their own.
+func LevelOf(l slog.Level) Level {
 	switch {
 	case l < slog.LevelInfo:
-		return classDebug
+		return Debug
 	case l < slog.LevelWarn:
-		return classInfo
+		return Info
 	case l < slog.LevelError:
-		return classWarning
-	case l < LevelCritical:
-		return ClassError
+		return Warning
+	case l < criticalFrom:
+		return Error
 	}
-	return ClassCritical
+	return Critical
 }
 
-// Severities and texts of the server's five levels on OpenTelemetry's scale.
-var (
-	ClassSeverity = [len(ClassNames)]int{5, 9, 13, 17, 21}
-	ClassText     = [len(ClassNames)]string{"DEBUG", "INFO", "WARN", "ERROR", CriticalText}
-)
+// LevelNamed returns the level with that name.
+func LevelNamed(name string) (l Level, ok bool) {
+	i := slices.Index(levels[:], name)
+	return Level(max(i, 0)), i >= 0
+}
 
-const CriticalText = "CRITICAL"
+func (l Level) String() string { return levels[l] }
 
-// SeverityOf maps slog's levels to OpenTelemetry's: both have four steps
-// between neighbours, and slog's Info is 0 where OpenTelemetry's is 9.
+// SeverityOf maps slog's levels to OpenTelemetry's severities, 1 to 24. Both have
+// four steps between neighbours; slog's Info is 0, OpenTelemetry's is 9.
 func SeverityOf(l slog.Level) int { return int(min(max(l, -8), 15)) + 9 }
 
-func SeverityClass(severity int) Class { return ClassOf(slog.Level(severity - 9)) }
+// LevelOfSeverity maps OpenTelemetry's severities to the server's levels.
+func LevelOfSeverity(severity int) Level { return LevelOf(slog.Level(severity - 9)) }
+
+// Severity is OpenTelemetry's severity of a level, and its text.
+func (l Level) Severity() (severity int, text string) {
+	at := slog.Level(4 * (int(l) - 1))
+	return SeverityOf(at), SeverityText(at)
+}
+
+// SeverityText is slog's text for a level, with the name CRITICAL added.
+func SeverityText(l slog.Level) string {
+	if l < criticalFrom {
+		return l.String()
+	}
+	if l > criticalFrom {
+		return "CRITICAL+" + strconv.Itoa(int(l-criticalFrom))
+	}
+	return "CRITICAL"
+}

@@ -1,48 +1,36 @@
 package wire
 
-// The server's limits on texts, in characters that are Unicode code points
-// (ledger-wire 2.1). Text over a limit fails a whole batch, so it is cut.
+// The server's limits on texts, in Unicode code points (ledger-wire 2.1). One
+// text over its limit fails the whole batch, so texts are cut.
 const (
 	MaxMessage         = 10_000
 	MaxErrorType       = 255
 	MaxErrorMessage    = 5_000
 	MaxStackTrace      = 50_000
+	MaxEnvironment     = 20
+	MaxRelease         = 100
 	MaxSDKVersion      = 20
 	maxPlatformVersion = 50
 	MaxMethod          = 8
 	MaxPath            = 2_048
+	MaxService         = 1000 // our own limit: every entry has the service among its attributes
 )
 
-const (
-	// MaxAttributes is the server's limit on an entry's attributes, measured as
-	// the length of Python's default JSON text of them (ledger-wire 2.4).
-	MaxAttributes = 100_000
-	// maxGrowth is how often longer than the entry that text can be at most: a
-	// DEL of one byte becomes six characters. Entries that pass this bound, all
-	// but the longest, are never measured.
-	maxGrowth = 6
-	// endpointCopies is how often an endpoint may count; see [member.copies].
-	endpointCopies = 3
-	// truncatedMember tells that members were dropped, and what that takes.
-	truncatedMember = `"_truncated":true,`
-	truncatedSize   = len(`"_truncated": true, `)
-	// maxStackShare is how much of the limit a stack may keep for itself where
-	// it counts toward the limit.
-	maxStackShare = 50_000
-)
+// MaxBatch is how many entries the server takes in one request (ledger-wire 2.2).
+const MaxBatch = 1000
 
-// The server's limits on an entry's fields, in characters (ledger-wire 2.1).
-const (
-	MaxEnvironment = 20
-	MaxRelease     = 100
-	MaxService     = 1000 // our own: every entry has it among its attributes
-	MaxBatch       = 1000 // entries a request (ledger-wire 2.2)
-)
+// MaxAttributes is the server's limit on the size of an entry's attributes: the
+// length of Python's default JSON text of them (ledger-wire 2.4).
+const MaxAttributes = 100_000
 
-// MaxDepth is how many objects and arrays an entry's attributes may nest, the
-// outermost included. The server fails the whole batch from about 500 on
+// MaxDepth is how many objects and arrays an entry's attributes may nest,
+// including the outermost one. The server fails the whole batch from about 500 on
 // (ledger-wire 2.5), and nobody reads a hundred.
 const MaxDepth = 100
 
-// TooDeep stands where nesting ends.
+// TooDeep stands in place of a value that would nest deeper.
 const TooDeep = "!DEPTH: nested too deep"
+
+// Latest is the last Unix second of the year 9999. A later time does not come
+// from here.
+const Latest = 253_402_300_799

@@ -5,17 +5,28 @@ import (
 	"strconv"
 )
 
-// Root attributes that only a format which sets things apart writes.
+// Root attributes that say something about the entry.
 const (
-	ExceptionType     = "exception.type"
-	ExceptionMessage  = "exception.message"
-	ExceptionStack    = "exception.stacktrace"
-	RestOfEndpointKey = "ledger.endpoint" // what an endpoint has beside: the server builds "endpoint" anew
+	LogTypeKey    = "ledger.log_type"
+	ImportanceKey = "ledger.importance"
+	EndpointKey   = "endpoint"
+	TraceIDKey    = "trace_id"
+	SpanIDKey     = "span_id"
 )
 
-// Reserved reports whether the server reads a column out of the root attribute
-// key: a value of the wrong type there makes it fail with the whole request
-// (ledger-wire 6.7), or lose the record and its neighbours (2.9).
+// Root attributes that a format with fields of their own writes itself.
+const (
+	ExceptionType    = "exception.type"
+	ExceptionMessage = "exception.message"
+	ExceptionStack   = "exception.stacktrace"
+	// EndpointRestKey holds the members of an endpoint that have no field. The
+	// server builds the attribute "endpoint" itself.
+	EndpointRestKey = "ledger.endpoint"
+)
+
+// Reserved reports whether the server reads a column from the root attribute
+// key. A value of the wrong type there makes the whole request fail (ledger-wire
+// 6.7), or loses the entry and its neighbours (2.9).
 func Reserved(key string) bool {
 	if len(key) <= 9 { // most are
 		return false
@@ -37,11 +48,11 @@ func Reserved(key string) bool {
 	return false
 }
 
-// RenamedPrefix stands before a program's attribute that has a name the server
-// reads and a value it could not take.
+// RenamedPrefix begins the new name of a program's attribute whose name is
+// reserved and whose value the server could not read.
 const RenamedPrefix = "attr."
 
-// SafeKey returns the key to write for a root attribute.
+// SafeKey returns the name under which to write a root attribute.
 func SafeKey(key string, isText bool) string {
 	if Reserved(key) && (!isText || key[0] == 'l') {
 		return RenamedPrefix + key
@@ -49,7 +60,8 @@ func SafeKey(key string, isText bool) string {
 	return key
 }
 
-// IsTextJSON is isText for a value in sanitized JSON.
+// IsTextJSON reports whether a value in sanitized JSON is a text in OTLP too. An
+// integer outside 64 signed bits is one, because OTLP has no such number.
 func IsTextJSON(value []byte) bool {
 	if len(value) == 0 || value[0] != '-' && (value[0] < '0' || value[0] > '9') {
 		return len(value) > 0 && value[0] == '"'
@@ -60,12 +72,3 @@ func IsTextJSON(value []byte) bool {
 	_, err := strconv.ParseInt(string(value), 10, 64)
 	return err != nil
 }
-
-// The attrs that say something about the entry.
-const (
-	LogTypeKey    = "ledger.log_type"
-	ImportanceKey = "ledger.importance"
-	EndpointKey   = "endpoint"
-	TraceIDKey    = "trace_id"
-	SpanIDKey     = "span_id"
-)

@@ -1,43 +1,35 @@
 package wire
 
-import (
-	"errors"
-)
+import "errors"
 
-// Latest is the end of the year 9999, which no time in nanoseconds reaches: a
-// larger one was not written here.
-const Latest = 253_402_300_799
-
+// ErrNotEntry is what Parse returns for bytes that its format does not write.
 var ErrNotEntry = errors.New("ledger: read entry: not what this format writes")
 
-// A Parsed entry is one without a format. Its attributes are JSON members with
-// a comma after each, as Ledger's own format has them.
+// A Parsed entry has no format.
 type Parsed struct {
 	Sec          int64
 	Nsec         int
 	Severity     int // on OpenTelemetry's scale, 1 to 24
 	SeverityText string
 	Message      string
-	ErrorType    string
-	ErrorMessage string
-	Stack        string
+	Failure      Failure
 	Kinds
-	From        *Origin // nil where the entry does not tell
+	From        *Origin // nil if the entry does not name it
 	HasEndpoint bool    // whatever its log type
 	LogID       string
-	Members     []byte
+	Members     []byte // the attributes: JSON members with a comma after each
 }
 
-// Transcode returns entry, a whole entry in the format from, in the format to:
-// the same log_id, time, level and everything else, as far as both formats have
-// it. It fails when entry is not what from wrote.
+// Transcode returns entry, a whole entry in the format from, in the format to. It
+// keeps the log_id, the time, the level and all that both formats can express.
+// It fails if from did not write entry.
 func Transcode(from, to Format, entry []byte) ([]byte, error) {
 	p, err := from.Parse(entry)
 	if err != nil {
 		return nil, err
 	}
 	b := to.Emit(p)
-	if len(b)*Growth(p.HasEndpoint || p.LogType == TypeEndpoint) > MaxAttributes-to.Limits().FixedSize {
+	if limits := to.Limits(); MayExceed(len(b), p.HasEndpoint || p.LogType == TypeEndpoint, &limits) {
 		b = Fit(b, to)
 	}
 	return b, nil
