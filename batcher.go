@@ -9,6 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/crash"
+	"github.com/ledger-sdk/ledger-go/internal/spill"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
@@ -17,11 +20,11 @@ import (
 // their rounds. Everything here but the channels belongs to that goroutine.
 type batcher struct {
 	config *config
-	queue  *queue
+	queue  *buffer.Queue
 	count  *stats.Counters
 	sender *sender
 	report *diagnostics
-	encode func(context.Context, slog.Record) *entry // of the handler's own records
+	encode func(context.Context, slog.Record) *buffer.Entry // of the handler's own records
 	now    func() time.Time
 
 	results chan roundResult
@@ -33,15 +36,15 @@ type batcher struct {
 	ctx    context.Context // of every round
 	cancel context.CancelFunc
 
-	backlog *Backlog[notes]
-	disk    *Spill[notes]
+	backlog *buffer.Backlog[notes]
+	disk    *spill.Spill[notes]
 	since   time.Time // when the oldest queued entry may have come; zero when there is none
 	owed    int64     // queued entries that are to go now
 	rounds  int64
 	search  *halving
 	aside   *batch // the suspect in a round
 	waiters []*waiter
-	crashes atomic.Pointer[crashFile] // nil without a spool
+	crashes atomic.Pointer[crash.File] // nil without a spool
 }
 
 // A waiter waits until every entry up to a mark is settled.
@@ -59,7 +62,7 @@ const grace = 50 * time.Millisecond
 // about a kibibyte, has to fit too.
 const bodyBytes = maxBody - 1<<10
 
-func newBatcher(c *config, q *queue, count *stats.Counters, s *sender, report *diagnostics, opened func(), now func() time.Time) *batcher {
+func newBatcher(c *config, q *buffer.Queue, count *stats.Counters, s *sender, report *diagnostics, opened func(), now func() time.Time) *batcher {
 	b := &batcher{
 		config:  c,
 		queue:   q,
@@ -72,11 +75,11 @@ func newBatcher(c *config, q *queue, count *stats.Counters, s *sender, report *d
 		quit:    make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
-	b.backlog = NewBacklog(q, b.done)
-	b.disk = NewSpill(SpillConfig{
+	b.backlog = buffer.NewBacklog(q, b.done)
+	b.disk = spill.New(spill.Config{
 		Dir: c.SpoolDir, MaxBytes: c.SpoolMaxBytes,
 		BatchBytes: maxBody,
-		Tell:       report.tell, Format: s.protocols.named, Opened: opened, Now: now,
+		Tell:       report.tell, Format: s.protocols.Named, Opened: opened, Now: now,
 	}, b.backlog, q, count)
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	return b
@@ -101,7 +104,7 @@ func (b *batcher) run() {
 			timer.Stop()
 		}
 		select {
-		case <-b.queue.wake:
+		case <-b.queue.Woken():
 		case <-timer.C:
 		case r := <-b.results:
 			b.settle(r)
@@ -125,7 +128,7 @@ func (b *batcher) drain() {
 	b.backlog.Mark()
 	for fresh := b.cut(b.backlog.CutMarked); fresh != nil; fresh = b.cut(b.backlog.CutMarked) {
 		b.backlog.Join(fresh, b.most(), bodyBytes, func(other *batch) bool {
-			return other.Notes.tried == 0 && !other.Notes.piece && !Spooled(other)
+			return other.Notes.tried == 0 && !other.Notes.piece && !spill.Spooled(other)
 		})
 		b.makeRoom() // what came meanwhile may be more urgent
 	}
@@ -170,7 +173,7 @@ func (b *batcher) due() bool {
 	if b.now().Sub(b.since) >= b.config.FlushInterval {
 		b.owed = waiting
 	}
-	return b.owed > 0 || waiting >= int64(b.config.FlushSize) || b.queue.ready()
+	return b.owed > 0 || waiting >= int64(b.config.FlushSize) || b.queue.Ready()
 }
 
 // dispatch starts as many rounds as may run now.
@@ -329,7 +332,7 @@ func (b *batcher) announce() {
 		return
 	}
 	b.report.tell("overflow", slog.LevelWarn, "the buffer is full: the oldest entries are dropped", slog.Int64("so far", lost))
-	if b.queue.full() {
+	if b.queue.Full() {
 		return
 	}
 	wanted := slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })
@@ -341,7 +344,7 @@ func (b *batcher) announce() {
 	first := cmp.Or(b.count.LostFrom.Swap(0), last) // 0 where a drop has just come between
 	e := b.dropNotice(lost, now.Add(-b.count.Ago(now, first)), now.Add(-b.count.Ago(now, last)))
 	seq := e.Seq // e belongs to the queue once pushed
-	b.queue.push(e)
+	b.queue.Push(e)
 	for _, w := range b.waiters {
 		if w.notice {
 			w.notice = false
@@ -354,12 +357,12 @@ func (b *batcher) announce() {
 }
 
 // dropNotice is the entry that tells of drops by overflow.
-func (b *batcher) dropNotice(dropped int64, since, until time.Time) *entry {
+func (b *batcher) dropNotice(dropped int64, since, until time.Time) *buffer.Entry {
 	r := slog.NewRecord(b.now(), slog.LevelWarn, fmt.Sprintf("ledger: dropped %d entries", dropped), 0)
 	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", stats.Overflow.String()),
 		slog.Time("since", since.UTC()), slog.Time("until", until.UTC()))
 	e := b.encode(context.Background(), r)
-	e.notice, e.urgent = true, true // what it tells would be lost with it
+	e.Notice, e.Urgent = true, true // what it tells would be lost with it
 	return e
 }
 
@@ -381,7 +384,7 @@ func (b *batcher) finish() {
 		b.drop(e, stats.Closed)
 		b.left++
 	}
-	b.crashes.Load().close()
+	b.crashes.Load().Close()
 	b.disk.Close()
 	b.answer()
 }

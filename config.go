@@ -19,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/caarlos0/env/v11"
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
@@ -164,7 +165,7 @@ func (c *config) applyDefaults() {
 			c.FlushSize = min(wire.MaxBatch, c.MaxBufferSize)
 		}
 	}
-	c.MaxBufferBytes = int(min(int64(cmp.Or(c.MaxBufferBytes, 16<<20)), maxBytes))
+	c.MaxBufferBytes = int(min(int64(cmp.Or(c.MaxBufferBytes, 16<<20)), buffer.MaxBytes))
 	c.HTTPTimeout = cmp.Or(c.HTTPTimeout, 5*time.Second)
 	c.HTTPPoolSize = cmp.Or(c.HTTPPoolSize, 10)
 	c.givenLimits = throttle.Limits{PerMinute: c.RequestsPerMinute, PerHour: c.RequestsPerHour}
@@ -244,8 +245,8 @@ func (c *config) check(fault faultFunc) {
 			fault(field, "must not be negative")
 		}
 	}
-	if c.MaxBufferSize > maxEntries {
-		fault("MaxBufferSize", "%d, at most %d", c.MaxBufferSize, maxEntries)
+	if c.MaxBufferSize > buffer.MaxEntries {
+		fault("MaxBufferSize", "%d, at most %d", c.MaxBufferSize, buffer.MaxEntries)
 	}
 	switch {
 	case c.FlushSize > wire.MaxBatch:

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/crash"
 	"github.com/ledger-sdk/ledger-go/internal/errstack"
 )
 
@@ -38,7 +40,7 @@ func RecoverAndFlush(h *Handler, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	if h.Handle(ctx, r) == nil && h.Flush(ctx) == nil {
-		h.batcher.crashes.Load().told(err.printed())
+		h.batcher.crashes.Load().Delivered(err.printed())
 	}
 }
 
@@ -77,27 +79,31 @@ func (p *panicError) Unwrap() error {
 // Callers returns the stack at the panic, for error_type and stack_trace.
 func (p *panicError) Callers() []uintptr { return p.callers }
 
+// A crashError is a crash of an earlier process as an error with its stack. Its name
+// is the entry's error_type, by which the server groups crashes.
+type crashError struct{ *crash.Crash }
+
 // inheritCrash makes an entry of an earlier process's crash, on disk at once, and
 // watches for one of this process. The batcher calls it when the spool is open.
 func (c *core) inheritCrash() {
 	b := c.batcher
-	file, crash, err := openCrashFile(b.disk.Root(), c.protocols.origin())
+	file, crash, err := crash.Open(b.disk.Root(), c.protocols.Origin())
 	if err != nil {
 		c.report.tell("crash", slog.LevelWarn, "crashes are not captured", slog.String("error", err.Error()))
 	}
 	b.crashes.Store(file)
 	if crash == nil {
-		file.forget()
+		file.Forget()
 		return
 	}
-	r := slog.NewRecord(crash.at, LevelCritical, crash.message, 0)
-	r.AddAttrs(slog.Any("error", crash), slog.Bool("crashed", true))
+	r := slog.NewRecord(crash.At, LevelCritical, crash.Message, 0)
+	r.AddAttrs(slog.Any("error", &crashError{crash}), slog.Bool("crashed", true))
 	e := c.encode(context.Background(), r)
-	e.attribute(crash.from)
+	e.Attribute(crash.From)
 	c.count.Taken.Add(1)
-	if kept := b.disk.Write([]*entry{e}); len(kept) > 0 {
-		b.backlog.Hold(NewBatch[notes](c.queue, kept))
+	if kept := b.disk.Write([]*buffer.Entry{e}); len(kept) > 0 {
+		b.backlog.Hold(buffer.NewBatch[notes](c.queue, kept))
 		return // the file keeps it until the disk takes it
 	}
-	file.forget()
+	file.Forget()
 }

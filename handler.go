@@ -13,10 +13,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/encode"
 	"github.com/ledger-sdk/ledger-go/internal/native"
 	"github.com/ledger-sdk/ledger-go/internal/otlp"
+	"github.com/ledger-sdk/ledger-go/internal/protocol"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
+	"github.com/ledger-sdk/ledger-go/internal/spill"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
@@ -40,8 +43,8 @@ type Handler struct {
 type core struct {
 	config    *config
 	recorder  *encode.Encoder
-	protocols *protocols
-	queue     *queue
+	protocols *protocol.Chooser
+	queue     *buffer.Queue
 	count     *stats.Counters
 	sender    *sender
 	batcher   *batcher
@@ -77,8 +80,8 @@ func newHandler(config *config) *Handler {
 	c := &core{
 		config:    config,
 		recorder:  encode.New(encoding),
-		protocols: newProtocols(config.Protocol, encoding.Formats[0], encoding.Formats[1]),
-		queue:     newQueue(queueLimitsOf(config), count, now),
+		protocols: protocol.New(string(config.Protocol), encoding.Formats[0], encoding.Formats[1]),
+		queue:     buffer.NewQueue(queueLimitsOf(config), count, now),
 		count:     count,
 		report:    newDiagnostics(config),
 		now:       now,
@@ -114,10 +117,10 @@ func encodingOf(config *config, idPrefix string, now func() time.Time) encode.Co
 }
 
 // queueLimitsOf is what the queue needs of config.
-func queueLimitsOf(c *config) queueLimits {
-	l := queueLimits{MaxEntries: c.MaxBufferSize, MaxBytes: c.MaxBufferBytes, BatchEntries: c.FlushSize, BatchBytes: maxBody}
+func queueLimitsOf(c *config) buffer.QueueLimits {
+	l := buffer.QueueLimits{MaxEntries: c.MaxBufferSize, MaxBytes: c.MaxBufferBytes, BatchEntries: c.FlushSize, BatchBytes: maxBody}
 	if c.SpoolDir != "" {
-		l.WakeAbove = spillAbove
+		l.WakeAbove = spill.Above
 	}
 	return l
 }

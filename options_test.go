@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
-	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
 const testKey = "ledger_0123456789abcdefghijklmnopqrstuvwxyz_-ABCDE"
@@ -121,24 +121,15 @@ func TestKeyWithoutPrefixIsAnError(t *testing.T) {
 }
 
 func TestBufferHasAnUpperBound(t *testing.T) {
-	if _, err := newConfig(&Options{APIKey: testKey, MaxBufferSize: maxEntries + 1}, nil); err == nil || !strings.Contains(err.Error(), "at most 67108864") {
+	if _, err := newConfig(&Options{APIKey: testKey, MaxBufferSize: buffer.MaxEntries + 1}, nil); err == nil || !strings.Contains(err.Error(), "at most 67108864") {
 		t.Errorf("error %v", err)
 	}
 	c, err := newConfig(&Options{APIKey: testKey, MaxBufferSize: 10, MaxBufferBytes: math.MaxInt}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if int64(c.MaxBufferBytes) > maxBytes {
+	if int64(c.MaxBufferBytes) > buffer.MaxBytes {
 		t.Errorf("MaxBufferBytes %d", c.MaxBufferBytes)
-	}
-	q := newQueue(queueLimitsOf(c), &stats.Counters{}, time.Now)
-	for range 10 {
-		if q.push(&entry{data: make([]byte, 1000)}); q.over() {
-			t.Fatal("ten entries of ten are too many")
-		}
-	}
-	if n, b := q.queued.get(); n != 10 || b != 10*int64(1000+entryOverhead) {
-		t.Errorf("%d entries of %d bytes", n, b)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
@@ -23,14 +24,14 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	if h.closed.Load() {
 		return h.refuse()
 	}
-	w := writers.Get().(*writer)
+	w := buffer.NewWriter()
 	seq := uint64(h.count.Logged.Add(1))
-	format := h.protocols.forEncoding()
-	data, ending := h.recorder.Append(w.space(), format, h.scope, ctx, &r, seq)
-	e := w.entry(data, r.Level >= slog.LevelError)
-	e.Ending, e.format = ending, format
-	w.close()
-	if !h.queue.push(e) {
+	format := h.protocols.ForEncoding()
+	data, ending := h.recorder.Append(w.Space(), format, h.scope, ctx, &r, seq)
+	e := w.Entry(data, r.Level >= slog.LevelError)
+	e.Ending, e.Format = ending, format
+	w.Close()
+	if !h.queue.Push(e) {
 		return ErrClosed
 	}
 	return nil
@@ -61,11 +62,11 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 }
 
 // encode makes an entry of a record of the handler's own, and counts it as logged.
-func (c *core) encode(ctx context.Context, r slog.Record) *entry {
-	format := c.protocols.forEncoding()
+func (c *core) encode(ctx context.Context, r slog.Record) *buffer.Entry {
+	format := c.protocols.ForEncoding()
 	seq := uint64(c.count.Logged.Add(1))
 	data, ending := c.recorder.Append(nil, format, c.recorder.Root(), ctx, &r, seq)
-	e := newEntry(data)
-	e.Ending, e.format, e.urgent = ending, format, r.Level >= slog.LevelError
+	e := buffer.NewEntry(data)
+	e.Ending, e.Format, e.Urgent = ending, format, r.Level >= slog.LevelError
 	return e
 }

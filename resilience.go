@@ -12,6 +12,7 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/common"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
+	"github.com/ledger-sdk/ledger-go/internal/protocol"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
@@ -36,7 +37,7 @@ type sender struct {
 	retry     retrypolicy.RetryPolicy[outcome]
 	count     *stats.Counters
 	report    *diagnostics
-	protocols *protocols
+	protocols *protocol.Chooser
 	now       func() time.Time
 
 	pacing    atomic.Int32 // rounds that wait for the rate limit
@@ -47,7 +48,7 @@ type sender struct {
 	gzipTried atomic.Bool  // a refused body was tried without compression
 }
 
-func newSender(c *config, p *protocols, count *stats.Counters, report *diagnostics, now func() time.Time) *sender {
+func newSender(c *config, p *protocol.Chooser, count *stats.Counters, report *diagnostics, now func() time.Time) *sender {
 	s := &sender{
 		config:    c,
 		transport: newTransport(c, now),
@@ -112,7 +113,7 @@ func (s *sender) room() (width int, next time.Time) {
 
 // largest is how many entries a request may carry for the rate limit's sake.
 func (s *sender) largest() int {
-	if s.protocols.sending().Cost(2) > 1 {
+	if s.protocols.Sending().Cost(2) > 1 {
 		return s.limiter.Portion()
 	}
 	return math.MaxInt
@@ -225,7 +226,7 @@ func (r *round) oneOfFew(ctx context.Context, next func() outcome) (out outcome)
 		return outcome{}
 	}
 	defer func() { r.gate.Leave(out.lesson) }()
-	r.format = r.protocols.sending()
+	r.format = r.protocols.Sending()
 	return next()
 }
 
@@ -287,7 +288,7 @@ func (r *round) attempt(ctx context.Context) outcome {
 		return outcome{}
 	}
 	began, timeout := r.now(), time.Duration(r.timeout.Load())
-	out := r.transport.send(ctx, r.format, r.protocols.inFormat(entries, r.format), timeout)
+	out := r.transport.send(ctx, r.format, r.protocols.InFormat(entries, r.format), timeout)
 	out.took = r.now().Sub(began)
 	if out.status == http.StatusForbidden && r.contentForbidden(b, len(entries)) {
 		out.kind = outcomeRefused
@@ -334,7 +335,7 @@ func (s *sender) learn(b *batch, out *outcome) {
 		s.count.LastError.Store(&text)
 	}
 	s.count.Errors[out.counts()].Add(1)
-	if out.kind == outcomeMisdirected && !out.stranger && s.protocols.refused(out.format) {
+	if out.kind == outcomeMisdirected && !out.stranger && s.protocols.Refused(out.format) {
 		out.lesson = throttle.Doubt // no trouble before the other protocol was tried
 		return
 	}
@@ -366,7 +367,7 @@ func (s *sender) learnTaken(b *batch, out *outcome) {
 	if !out.plain {
 		s.gzipTaken.Store(true)
 	}
-	if s.protocols.taken(out.format) {
+	if s.protocols.Taken(out.format) {
 		s.report.switched(out.format.Protocol())
 	}
 	if out.plain && !s.config.DisableCompression {

@@ -4,11 +4,12 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
 // A batch is entries on their way, with what its attempts have shown so far.
-type batch = Batch[notes]
+type batch = buffer.Batch[notes]
 
 // notes are what the batcher and the sender know of a batch.
 type notes struct {
@@ -171,8 +172,8 @@ func (b *batcher) settle(r roundResult) {
 }
 
 // drop settles an entry that was taken out of the queue as dropped.
-func (b *batcher) drop(e *entry, why stats.DropReason) {
-	b.count.DropInFlight(why, e.notice, b.now())
+func (b *batcher) drop(e *buffer.Entry, why stats.DropReason) {
+	b.count.DropInFlight(why, e.Notice, b.now())
 	b.disk.Release(e)
 }
 

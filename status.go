@@ -137,7 +137,7 @@ func (h *Handler) Status() Status {
 
 // utilization is the larger share of the two budgets, in percent, to two digits.
 func (h *Handler) utilization() float64 {
-	return math.Round(h.queue.utilization()*10_000) / 100
+	return math.Round(h.queue.Utilization()*10_000) / 100
 }
 
 // Metrics returns a snapshot for dashboards; see [Metrics] for the law it keeps.
@@ -149,12 +149,12 @@ func (h *Handler) Metrics() Metrics {
 		SDK: SDKMetrics{
 			UptimeSeconds: h.now().Sub(c.Started).Seconds(),
 			Version:       Version,
-			Protocol:      h.protocols.sending().Protocol(),
+			Protocol:      h.protocols.Sending().Protocol(),
 		},
 		Buffer: BufferMetrics{
 			CurrentSize:        int(t.Queued),
 			MaxSize:            h.config.MaxBufferSize,
-			CurrentBytes:       int(h.queue.queuedBytes()),
+			CurrentBytes:       int(h.queue.QueuedBytes()),
 			MaxBytes:           h.config.MaxBufferBytes,
 			InFlight:           int(t.InFlight),
 			Spooled:            t.Spooled,

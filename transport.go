@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/errstack"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
@@ -130,7 +131,7 @@ func (t *transport) close() {
 // send makes one attempt to deliver entries, all encoded in format. It returns
 // by the timeout and when ctx ends, or, where the RoundTripper does not heed its
 // context, after patience beyond that.
-func (t *transport) send(ctx context.Context, format wire.Format, entries []*entry, timeout time.Duration) (out outcome) {
+func (t *transport) send(ctx context.Context, format wire.Format, entries []*buffer.Entry, timeout time.Duration) (out outcome) {
 	defer func() {
 		out.format = format
 		if out.err != nil {
@@ -251,10 +252,10 @@ func (t *transport) clean(err error) error {
 
 // body frames the entries and compresses them. The slice is fresh: a transport
 // may read a request's body even after it has returned.
-func (t *transport) body(format wire.Format, entries []*entry, plain bool) []byte {
+func (t *transport) body(format wire.Format, entries []*buffer.Entry, plain bool) []byte {
 	size := 0
 	for _, e := range entries {
-		size += e.size()
+		size += e.Size()
 	}
 	before, between, after := format.Frame(len(entries), size)
 	if plain {
@@ -285,15 +286,18 @@ func (t *transport) body(format wire.Format, entries []*entry, plain bool) []byt
 // pieces, its checksum alone by a factor of three.
 const pieceSize = 32 << 10
 
+// usualEntry is what most entries fit in: a piece has room for one more.
+const usualEntry = 2 << 10
+
 // writeBody appends a body to b and returns b. What becomes a piece goes to zw
 // instead, unless that is nil.
-func writeBody(zw *gzip.Writer, b []byte, entries []*entry, before, between, after []byte) []byte {
+func writeBody(zw *gzip.Writer, b []byte, entries []*buffer.Entry, before, between, after []byte) []byte {
 	b = append(b, before...)
 	for i, e := range entries {
 		if i > 0 {
 			b = append(b, between...)
 		}
-		b = e.appendTo(b)
+		b = e.AppendTo(b)
 		if zw != nil && len(b) >= pieceSize {
 			_, _ = zw.Write(b) // a bytes.Buffer does not fail
 			b = b[:0]
@@ -311,7 +315,7 @@ type compressor struct {
 
 func newCompressor() *compressor {
 	zw, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-	return &compressor{piece: make([]byte, 0, pieceSize+maxInSlab), gzip: zw}
+	return &compressor{piece: make([]byte, 0, pieceSize+usualEntry), gzip: zw}
 }
 
 // classify reads an answer. The status decides; the body adds detail.

@@ -1,4 +1,4 @@
-package ledger
+package buffer
 
 import (
 	"cmp"
@@ -15,15 +15,15 @@ type Backlog[N any] struct {
 	Held   []*Batch[N]            // wait for a round, oldest first
 	Active map[*Batch[N]]struct{} // in a round
 
-	queue   *queue
+	queue   *Queue
 	emptied func(*Batch[N])
-	forming []*entry         // the next batch's first entries, which are held
-	formed  [maxTaken]*entry // where they are
+	forming []*Entry         // the next batch's first entries, which are held
+	formed  [maxTaken]*Entry // where they are
 }
 
 // NewBacklog makes a backlog of what comes out of q. It calls emptied with each
 // batch that it took the last entry of, or was given without one.
-func NewBacklog[N any](q *queue, emptied func(*Batch[N])) *Backlog[N] {
+func NewBacklog[N any](q *Queue, emptied func(*Batch[N])) *Backlog[N] {
 	return &Backlog[N]{queue: q, emptied: emptied, Active: make(map[*Batch[N]]struct{})}
 }
 
@@ -49,7 +49,7 @@ func (b *Backlog[N]) CutMarked(n, bodyBytes int) *Batch[N] {
 }
 
 func (b *Backlog[N]) cut(method taking, n, bodyBytes int) *Batch[N] {
-	entries := make([]*entry, 0, min(b.Waiting(), int64(n)))
+	entries := make([]*Entry, 0, min(b.Waiting(), int64(n)))
 	size := 0
 	for len(entries) < n && b.form(method, n-len(entries)) {
 		e := b.forming[0]
@@ -135,7 +135,7 @@ func (b *Backlog[N]) Discard(match func(*Batch[N]) bool) {
 	})
 	for _, batch := range discarded {
 		for _, e := range batch.Empty() {
-			e.free()
+			e.Free()
 		}
 		b.emptied(batch)
 	}
@@ -168,19 +168,19 @@ const evictAtOnce = 1000
 // attempt has, ordinary ones first. release is called with each after it was
 // counted. At a time no more goes than fits the budget: there are other things to
 // do beside loggers that keep up with it.
-func (b *Backlog[N]) Evict(now time.Time, release func(*entry)) {
+func (b *Backlog[N]) Evict(now time.Time, release func(*Entry)) {
 	for left := b.queue.maxEntries; b.queue.over(); {
 		if left <= 0 {
 			b.queue.poke()
 			return
 		}
-		victims := b.TakeOldest(b.queue.excess(1), evictAtOnce)
+		victims := b.TakeOldest(b.queue.Excess(1), evictAtOnce)
 		if len(victims) == 0 {
 			return // attempts have all
 		}
 		left -= int64(len(victims))
 		for _, e := range victims {
-			b.queue.count.DropInFlight(stats.Overflow, e.notice, now)
+			b.queue.count.DropInFlight(stats.Overflow, e.Notice, now)
 			release(e)
 		}
 	}
@@ -188,13 +188,13 @@ func (b *Backlog[N]) Evict(now time.Time, release func(*entry)) {
 
 // TakeOldest takes out the entries that are to go first, as many as make up for
 // x, but at most n; none when none can go.
-func (b *Backlog[N]) TakeOldest(x excess, n int) (victims []*entry) {
+func (b *Backlog[N]) TakeOldest(x Excess, n int) (victims []*Entry) {
 	for _, urgent := range []bool{false, true} {
 		l := &b.queue.ordinary
 		if urgent {
 			l = &b.queue.urgent
 		}
-		for x.some() && len(victims) < n {
+		for x.Some() && len(victims) < n {
 			before := len(victims)
 			if victims = b.takeHeld(victims, urgent, &x, n); len(victims) > before {
 				continue
@@ -216,7 +216,7 @@ func (b *Backlog[N]) TakeOldest(x excess, n int) (victims []*entry) {
 
 // takeHeld takes the oldest entries of a class out of the batch that has the
 // oldest of all, as long as no other has an older one.
-func (b *Backlog[N]) takeHeld(victims []*entry, urgent bool, x *excess, n int) []*entry {
+func (b *Backlog[N]) takeHeld(victims []*Entry, urgent bool, x *Excess, n int) []*Entry {
 	for before := len(victims); ; {
 		from, next := b.oldestOf(urgent)
 		if from == nil {
@@ -255,9 +255,9 @@ func (b *Backlog[N]) oldestOf(urgent bool) (from *Batch[N], next uint64) {
 	return from, next
 }
 
-func (b *Backlog[N]) takeForming(victims []*entry, urgent bool, x *excess, n int) []*entry {
-	b.forming = slices.DeleteFunc(b.forming, func(e *entry) bool {
-		if e.urgent != urgent || !x.some() || len(victims) >= n {
+func (b *Backlog[N]) takeForming(victims []*Entry, urgent bool, x *Excess, n int) []*Entry {
+	b.forming = slices.DeleteFunc(b.forming, func(e *Entry) bool {
+		if e.Urgent != urgent || !x.Some() || len(victims) >= n {
 			return false
 		}
 		b.queue.held.add(-1, -int64(e.memory()))
@@ -270,7 +270,7 @@ func (b *Backlog[N]) takeForming(victims []*entry, urgent bool, x *excess, n int
 
 // Close takes everything out, oldest first; from now on the queue drops what comes.
 // Of batches that a sender still has it returns copies, since that may read them.
-func (b *Backlog[N]) Close() (left []*entry) {
+func (b *Backlog[N]) Close() (left []*Entry) {
 	q := b.queue
 	q.sealed.Store(true)
 	for _, e := range b.forming {
@@ -289,7 +289,7 @@ func (b *Backlog[N]) Close() (left []*entry) {
 	for abandoned := range b.Active {
 		for _, e := range abandoned.Empty() {
 			copied := *e
-			copied.data, copied.slab = slices.Clone(e.data), nil
+			copied.Data, copied.slab = slices.Clone(e.Data), nil
 			left = append(left, &copied)
 		}
 	}
@@ -300,6 +300,6 @@ func (b *Backlog[N]) Close() (left []*entry) {
 }
 
 // SortBySeq sorts entries in the order of logging.
-func SortBySeq(entries []*entry) {
-	slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.Seq, b.Seq) })
+func SortBySeq(entries []*Entry) {
+	slices.SortFunc(entries, func(a, b *Entry) int { return cmp.Compare(a.Seq, b.Seq) })
 }

@@ -1,4 +1,4 @@
-package ledger
+package buffer
 
 import (
 	"testing"
@@ -15,7 +15,7 @@ func TestLaneIsAQueue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := newLane(1000)
 		var pushed, taken uint64
-		check := func(entries ...*entry) {
+		check := func(entries ...*Entry) {
 			for _, e := range entries {
 				if taken++; e.Seq != taken {
 					t.Fatalf("entry %d came as number %d", e.Seq, taken)
@@ -66,7 +66,7 @@ func TestLaneTakesWhatIsMarked(t *testing.T) {
 				l.channels[rapid.Uint32Range(0, 1).Draw(t, "channel")] <- laneEntry(pushed)
 			}
 		}
-		out := func(entries ...*entry) {
+		out := func(entries ...*Entry) {
 			for _, e := range entries {
 				if !queued[e.Seq] {
 					t.Fatalf("entry %d came out twice", e.Seq)
@@ -104,22 +104,22 @@ func TestLaneTakesWhatIsMarked(t *testing.T) {
 	})
 }
 
-func laneEntry(seq uint64) *entry {
-	return &entry{Ending: wire.Ending{Seq: seq}, data: make([]byte, 100)}
+func laneEntry(seq uint64) *Entry {
+	return &Entry{Ending: wire.Ending{Seq: seq}, Data: make([]byte, 100)}
 }
 
 // Batches of what was marked come to an end, and hold all of it, while more urgent
 // entries come in all the time than fit them.
 func TestBatchesHoldWhatWasMarked(t *testing.T) {
-	q := newQueue(queueLimits{MaxEntries: 1000, MaxBytes: 1 << 20, BatchEntries: 10, BatchBytes: 1 << 20}, &stats.Counters{}, time.Now)
+	q := NewQueue(QueueLimits{MaxEntries: 1000, MaxBytes: 1 << 20, BatchEntries: 10, BatchBytes: 1 << 20}, &stats.Counters{}, time.Now)
 	b := NewBacklog(q, func(*Batch[int]) {})
 	seq := uint64(0)
 	push := func(n int, urgent bool) {
 		for range n {
 			seq++
 			e := laneEntry(seq)
-			e.urgent = urgent
-			q.push(e)
+			e.Urgent = urgent
+			q.Push(e)
 		}
 	}
 	push(25, false)
@@ -138,5 +138,18 @@ func TestBatchesHoldWhatWasMarked(t *testing.T) {
 	}
 	if taken != last {
 		t.Errorf("%d entries were taken, want %d", taken, last)
+	}
+}
+
+// The largest budgets do not overflow what counts them.
+func TestLargestBudgets(t *testing.T) {
+	q := NewQueue(QueueLimits{MaxEntries: 10, MaxBytes: MaxBytes, BatchEntries: 10, BatchBytes: 1 << 20}, &stats.Counters{}, time.Now)
+	for range 10 {
+		if q.Push(&Entry{Data: make([]byte, 1000)}); q.over() {
+			t.Fatal("ten entries of ten are too many")
+		}
+	}
+	if n, b := q.queued.get(); n != 10 || b != 10*int64(1000+EntryOverhead) {
+		t.Errorf("%d entries of %d bytes", n, b)
 	}
 }

@@ -1,4 +1,4 @@
-package ledger
+package buffer
 
 import (
 	"math/bits"
@@ -9,65 +9,65 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
-// An entry is one encoded record on its way. Its bytes are the same at every
+// An Entry is one encoded record on its way. Its bytes are the same at every
 // attempt; whoever takes it out of the queue owns it, and frees it.
-type entry struct {
-	data []byte // without heading and ending, unless it is whole
+type Entry struct {
+	Data []byte // without heading and ending, unless it is whole
 	wire.Ending
-	format wire.Format // what data is encoded in
-	urgent bool        // Error and above: dropped last
-	notice bool        // tells of drops, so its own drop is not told
+	Format wire.Format // what data is encoded in
+	Urgent bool        // Error and above: dropped last
+	Notice bool        // tells of drops, so its own drop is not told
 	slab   *slab       // what the entry and its data are part of; nil when they are their own
 }
 
-// entryOverhead is what an entry takes beside its data.
-const entryOverhead = int(unsafe.Sizeof(entry{}))
+// EntryOverhead is what an entry takes beside its data.
+const EntryOverhead = int(unsafe.Sizeof(Entry{}))
 
 // memory is what the entry counts against MaxBufferBytes.
-func (e *entry) memory() int { return len(e.data) + entryOverhead }
+func (e *Entry) memory() int { return len(e.Data) + EntryOverhead }
 
-// size is that of the whole entry.
-func (e *entry) size() int {
+// Size is that of the whole entry.
+func (e *Entry) Size() int {
 	if e.Kinds == (wire.Kinds{}) {
-		return len(e.data)
+		return len(e.Data)
 	}
-	return e.format.WholeSize(len(e.data), e.Ending)
+	return e.Format.WholeSize(len(e.Data), e.Ending)
 }
 
-// whole returns the whole entry, in memory of its own unless data are that.
-func (e *entry) whole() []byte {
+// Whole returns the whole entry, in memory of its own unless data are that.
+func (e *Entry) Whole() []byte {
 	if e.Kinds == (wire.Kinds{}) {
-		return e.data
+		return e.Data
 	}
-	return wire.Whole(e.format, e.data, e.Ending)
+	return wire.Whole(e.Format, e.Data, e.Ending)
 }
 
-// appendTo appends the whole entry.
-func (e *entry) appendTo(b []byte) []byte {
+// AppendTo appends the whole entry.
+func (e *Entry) AppendTo(b []byte) []byte {
 	if e.Kinds == (wire.Kinds{}) {
-		return append(b, e.data...)
+		return append(b, e.Data...)
 	}
-	return e.format.AppendWhole(b, e.data, e.Ending)
+	return e.Format.AppendWhole(b, e.Data, e.Ending)
 }
 
-// attribute makes the entry one of another program; nil is one that nobody knows.
-func (e *entry) attribute(to *wire.Origin) {
-	if to == nil || *to == e.format.Origin() {
+// Attribute makes the entry one of another program; nil is one that nobody knows.
+func (e *Entry) Attribute(to *wire.Origin) {
+	if to == nil || *to == e.Format.Origin() {
 		return
 	}
-	if p, err := e.format.Parse(e.whole()); err == nil {
+	if p, err := e.Format.Parse(e.Whole()); err == nil {
 		p.From = to
-		e.data, e.Kinds = e.format.Emit(p), wire.Kinds{}
+		e.Data, e.Kinds = e.Format.Emit(p), wire.Kinds{}
 	}
 }
 
-// free gives the entry back; nobody may hold it any more.
-func (e *entry) free() {
+// Free gives the entry back; nobody may hold it any more.
+func (e *Entry) Free() {
 	if e.slab != nil {
 		e.slab.release(1)
 		return
 	}
-	capacity := cap(e.data)
+	capacity := cap(e.Data)
 	if capacity > maxPooled {
 		return
 	}
@@ -75,7 +75,7 @@ func (e *entry) free() {
 	if capacity != want {
 		return // grown elsewhere, as a transcoded entry is
 	}
-	*e = entry{data: e.data[:0]}
+	*e = Entry{Data: e.Data[:0]}
 	entryPools[class].Put(e)
 }
 
@@ -85,7 +85,7 @@ func (e *entry) free() {
 type slab struct {
 	held    atomic.Int32 // entries not yet freed, those not yet made included, and one for its writer
 	used    int
-	entries [slabEntries]entry
+	entries [slabEntries]Entry
 	data    []byte
 }
 
@@ -117,7 +117,7 @@ func (s *slab) room() bool {
 
 // add returns the next entry of the slab. Usually data are in the slab already,
 // after those of the entry before.
-func (s *slab) add(data []byte) *entry {
+func (s *slab) add(data []byte) *Entry {
 	start, end := len(s.data), len(s.data)+len(data)
 	s.data = s.data[:end]
 	if len(data) > 0 && &data[0] != &s.data[start] {
@@ -125,7 +125,7 @@ func (s *slab) add(data []byte) *entry {
 	}
 	e := &s.entries[s.used]
 	s.used++
-	*e = entry{data: s.data[start:end:end], slab: s}
+	*e = Entry{Data: s.data[start:end:end], slab: s}
 	return e
 }
 
@@ -148,9 +148,12 @@ type writer struct {
 
 var writers = sync.Pool{New: func() any { return &writer{buffer: make([]byte, 0, 1<<10)} }}
 
-// space returns where to encode an entry: an empty slice, to be appended to and
+// NewWriter returns a writer, which is to be closed.
+func NewWriter() *writer { return writers.Get().(*writer) }
+
+// Space returns where to encode an entry: an empty slice, to be appended to and
 // then given to the method entry.
-func (w *writer) space() []byte {
+func (w *writer) Space() []byte {
 	if w.made++; w.made <= warmUp {
 		return w.buffer[:0]
 	}
@@ -165,14 +168,14 @@ func (w *writer) space() []byte {
 	return w.slab.data[used:used]
 }
 
-// entry makes data, which began as the space, an entry. Those that may stay
+// Entry makes data, which began as the space, an entry. Those that may stay
 // long after their neighbours, or are large, get memory of their own.
-func (w *writer) entry(data []byte, urgent bool) *entry {
+func (w *writer) Entry(data []byte, urgent bool) *Entry {
 	if w.slab != nil && !urgent && len(data) <= maxInSlab {
 		return w.slab.add(data)
 	}
-	e := newEntry(data)
-	e.urgent = urgent
+	e := NewEntry(data)
+	e.Urgent = urgent
 	switch {
 	case w.slab == nil && cap(data) <= maxPooled:
 		w.buffer = data
@@ -183,8 +186,8 @@ func (w *writer) entry(data []byte, urgent bool) *entry {
 	return e
 }
 
-// close gives the writer back for another call.
-func (w *writer) close() { writers.Put(w) }
+// Close gives the writer back for another call.
+func (w *writer) Close() { writers.Put(w) }
 
 // Entries of their own come from pools by size, so that a full queue holds little
 // more than the bytes it counts: sizes are rounded up to an eighth of their power
@@ -210,16 +213,16 @@ func sizeClass(n int) (class, capacity int) {
 	return class, 1<<exponent + (step+1)<<(exponent-stepBits)
 }
 
-// newEntry returns an entry with a copy of data.
-func newEntry(data []byte) *entry {
+// NewEntry returns an entry with a copy of data.
+func NewEntry(data []byte) *Entry {
 	class, capacity := sizeClass(len(data))
 	if len(data) > maxPooled {
-		return &entry{data: append([]byte(nil), data...)}
+		return &Entry{Data: append([]byte(nil), data...)}
 	}
-	e, _ := entryPools[class].Get().(*entry)
+	e, _ := entryPools[class].Get().(*Entry)
 	if e == nil {
-		e = &entry{data: make([]byte, 0, capacity)}
+		e = &Entry{Data: make([]byte, 0, capacity)}
 	}
-	e.data = append(e.data[:0], data...)
+	e.Data = append(e.Data[:0], data...)
 	return e
 }

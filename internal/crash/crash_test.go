@@ -1,4 +1,4 @@
-package ledger
+package crash
 
 import (
 	"strings"
@@ -20,9 +20,9 @@ func TestCrashThatWasToldOf(t *testing.T) {
 		"one of two":           {"delivered: panic: a\ndelivered: panic: b\npanic: a\n", true},
 		"none":                 {"from: {\"release\":\"1\"}\ndelivered: panic: a\n", true},
 	} {
-		c := parseCrash([]byte(test.text + "\ngoroutine 1 [running]:\nmain.main()\n\t/x/main.go:10 +0x1\n"))
+		c := parse([]byte(test.text + "\ngoroutine 1 [running]:\nmain.main()\n\t/x/main.go:10 +0x1\n"))
 		if name == "none" {
-			c = parseCrash([]byte(test.text))
+			c = parse([]byte(test.text))
 		}
 		if (c == nil) != test.told {
 			t.Errorf("%s: %+v", name, c)
@@ -35,11 +35,11 @@ func FuzzCrash(f *testing.F) {
 	f.Add("delivered: panic: boom\npanic: boom\n\ngoroutine 1 [running]:\n")
 	f.Add("goroutine 8 [running]:\nsync.fatal({0x1})\n\t/go/src/runtime/panic.go:1191 +0x18\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		c := parseCrash([]byte(text))
+		c := parse([]byte(text))
 		if c == nil {
 			return
 		}
-		if c.message == "" || len(c.frames) > errstack.MaxFrames || strings.Contains(c.message, "\n") {
+		if c.Message == "" || len(c.frames) > errstack.MaxFrames || strings.Contains(c.Message, "\n") {
 			t.Errorf("%+v", c)
 		}
 		_ = errstack.Stack(c, 0) // must not panic

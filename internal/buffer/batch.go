@@ -1,4 +1,4 @@
-package ledger
+package buffer
 
 import (
 	"slices"
@@ -13,35 +13,35 @@ import (
 type Batch[N any] struct {
 	Notes N
 
-	queue *queue // whose budget the entries count against
+	queue *Queue // whose budget the entries count against
 
 	mu        sync.Mutex // guards what follows, between the owner and a sender
-	entries   []*entry
+	entries   []*Entry
 	bytes     int
 	urgent    int  // how many of the entries are
 	attempted bool // an attempt has the entries, or the server's word on them is in
 }
 
 // NewBatch makes a batch of entries that were not held until now.
-func NewBatch[N any](q *queue, entries []*entry) *Batch[N] {
+func NewBatch[N any](q *Queue, entries []*Entry) *Batch[N] {
 	b := &Batch[N]{queue: q}
 	b.Keep(entries)
 	return b
 }
 
 // put sets the entries.
-func (b *Batch[N]) put(entries []*entry) {
+func (b *Batch[N]) put(entries []*Entry) {
 	b.entries, b.bytes, b.urgent = entries, 0, 0
 	for _, e := range entries {
 		b.bytes += e.memory()
-		if e.urgent {
+		if e.Urgent {
 			b.urgent++
 		}
 	}
 }
 
 // Keep gives entries to an empty batch; from now on they are held.
-func (b *Batch[N]) Keep(entries []*entry) {
+func (b *Batch[N]) Keep(entries []*Entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.put(entries)
@@ -66,11 +66,11 @@ func (b *Batch[N]) BodySize() (size int) {
 }
 
 // bodySize is what an entry takes in a body: itself, and what stands between two.
-func bodySize(e *entry) int { return e.size() + 1 }
+func bodySize(e *Entry) int { return e.Size() + 1 }
 
 // BeginAttempt hands the entries to an attempt: until EndAttempt nobody changes or
 // drops them, and they do not count against the budget.
-func (b *Batch[N]) BeginAttempt() []*entry {
+func (b *Batch[N]) BeginAttempt() []*Entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.attempted = true
@@ -102,7 +102,7 @@ func (b *Batch[N]) endAttemptLocked() {
 }
 
 // Empty takes all entries out, wherever they are, for the owner to settle.
-func (b *Batch[N]) Empty() []*entry {
+func (b *Batch[N]) Empty() []*Entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.endAttemptLocked()
@@ -123,12 +123,12 @@ func (b *Batch[N]) Split(n int) *Batch[N] {
 
 // TakeAt takes out the entries at positions, which ascend without repeats. The
 // batch is not being attempted any more.
-func (b *Batch[N]) TakeAt(positions []int) (taken []*entry) {
+func (b *Batch[N]) TakeAt(positions []int) (taken []*Entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.endAttemptLocked()
 	var bytes int64
-	kept := make([]*entry, 0, len(b.entries)-len(positions))
+	kept := make([]*Entry, 0, len(b.entries)-len(positions))
 	for i, e := range b.entries {
 		if len(taken) < len(positions) && positions[len(taken)] == i {
 			taken = append(taken, e)
@@ -149,7 +149,7 @@ func (b *Batch[N]) oldest(urgent bool) (seq uint64, ok bool) {
 	defer b.mu.Unlock()
 	if b.hasLocked(urgent) {
 		for _, e := range b.entries {
-			if e.urgent == urgent {
+			if e.Urgent == urgent {
 				return e.Seq, true
 			}
 		}
@@ -164,7 +164,7 @@ func (b *Batch[N]) hasLocked(urgent bool) bool {
 
 // takeOldest moves entries of a class to the end of victims, the oldest, until
 // they make up for x or there are n victims; none from the sequence below on.
-func (b *Batch[N]) takeOldest(victims []*entry, urgent bool, below uint64, x *excess, n int) []*entry {
+func (b *Batch[N]) takeOldest(victims []*Entry, urgent bool, below uint64, x *Excess, n int) []*Entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.hasLocked(urgent) {
@@ -173,10 +173,10 @@ func (b *Batch[N]) takeOldest(victims []*entry, urgent bool, below uint64, x *ex
 	taken, bytes, kept, i := 0, 0, 0, 0
 	for ; i < len(b.entries); i++ {
 		e := b.entries[i]
-		if e.Seq >= below || !x.some() || len(victims) >= n {
+		if e.Seq >= below || !x.Some() || len(victims) >= n {
 			break
 		}
-		if e.urgent == urgent {
+		if e.Urgent == urgent {
 			x.less(e)
 			victims = append(victims, e)
 			taken++

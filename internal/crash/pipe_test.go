@@ -1,6 +1,6 @@
 //go:build linux
 
-package ledger
+package crash
 
 import (
 	"os"
@@ -13,7 +13,7 @@ import (
 
 func TestCrashFileThatIsAPipeHoldsNothingUp(t *testing.T) {
 	dir := t.TempDir()
-	if err := syscall.Mkfifo(filepath.Join(dir, crashName), 0o600); err != nil {
+	if err := syscall.Mkfifo(filepath.Join(dir, fileName), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	root, err := os.OpenRoot(dir)
@@ -21,7 +21,7 @@ func TestCrashFileThatIsAPipeHoldsNothingUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = root.Close() }()
-	if _, _, err := openCrashFile(root, wire.Origin{}); err == nil {
+	if _, _, err := Open(root, wire.Origin{}); err == nil {
 		t.Error("a pipe is taken for a file")
 	}
 }

@@ -1,25 +1,12 @@
-package ledger
+package buffer
 
 import (
 	"bytes"
-	"compress/gzip"
-	"context"
-	"io"
-	"log/slog"
 	"math/rand/v2"
 	"runtime"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
-	"time"
-
-	"github.com/ledger-sdk/ledger-go/internal/encode"
 )
-
-var entryTime = time.Date(2026, 3, 1, 12, 30, 45, 123456789, time.UTC)
-
-func entryNow() time.Time { return entryTime.Add(time.Second) }
 
 func TestSizeClassesFitAndWasteLittle(t *testing.T) {
 	for n := 1; n <= maxPooled; n++ {
@@ -34,9 +21,9 @@ func TestSizeClassesFitAndWasteLittle(t *testing.T) {
 }
 
 func TestHugeEntriesAreNotPooled(t *testing.T) {
-	newEntry(make([]byte, maxPooled+1)).free() // must not panic
-	if e := newEntry(make([]byte, maxPooled)); cap(e.data) != maxPooled {
-		t.Errorf("capacity %d", cap(e.data))
+	NewEntry(make([]byte, maxPooled+1)).Free() // must not panic
+	if e := NewEntry(make([]byte, maxPooled)); cap(e.Data) != maxPooled {
+		t.Errorf("capacity %d", cap(e.Data))
 	}
 }
 
@@ -44,20 +31,20 @@ func TestHugeEntriesAreNotPooled(t *testing.T) {
 // others, and slabs are used again.
 func TestEntriesOfASlabKeepTheirBytes(t *testing.T) {
 	const writing, each = 4, 5_000
-	entries := make(chan *entry, 1000)
+	entries := make(chan *Entry, 1000)
 	var freeing, logging sync.WaitGroup
 	for range 2 {
 		freeing.Go(func() {
-			var kept []*entry // freed in another order than they came
+			var kept []*Entry // freed in another order than they came
 			for e := range entries {
 				kept = append(kept, e)
 				if len(kept) == 500 {
 					for i := range kept {
 						e := kept[(i*7)%len(kept)]
-						if want := bytes.Repeat([]byte{byte(e.Seq)}, len(e.data)); !bytes.Equal(e.data, want) {
+						if want := bytes.Repeat([]byte{byte(e.Seq)}, len(e.Data)); !bytes.Equal(e.Data, want) {
 							t.Errorf("entry %d was written over", e.Seq)
 						}
-						e.free()
+						e.Free()
 					}
 					kept = kept[:0]
 				}
@@ -68,14 +55,14 @@ func TestEntriesOfASlabKeepTheirBytes(t *testing.T) {
 		logging.Go(func() {
 			w := &writer{made: warmUp}
 			for i := range each {
-				data := append(w.space(), bytes.Repeat([]byte{byte(i)}, 1+i%3000)...)
+				data := append(w.Space(), bytes.Repeat([]byte{byte(i)}, 1+i%3000)...)
 				if i%100 == 57 { // as when a value is cut again after it grew
 					data = append(data, make([]byte, slabBytes)...)[:10]
 				}
-				e := w.entry(data, i%50 == 0)
+				e := w.Entry(data, i%50 == 0)
 				e.Seq = uint64(i)
-				if e.urgent != (i%50 == 0) || (e.slab == nil) != (e.urgent || len(e.data) > maxInSlab) {
-					t.Errorf("entry %d: urgent %v, in a slab %v", i, e.urgent, e.slab != nil)
+				if e.Urgent != (i%50 == 0) || (e.slab == nil) != (e.Urgent || len(e.Data) > maxInSlab) {
+					t.Errorf("entry %d: urgent %v, in a slab %v", i, e.Urgent, e.slab != nil)
 				}
 				entries <- e
 			}
@@ -90,7 +77,7 @@ func TestSlabComesBackWhenAllIsFreed(t *testing.T) {
 	for _, made := range []int{0, 1, slabEntries} {
 		s := newSlab()
 		for range made {
-			s.add(make([]byte, 100)).free()
+			s.add(make([]byte, 100)).Free()
 		}
 		if s.room() != (made < slabEntries) {
 			t.Errorf("with %d entries: room is %v", made, s.room())
@@ -112,10 +99,10 @@ func TestRareEntriesHoldNoSlabs(t *testing.T) {
 		runtime.GC()
 		runtime.GC() // the first only marks what is in a pool as idle
 		w := writers.Get().(*writer)
-		if e := w.entry(append(w.space(), "x"...), false); e.slab != nil {
+		if e := w.Entry(append(w.Space(), "x"...), false); e.slab != nil {
 			t.Fatal("the entry of a fresh writer is in a slab")
 		}
-		w.close()
+		w.Close()
 	}
 }
 
@@ -128,7 +115,7 @@ func TestLoadCountsBoth(t *testing.T) {
 		if random.IntN(2) == 0 {
 			n, b = -min(n, entries), -min(b, bytes)
 		}
-		if entries+n > maxEntries || bytes+b > maxBytes {
+		if entries+n > MaxEntries || bytes+b > MaxBytes {
 			continue
 		}
 		entries, bytes = entries+n, bytes+b
@@ -136,49 +123,4 @@ func TestLoadCountsBoth(t *testing.T) {
 			t.Fatalf("%d entries of %d bytes, not %d of %d", gotEntries, gotBytes, entries, bytes)
 		}
 	}
-}
-
-// A body stays as it was handed out while its compressor makes others.
-func TestBodiesStayAsTheyWere(t *testing.T) {
-	encoding := encodingOf(&config{}, "0123456789abcdef-", entryNow)
-	rec := encode.New(encoding)
-	tr := &transport{now: entryNow}
-	var others sync.WaitGroup
-	for seed := range 4 {
-		others.Go(func() {
-			random := rand.New(rand.NewPCG(uint64(seed), 1))
-			var bodies, wants [][]byte
-			for range 30 {
-				f := encoding.Formats[random.IntN(2)]
-				var entries []*entry
-				var wholes [][]byte
-				size := 0
-				for i := range 1 + random.IntN(300) {
-					r := slog.NewRecord(entryTime, 0, strings.Repeat("m", random.IntN(400)), 0)
-					r.AddAttrs(slog.Int("i", i), slog.String("text", strings.Repeat("abc", random.IntN(100))))
-					seq := random.Uint64() >> 1
-					data, end := rec.Append(nil, f, rec.Root(), context.Background(), &r, seq)
-					e := &entry{data: data, Ending: end, format: f}
-					if i%3 == 0 {
-						e = &entry{data: e.whole(), format: f}
-					}
-					entries, wholes, size = append(entries, e), append(wholes, e.whole()), size+e.size()
-				}
-				before, between, after := f.Frame(len(entries), size)
-				wants = append(wants, slices.Concat(before, bytes.Join(wholes, between), after))
-				bodies = append(bodies, tr.body(f, entries, false))
-			}
-			for i, body := range bodies {
-				zr, err := gzip.NewReader(bytes.NewReader(body))
-				if err != nil {
-					t.Error(err)
-					continue
-				}
-				if got, err := io.ReadAll(zr); err != nil || !bytes.Equal(got, wants[i]) {
-					t.Errorf("body %d is another: %v", i, err)
-				}
-			}
-		})
-	}
-	others.Wait()
 }

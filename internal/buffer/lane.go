@@ -1,4 +1,4 @@
-package ledger
+package buffer
 
 import "sync/atomic"
 
@@ -7,19 +7,19 @@ import "sync/atomic"
 // channel share a lock, and with one channel they would fight over it at every
 // entry: who finds it locked spins for a microsecond, or is put to sleep.
 type lane struct {
-	channels [2]chan *entry
+	channels [2]chan *Entry
 	open     atomic.Uint32 // which of them is; the batcher turns it
 	marked   [2]int        // what takeMarked may still take of each; the batcher's own
 }
 
 func newLane(size int) lane {
-	return lane{channels: [2]chan *entry{make(chan *entry, size), make(chan *entry, size)}}
+	return lane{channels: [2]chan *Entry{make(chan *Entry, size), make(chan *Entry, size)}}
 }
 
 // receive takes the oldest entry out; nil when there is none. Anybody may.
-func (l *lane) receive() *entry {
+func (l *lane) receive() *Entry {
 	open := l.open.Load()
-	for _, channel := range [...]chan *entry{l.channels[1-open], l.channels[open]} {
+	for _, channel := range [...]chan *Entry{l.channels[1-open], l.channels[open]} {
 		select {
 		case e := <-channel:
 			return e
@@ -31,7 +31,7 @@ func (l *lane) receive() *entry {
 
 // take moves at most n entries, the oldest, to the end of entries, and no more
 // once they have that many bytes. It is for the batcher.
-func (l *lane) take(entries []*entry, n int, bytes int64) []*entry {
+func (l *lane) take(entries []*Entry, n int, bytes int64) []*Entry {
 	l.turn()
 	return l.takeFrom(1-l.open.Load(), entries, n, bytes)
 }
@@ -54,7 +54,7 @@ func (l *lane) mark() {
 // takeMarked is take for as many entries as were marked, and the marked ones
 // unless they were dropped: of what comes in meanwhile it takes no more than has
 // gone.
-func (l *lane) takeMarked(entries []*entry, n int, bytes int64) []*entry {
+func (l *lane) takeMarked(entries []*Entry, n int, bytes int64) []*Entry {
 	open := l.open.Load()
 	for _, channel := range [...]uint32{1 - open, open} {
 		before := len(entries)
@@ -69,7 +69,7 @@ func (l *lane) takeMarked(entries []*entry, n int, bytes int64) []*entry {
 }
 
 // takeFrom is take from one channel.
-func (l *lane) takeFrom(channel uint32, entries []*entry, n int, bytes int64) []*entry {
+func (l *lane) takeFrom(channel uint32, entries []*Entry, n int, bytes int64) []*Entry {
 	for ; n > 0 && bytes > 0; n-- {
 		select {
 		case e := <-l.channels[channel]:

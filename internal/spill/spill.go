@@ -1,4 +1,9 @@
-package ledger
+// Package spill moves entries between memory and a spool on disk: the oldest go there
+// while memory is under pressure and at the end, and come back a portion at a time.
+//
+// The batcher of package ledger calls it, from its one goroutine. It must never know
+// why entries wait, nor what is written beside them in the directory.
+package spill
 
 import (
 	"fmt"
@@ -6,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/spool"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
@@ -15,27 +21,27 @@ import (
 // up, and come back below a half, in portions of a quarter at most, so that what
 // comes back does not have to go at once.
 const (
-	spillAbove   = 0.75
-	unspoolBelow = 0.5
-	unspoolShare = 4
+	Above = 0.75
+	below = 0.5
+	share = 4
 
-	// spillAtOnce bounds how long the disk is written to at a time.
-	spillAtOnce = 512
-	// spoolRest is how long a disk that failed is left alone.
-	spoolRest = 10 * time.Second
-	// spooledSeq is the least sequence of an entry that came back: above all others.
+	// atOnce bounds how long the disk is written to at a time.
+	atOnce = 512
+	// rest is how long a disk that failed is left alone.
+	rest = 10 * time.Second
+	// firstSpooled is the least sequence of an entry that came back: above all others.
 	// Such entries are not in the order of logging any more; the sequence says which
 	// record they are.
-	spooledSeq = 1 << 63
+	firstSpooled = 1 << 63
 )
 
 // A Spill moves entries from memory to a spool, and back, one portion at a time.
 // While the spool cannot be used, entries stay in memory. The goroutine that owns
 // the backlog owns it too.
 type Spill[N any] struct {
-	SpillConfig
-	backlog *Backlog[N]
-	queue   *queue
+	Config
+	backlog *buffer.Backlog[N]
+	queue   *buffer.Queue
 	count   *stats.Counters
 
 	spool      *spool.Spool // nil until it was opened
@@ -45,8 +51,8 @@ type Spill[N any] struct {
 	unreadable int64        // how many of the spool's lost entries are counted
 }
 
-// SpillConfig is what a Spill is given.
-type SpillConfig struct {
+// Config is what a Spill is given.
+type Config struct {
 	Dir      string // "" for no spool
 	MaxBytes int64
 	// BatchBytes is how much a batch may hold.
@@ -60,16 +66,16 @@ type SpillConfig struct {
 	Now    func() time.Time
 }
 
-// NewSpill makes a spill for the entries of a backlog, which come out of q. It does
+// New makes a spill for the entries of a backlog, which come out of q. It does
 // no I/O.
-func NewSpill[N any](c SpillConfig, backlog *Backlog[N], q *queue, count *stats.Counters) *Spill[N] {
-	return &Spill[N]{SpillConfig: c, backlog: backlog, queue: q, count: count}
+func New[N any](c Config, backlog *buffer.Backlog[N], q *buffer.Queue, count *stats.Counters) *Spill[N] {
+	return &Spill[N]{Config: c, backlog: backlog, queue: q, count: count}
 }
 
 // Spooled reports whether a batch was read back from disk.
-func Spooled[N any](b *Batch[N]) bool {
+func Spooled[N any](b *buffer.Batch[N]) bool {
 	first, ok := b.First()
-	return ok && first >= spooledSeq
+	return ok && first >= firstSpooled
 }
 
 // Open opens the spool, and counts what is in it as logged; then it calls Opened. A
@@ -88,7 +94,7 @@ func (s *Spill[N]) open() bool {
 	}
 	opened, err := spool.Open(s.Dir, s.MaxBytes)
 	if err != nil {
-		s.resting = s.Now().Add(spoolRest)
+		s.resting = s.Now().Add(rest)
 		s.Tell("spool", slog.LevelError, "no spool: entries stay in memory", slog.String("error", err.Error()))
 		return false
 	}
@@ -121,21 +127,21 @@ func (s *Spill[N]) Len() int64 {
 
 // Relieve writes the oldest entries to disk while memory is under pressure. What
 // the disk does not take it returns as a batch; nil for none.
-func (s *Spill[N]) Relieve() (kept *Batch[N]) {
-	for s.queue.pressed(spillAbove) && !s.Now().Before(s.resting) {
+func (s *Spill[N]) Relieve() (kept *buffer.Batch[N]) {
+	for s.queue.Pressed(Above) && !s.Now().Before(s.resting) {
 		if s.Open(); s.spool == nil {
 			return nil
 		}
 		if s.putBack() {
 			continue
 		}
-		victims := s.backlog.TakeOldest(s.queue.excess(spillAbove), spillAtOnce)
+		victims := s.backlog.TakeOldest(s.queue.Excess(Above), atOnce)
 		if len(victims) == 0 {
 			return nil
 		}
 		if left := s.Write(victims); len(left) > 0 {
-			SortBySeq(left)
-			return NewBatch[N](s.queue, left) // the disk rests now
+			buffer.SortBySeq(left)
+			return buffer.NewBatch[N](s.queue, left) // the disk rests now
 		}
 	}
 	return nil
@@ -160,9 +166,9 @@ func (s *Spill[N]) putBack() bool {
 
 // Write puts entries on disk and returns those that it could not. The spool must
 // be open. Written entries are released.
-func (s *Spill[N]) Write(entries []*entry) (kept []*entry) {
+func (s *Spill[N]) Write(entries []*buffer.Entry) (kept []*buffer.Entry) {
 	for len(entries) > 0 {
-		some := entries[:min(len(entries), spillAtOnce)] // there is a copy of each meanwhile
+		some := entries[:min(len(entries), atOnce)] // there is a copy of each meanwhile
 		written := s.write(some)
 		entries = entries[written:]
 		if written < len(some) {
@@ -172,14 +178,14 @@ func (s *Spill[N]) Write(entries []*entry) (kept []*entry) {
 	return entries
 }
 
-func (s *Spill[N]) write(entries []*entry) (written int) {
+func (s *Spill[N]) write(entries []*buffer.Entry) (written int) {
 	records := make([]spool.Record, len(entries))
 	for i, e := range entries {
-		data := e.whole()
-		if e.Seq < spooledSeq { // otherwise it has been on disk before
-			data = e.format.Standalone(data)
+		data := e.Whole()
+		if e.Seq < firstSpooled { // otherwise it has been on disk before
+			data = e.Format.Standalone(data)
 		}
-		records[i] = spool.Record{Protocol: e.format.Protocol(), Urgent: e.urgent, Data: data}
+		records[i] = spool.Record{Protocol: e.Format.Protocol(), Urgent: e.Urgent, Data: data}
 	}
 	written, dropped, err := s.spool.Append(records)
 	s.count.SpoolIn.Add(int64(written))
@@ -188,7 +194,7 @@ func (s *Spill[N]) write(entries []*entry) (written int) {
 	}
 	s.countLost(int64(dropped))
 	if err != nil {
-		s.resting = s.Now().Add(spoolRest)
+		s.resting = s.Now().Add(rest)
 		s.Tell("spool", slog.LevelError, "the spool takes no entries: they stay in memory", slog.String("error", err.Error()))
 	}
 	return written
@@ -196,39 +202,39 @@ func (s *Spill[N]) write(entries []*entry) (written int) {
 
 // Read reads a batch of at most n entries back; nil when there are none, while an
 // earlier one is not settled, and when memory is better left to new entries.
-func (s *Spill[N]) Read(n int) *Batch[N] {
-	if s.Len() == 0 || s.claim != nil || s.queue.pressed(unspoolBelow) {
+func (s *Spill[N]) Read(n int) *buffer.Batch[N] {
+	if s.Len() == 0 || s.claim != nil || s.queue.Pressed(below) {
 		return nil
 	}
-	mostEntries, mostBytes := s.queue.budget()
-	mostEntries, mostBytes = mostEntries/unspoolShare, mostBytes/unspoolShare
-	n = min(n, max(mostEntries, 1), max(mostBytes/4/entryOverhead, 1)) // the rest is for their data
+	mostEntries, mostBytes := s.queue.Budget()
+	mostEntries, mostBytes = mostEntries/share, mostBytes/share
+	n = min(n, max(mostEntries, 1), max(mostBytes/4/buffer.EntryOverhead, 1)) // the rest is for their data
 	records, claim := s.spool.Read(n, min(s.BatchBytes, mostBytes/4*3))
 	s.countUnreadable()
 	if len(records) == 0 {
 		return nil
 	}
-	entries := make([]*entry, len(records))
+	entries := make([]*buffer.Entry, len(records))
 	for i, r := range records {
-		e := newEntry(r.Data)
-		e.Seq, e.urgent, e.format = spooledSeq+uint64(i), r.Urgent, s.Format(r.Protocol)
+		e := buffer.NewEntry(r.Data)
+		e.Seq, e.Urgent, e.Format = firstSpooled+uint64(i), r.Urgent, s.Format(r.Protocol)
 		entries[i] = e
 	}
 	s.claim, s.claimed = claim, len(entries)
 	s.count.SpoolOut.Add(int64(len(entries)))
-	return NewBatch[N](s.queue, entries)
+	return buffer.NewBatch[N](s.queue, entries)
 }
 
 // Release lets go of a settled entry: of its record on disk, if it has one, and of
 // its memory.
-func (s *Spill[N]) Release(e *entry) {
-	if e.Seq >= spooledSeq {
-		s.spool.ReleaseOne(s.claim, int(e.Seq-spooledSeq))
+func (s *Spill[N]) Release(e *buffer.Entry) {
+	if e.Seq >= firstSpooled {
+		s.spool.ReleaseOne(s.claim, int(e.Seq-firstSpooled))
 		if s.claimed--; s.claimed == 0 {
 			s.claim = nil
 		}
 	}
-	e.free()
+	e.Free()
 }
 
 // unclaim has the spool hand out again what of the claim is not settled.
@@ -240,13 +246,13 @@ func (s *Spill[N]) unclaim() {
 }
 
 // Keep leaves what it can of the last entries to the spool, and returns the rest.
-func (s *Spill[N]) Keep(left []*entry) (kept []*entry) {
+func (s *Spill[N]) Keep(left []*buffer.Entry) (kept []*buffer.Entry) {
 	if s.open(); s.spool == nil {
 		return left
 	}
-	var fresh []*entry
+	var fresh []*buffer.Entry
 	for _, e := range left {
-		if e.Seq < spooledSeq {
+		if e.Seq < firstSpooled {
 			fresh = append(fresh, e)
 		}
 	}

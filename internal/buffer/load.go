@@ -1,4 +1,4 @@
-package ledger
+package buffer
 
 import "sync/atomic"
 
@@ -8,11 +8,11 @@ type load struct{ word atomic.Int64 }
 
 const (
 	loadEntryBits = 27
-	// maxEntries is the largest MaxBufferSize: half of what a load can count,
+	// MaxEntries is the largest MaxBufferSize: half of what a load can count,
 	// since those that push count before they make room.
-	maxEntries = 1 << (loadEntryBits - 1)
-	// maxBytes, 32 GiB, is the largest budget of bytes, half of what is left.
-	maxBytes = 1 << (63 - loadEntryBits - 1)
+	MaxEntries = 1 << (loadEntryBits - 1)
+	// MaxBytes, 32 GiB, is the largest budget of bytes, half of what is left.
+	MaxBytes = 1 << (63 - loadEntryBits - 1)
 )
 
 // add adds to both, or subtracts, and returns what they are then.

@@ -1,4 +1,8 @@
-package ledger
+// Package crash keeps what the runtime prints when the process dies, and reads what an
+// earlier process left.
+//
+// Package ledger calls it. It must never know what an entry is, nor how one is sent.
+package crash
 
 import (
 	"bytes"
@@ -21,11 +25,11 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
-// A crashFile is where the runtime writes what it prints when the process dies
+// A File is where the runtime writes what it prints when the process dies
 // of a panic or a fatal error. It is in SpoolDir, and the next start makes one
 // critical entry of it. The runtime has one such file a process, so the newest
-// handler with a SpoolDir has it. A nil crashFile does nothing.
-type crashFile struct {
+// handler with a SpoolDir has it. A nil File does nothing.
+type File struct {
 	mu   sync.Mutex
 	file *os.File // nil when closed
 	root *os.Root
@@ -33,24 +37,24 @@ type crashFile struct {
 }
 
 const (
-	crashName = "crash.txt"
-	// maxCrash bounds what is read of it: the first goroutine, the one that
+	fileName = "crash.txt"
+	// mostRead bounds what is read of it: the first goroutine, the one that
 	// crashed, is at its beginning.
-	maxCrash = 256 << 10
-	// toldPrefix begins a line about a panic that was delivered before it ended
+	mostRead = 256 << 10
+	// deliveredPrefix begins a line about a panic that was delivered before it ended
 	// the process, so that it is not told twice.
-	toldPrefix = "delivered: "
+	deliveredPrefix = "delivered: "
 	// fromPrefix begins the file: which program it is that may crash.
 	fromPrefix = "from: "
 )
 
-// crashOwner is whose file the runtime writes to.
-var crashOwner atomic.Pointer[crashFile]
+// owner is whose file the runtime writes to.
+var owner atomic.Pointer[File]
 
-// openCrashFile returns what an earlier process wrote, and has the runtime write
+// Open returns what an earlier process wrote, and has the runtime write
 // there from now on, for a program of the given origin.
-func openCrashFile(root *os.Root, from wire.Origin) (*crashFile, *crashError, error) {
-	file, err := root.OpenFile(crashName, os.O_RDWR|os.O_CREATE|spool.OpenNoWait, 0o600)
+func Open(root *os.Root, from wire.Origin) (*File, *Crash, error) {
+	file, err := root.OpenFile(fileName, os.O_RDWR|os.O_CREATE|spool.OpenNoWait, 0o600)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -62,23 +66,23 @@ func openCrashFile(root *os.Root, from wire.Origin) (*crashFile, *crashError, er
 		_ = file.Close()
 		return nil, nil, err
 	}
-	text, err := io.ReadAll(io.LimitReader(file, maxCrash))
-	crash := parseCrash(text)
+	text, err := io.ReadAll(io.LimitReader(file, mostRead))
+	crash := parse(text)
 	if crash != nil {
-		crash.at = info.ModTime()
+		crash.At = info.ModTime()
 	}
 	_, seekErr := file.Seek(0, io.SeekEnd)
-	c := &crashFile{file: file, root: root, from: from}
+	c := &File{file: file, root: root, from: from}
 	if err := errors.Join(err, seekErr, debug.SetCrashOutput(file, debug.CrashOptions{})); err != nil {
 		_ = file.Close()
 		return nil, crash, err
 	}
-	crashOwner.Store(c)
+	owner.Store(c)
 	return c, crash, nil
 }
 
-// forget empties the file, once what it told is safe, and begins it anew.
-func (c *crashFile) forget() {
+// Forget empties the file, once what it told is safe, and begins it anew.
+func (c *File) Forget() {
 	if c != nil {
 		_ = c.file.Truncate(0)
 		_, _ = c.file.Seek(0, io.SeekStart) // the runtime's copy of the file has the same place
@@ -88,50 +92,50 @@ func (c *crashFile) forget() {
 	}
 }
 
-// told notes that a panic was delivered, of which the runtime will print line, or
+// Delivered notes that a panic was delivered, of which the runtime will print line, or
 // what begins so where that ends in a parenthesis.
-func (c *crashFile) told(line string) {
+func (c *File) Delivered(line string) {
 	if c == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.file != nil {
-		_, _ = c.file.WriteString(toldPrefix + line + "\n")
+		_, _ = c.file.WriteString(deliveredPrefix + line + "\n")
 	}
 }
 
-// close gives the runtime's output back.
-func (c *crashFile) close() {
+// Close gives the runtime's output back.
+func (c *File) Close() {
 	if c == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if crashOwner.CompareAndSwap(c, nil) {
+	if owner.CompareAndSwap(c, nil) {
 		_ = debug.SetCrashOutput(nil, debug.CrashOptions{})
 	}
 	_ = c.file.Close()
-	_ = c.root.Remove(crashName)
+	_ = c.root.Remove(fileName)
 	c.file = nil
 }
 
-// A crashError is a crash of an earlier process, as an error with its stack.
-type crashError struct {
-	message string
+// A Crash is a crash of an earlier process, as an error with its stack.
+type Crash struct {
+	Message string
 	frames  []runtime.Frame
-	at      time.Time
-	from    *wire.Origin // nil when it is not known
+	At      time.Time
+	From    *wire.Origin // nil when it is not known
 }
 
-func (c *crashError) Error() string { return c.message }
+func (c *Crash) Error() string { return c.Message }
 
 // StackFrames returns the stack of the goroutine that crashed.
-func (c *crashError) StackFrames() []runtime.Frame { return c.frames }
+func (c *Crash) StackFrames() []runtime.Frame { return c.frames }
 
-// parseCrash reads what the runtime prints of a crash; nil when it is empty, or
+// parse reads what the runtime prints of a crash; nil when it is empty, or
 // tells of a panic that was delivered.
-func parseCrash(text []byte) *crashError {
+func parse(text []byte) *Crash {
 	var from *wire.Origin
 	if after, ok := bytes.CutPrefix(text, []byte(fromPrefix)); ok {
 		var line []byte
@@ -141,20 +145,20 @@ func parseCrash(text []byte) *crashError {
 		}
 	}
 	var told []string
-	for bytes.HasPrefix(text, []byte(toldPrefix)) {
+	for bytes.HasPrefix(text, []byte(deliveredPrefix)) {
 		line, rest, _ := bytes.Cut(text, []byte("\n"))
-		told = append(told, string(line[len(toldPrefix):]))
+		told = append(told, string(line[len(deliveredPrefix):]))
 		text = rest
 	}
 	lines := strings.Split(strings.TrimSpace(strings.ToValidUTF8(string(text), "\uFFFD")), "\n")
-	c := &crashError{message: strings.TrimSpace(lines[0]), from: from}
-	plain, _, _ := strings.Cut(c.message, " [recovered")
-	if c.message == "" || slices.ContainsFunc(told, func(line string) bool {
+	c := &Crash{Message: strings.TrimSpace(lines[0]), From: from}
+	plain, _, _ := strings.Cut(c.Message, " [recovered")
+	if c.Message == "" || slices.ContainsFunc(told, func(line string) bool {
 		return plain == line || (strings.HasSuffix(line, "(") || strings.HasSuffix(line, ")")) && strings.HasPrefix(plain, line)
 	}) {
 		return nil
 	}
-	c.message = plain
+	c.Message = plain
 	defer c.name()
 	for i, line := range lines {
 		if strings.HasPrefix(line, "goroutine ") && strings.HasSuffix(line, "]:") {
@@ -167,15 +171,15 @@ func parseCrash(text []byte) *crashError {
 
 // name makes a message where there is none: of a fatal error the runtime writes
 // only the stack here, the text just to stderr.
-func (c *crashError) name() {
-	if !strings.HasPrefix(c.message, "goroutine ") {
+func (c *Crash) name() {
+	if !strings.HasPrefix(c.Message, "goroutine ") {
 		return
 	}
-	c.message = "fatal error of the Go runtime"
+	c.Message = "fatal error of the Go runtime"
 	for _, f := range c.frames {
 		pkg, function := errstack.SplitFunction(f.Function)
 		if !errstack.IsPlumbing(pkg, f.File) && !strings.HasSuffix(function, ".fatal") && !strings.HasSuffix(function, ".throw") {
-			c.message += ", in " + function
+			c.Message += ", in " + function
 			return
 		}
 	}
