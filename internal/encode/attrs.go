@@ -14,25 +14,28 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
-// ordinary reports whether key is plain text without a meaning of its own, and
-// no secret's, wherever it stands.
-func (rec *Encoder) ordinary(key string) bool {
+// ordinary reports whether key is plain text that has no meaning of its own and
+// is no secret's, in any group.
+func (enc *Encoder) ordinary(key string) bool {
 	switch key {
 	case "", wire.LogTypeKey, wire.ImportanceKey, wire.EndpointKey, wire.TraceIDKey, wire.SpanIDKey:
 		return false
 	}
-	return jsontext.IsPlain(key) && !rec.secret.Hide(key) && !wire.Reserved(key)
+	return jsontext.IsPlain(key) && !enc.secret.Hide(key) && !wire.Reserved(key)
 }
 
 // maxVisits bounds the attrs in one record's groups: a LogValue method that
-// returns a group of itself, twice, would go on for ever. The attributes' limit
-// leaves room for fewer than 17000 members.
+// returns a group of itself, twice, would never end. The attributes' limit leaves
+// room for fewer than 17000 members.
 const maxVisits = 20_000
 
-// A walk goes over the attrs of one record, or of one With, and appends them.
-// Everything that is the same in all formats is decided here.
+// A walk appends the attrs of one record, or of one With. It decides everything
+// that is the same in all formats.
+//
+// This is the hot path. It calls the format once for each attr, and nothing else
+// through an interface.
 type walk struct {
-	rec     *Encoder
+	enc     *Encoder
 	f       Format
 	limits  *wire.Limits // f's
 	b       []byte
@@ -40,23 +43,23 @@ type walk struct {
 
 	groups    []string // open groups, for replace
 	level     int      // open groups: 0 at the root
-	inside    int      // how many groups around this attr, inlined ones included, the caller did not open with WithGroup
-	budget    int      // attrs in groups still to be visited
-	truncated bool     // budget was used up
-	masked    bool     // in a group whose name looks like a secret's
+	inside    int      // groups around this attr that WithGroup did not open, inlined ones included
+	budget    int      // how many more attrs in groups may be visited
+	truncated bool     // the budget is used up
+	masked    bool     // within a group whose name is a secret's
 	facts
 }
 
-// open puts the walk into the groups of s.
-func (w *walk) open(s *Scope) {
+// enterScope opens the groups of s for the walk.
+func (w *walk) enterScope(s *Scope) {
 	w.groups = s.groups
 	w.level = len(s.groups)
 }
 
-// attrs appends attrs and reports whether there was anything to append. Those
-// with nothing special about them, nearly all, take the short way.
+// attrs appends attrs and reports whether it appended something. Nearly all of
+// them have a known key and a scalar value, and are appended right here.
 func (w *walk) attrs(attrs []slog.Attr) (some bool) {
-	b, f, keys, root := w.b, w.f, w.rec.keys, w.level == 0
+	b, f, keys, root := w.b, w.f, w.enc.keys, w.level == 0
 	if w.replace != nil || w.masked {
 		keys = &noKeys
 	}
@@ -78,35 +81,33 @@ func (w *walk) attrs(attrs []slog.Attr) (some bool) {
 // noKeys knows nothing.
 var noKeys wire.KeyTable
 
-// isScalar reports whether values of that kind are written as they are.
+// isScalar reports whether values of a kind are written as they are.
 func isScalar(k slog.Kind) bool { return k != slog.KindAny && k < slog.KindGroup }
 
-// attr appends a, whatever it is, and reports whether there was anything to
-// append.
+// attr appends a and reports whether it appended something.
 func (w *walk) attr(a slog.Attr) bool { return w.attrOf(nil, a.Value.Kind(), &a) }
 
-// attrOf is attr where a's kind was asked for, and what is known of its key.
+// attrOf is attr for a caller that knows a's kind, and perhaps its key.
 func (w *walk) attrOf(known *wire.KnownKey, kind slog.Kind, a *slog.Attr) bool {
 	if w.replace == nil && !w.masked {
 		if known == nil {
-			known = w.rec.keys.Find(a.Key)
+			known = w.enc.keys.Find(a.Key)
 		}
 		if known == nil {
-			known = w.rec.keys.Learn(a.Key, w.rec.ordinary)
+			known = w.enc.keys.Learn(a.Key, w.enc.ordinary)
 		}
 		if known != nil {
-			if done, some := w.plainly(known, kind, a); done {
+			if done, some := w.appendOrdinary(known, kind, a); done {
 				return some
 			}
 		}
 	}
-	settled, failure, ok := w.settle(*a)
-	return ok && w.emit(settled, failure)
+	resolved, failure, ok := w.resolveAttr(*a)
+	return ok && w.appendResolved(resolved, failure)
 }
 
-// plainly appends a, whose key is known, if there is nothing to find out about
-// its value.
-func (w *walk) plainly(known *wire.KnownKey, kind slog.Kind, a *slog.Attr) (done, some bool) {
+// appendOrdinary appends a, whose key is known, if its value needs no closer look.
+func (w *walk) appendOrdinary(known *wire.KnownKey, kind slog.Kind, a *slog.Attr) (done, some bool) {
 	switch {
 	case isScalar(kind):
 		w.b = w.f.AppendKnown(w.b, known, kind, a.Value, w.level == 0)
@@ -117,9 +118,9 @@ func (w *walk) plainly(known *wire.KnownKey, kind slog.Kind, a *slog.Attr) (done
 		}
 	case kind == slog.KindAny:
 		switch v := rawslog.Held(&a.Value).(type) {
-		case json.Marshaler: // also of those that are errors
+		case json.Marshaler: // even if it is an error
 		case error:
-			text := slog.StringValue(w.failed(v))
+			text := slog.StringValue(w.noteError(v))
 			w.b = w.f.AppendKnown(w.b, known, slog.KindString, text, w.level == 0)
 			return true, true
 		}
@@ -127,9 +128,9 @@ func (w *walk) plainly(known *wire.KnownKey, kind slog.Kind, a *slog.Attr) (done
 	return false, false
 }
 
-// failed notes the entry's error, which is the first one, and returns the text
-// of err.
-func (w *walk) failed(err error) string {
+// noteError returns the text of err, and keeps err as the entry's error if it is
+// the first one.
+func (w *walk) noteError(err error) string {
 	text := errstack.Text(err)
 	if w.err == nil {
 		w.err, w.errMessage = err, text
@@ -137,9 +138,9 @@ func (w *walk) failed(err error) string {
 	return text
 }
 
-// settle resolves a's value and lets ReplaceAttr see it. failure is the error
+// resolveAttr resolves a's value and lets ReplaceAttr see it. failure is the error
 // that a holds, if any. ok is false when nothing is left.
-func (w *walk) settle(a slog.Attr) (_ slog.Attr, failure error, ok bool) {
+func (w *walk) resolveAttr(a slog.Attr) (_ slog.Attr, failure error, ok bool) {
 	if a.Value.Kind() == slog.KindLogValuer {
 		failure, _ = a.Value.Any().(error) // samber/oops: an error and a LogValuer
 		a.Value = resolve(a.Value)
@@ -170,18 +171,19 @@ func (w *walk) settle(a slog.Attr) (_ slog.Attr, failure error, ok bool) {
 	return a, failure, true
 }
 
-// emit appends a settled attr.
-func (w *walk) emit(a slog.Attr, failure error) bool {
+// appendResolved appends a resolved attr and reports whether it appended
+// something.
+func (w *walk) appendResolved(a slog.Attr, failure error) bool {
 	kind := a.Value.Kind()
 	if kind == slog.KindGroup && len(a.Value.Group()) == 0 {
 		return true // as the standard handlers do
 	}
 	if w.inside == 0 && (a.Key == wire.LogTypeKey || a.Key == wire.ImportanceKey) {
-		w.steer(a)
+		w.takeSteering(a)
 		return false
 	}
-	if w.masked && kind != slog.KindGroup || a.Key != "" && w.rec.secret.Hide(a.Key) {
-		w.scalar(a.Key, slog.StringValue(redact.Mask))
+	if w.masked && kind != slog.KindGroup || a.Key != "" && w.enc.secret.Hide(a.Key) {
+		w.appendScalar(a.Key, slog.StringValue(redact.Mask))
 		return true
 	}
 	if w.level == 0 && a.Key == wire.EndpointKey {
@@ -190,7 +192,7 @@ func (w *walk) emit(a slog.Attr, failure error) bool {
 			return w.endpointGroup(a.Value.Group())
 		}
 	}
-	if w.level == 0 && w.limits.OwnFields && w.setApart(&a) {
+	if w.level == 0 && w.limits.OwnFields && w.takeOwn(&a) {
 		return true
 	}
 	if kind == slog.KindGroup {
@@ -200,25 +202,25 @@ func (w *walk) emit(a slog.Attr, failure error) bool {
 		return w.group(a.Key, a.Value.Group())
 	}
 	if kind == slog.KindAny && a.Value.Any() != nil {
-		w.any(a.Key, a.Value.Any(), failure)
+		w.appendAny(a.Key, a.Value.Any(), failure)
 		return true
 	}
 	if failure != nil && w.err == nil {
 		w.err, w.errMessage = failure, errstack.Text(failure)
 	}
-	w.scalar(a.Key, a.Value)
+	w.appendScalar(a.Key, a.Value)
 	return true
 }
 
-func (w *walk) scalar(key string, v slog.Value) {
+func (w *walk) appendScalar(key string, v slog.Value) {
 	w.b = w.f.AppendAttr(w.b, key, v, w.level == 0)
 }
 
-// group appends a group, inlined when it has no key, or nothing when it turns
-// out to be empty.
+// group appends a group. Without a key it is inlined. A group that turns out to be
+// empty leaves nothing.
 func (w *walk) group(key string, attrs []slog.Attr) bool {
 	if w.level >= w.limits.Depth-1 || w.inside >= wire.MaxDepth {
-		w.scalar(key, slog.StringValue(wire.TooDeep))
+		w.appendScalar(key, slog.StringValue(wire.TooDeep))
 		return true
 	}
 	if w.budget -= len(attrs); w.budget < 0 {
@@ -251,8 +253,9 @@ func (w *walk) group(key string, attrs []slog.Attr) bool {
 	return true
 }
 
-// source appends where the log call was, in the root; ReplaceAttr is not asked.
-func (w *walk) source(src *slog.Source) {
+// appendSource appends the place of the log call, at the root and without asking
+// ReplaceAttr.
+func (w *walk) appendSource(src *slog.Source) {
 	replace := w.replace
 	w.replace = nil
 	w.group(slog.SourceKey, sourceGroup(src).Group())
@@ -274,18 +277,18 @@ func sourceGroup(src *slog.Source) slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// ContextAttrs appends what Options.ContextAttrs takes out of ctx, in the root.
-// A key that the record or its With attrs hold there already is left out.
-func (w *walk) contextAttrs(ctx context.Context, s *Scope, r *slog.Record) {
+// appendContext appends the attrs that Config.ContextAttrs returns for ctx, at the
+// root. It leaves out keys that the record or its With attrs hold there already.
+func (w *walk) appendContext(ctx context.Context, s *Scope, r *slog.Record) {
 	defer func() {
 		if p := recover(); p != nil {
-			w.scalar("_context", slog.StringValue(errstack.PanicText(nil, p)))
+			w.appendScalar("_context", slog.StringValue(errstack.PanicText(nil, p)))
 		}
 	}()
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	attrs := w.rec.config.ContextAttrs(ctx)
+	attrs := w.enc.config.ContextAttrs(ctx)
 	if len(attrs) == 0 {
 		return
 	}
@@ -302,14 +305,14 @@ func (w *walk) contextAttrs(ctx context.Context, s *Scope, r *slog.Record) {
 	}
 	for _, a := range attrs {
 		if !slices.Contains(keys, a.Key) && !slices.Contains(s.keys, a.Key) {
-			w.guarded(a)
+			w.attrSafely(a)
 		}
 	}
 }
 
-// steer notes what a steering attr asks for; what the server does not know is
-// ignored.
-func (w *walk) steer(a slog.Attr) {
+// takeSteering keeps the log type or importance that a steering attr asks for, and
+// ignores what the server does not know.
+func (w *walk) takeSteering(a slog.Attr) {
 	text := ""
 	switch a.Value.Kind() {
 	case slog.KindString:

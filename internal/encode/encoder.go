@@ -1,3 +1,11 @@
+// Package encode turns a slog record into an encoded entry: it reads the values
+// of attrs, With attrs and groups, masks secrets, and finds the entry's log type,
+// error, endpoint and trace ids. An [Encoder] never panics and never waits,
+// whatever a record holds.
+//
+// The handler calls it on the goroutine that logs. This package must never know
+// which formats there are, what happens to an entry afterwards, or where options
+// come from.
 package encode
 
 import (
@@ -13,149 +21,146 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
-// maxAhead is how far in the future a record's time is believed. The server
-// refuses an entry more than five minutes ahead of its own clock (ledger-wire
-// 2.3); the minute between leaves room for clocks that differ.
+// maxAhead is how far in the future a record's time may be. The server refuses
+// an entry more than five minutes ahead of its own clock (ledger-wire 2.3); one
+// minute is left for clocks that differ.
 const maxAhead = 4 * 60 // seconds
 
-// An Format writes entries of one format. The calls for an entry are
-// Begin, any number of members, EndAttrs, and what the entry has of AppendTrace,
-// AppendEndpoint and AppendError. It is immutable.
+// A Format is a [wire.Format] that can also write entries. For one entry the
+// encoder calls Begin, then appends any number of attributes, calls EndAttrs, and
+// then AppendFields and AppendFailure if there is something to append.
 //
-// An entry's ending stays out of the queue: most of it is the same in all
-// entries, and the rest, which differs in each, compresses best side by side. It
-// is appended, and a heading put before the entry, when a body is written.
+// root says whether an attribute is one of the entry's own, and not a group's.
 type Format interface {
 	wire.Format
-	// Begin appends what stands between heading and attributes.
+	// Begin appends what comes before the attributes.
 	Begin(b []byte, level slog.Level, message string) []byte
-	// AppendAttr appends one member, whose key Clean leaves as it is, and
-	// whose value is no group, no LogValuer, and of the kind Any only for nil.
+	// AppendAttr appends one attribute. Its key is clean text. Its value is no
+	// group and no LogValuer, and has the kind Any only for nil.
 	AppendAttr(b []byte, key string, v slog.Value, root bool) []byte
-	// AppendKnown is AppendAttr for a key that the [wire.KeyTable] knows, and a value
-	// whose kind isScalar.
+	// AppendKnown is AppendAttr for a known key and a value of a scalar kind.
 	AppendKnown(b []byte, k *wire.KnownKey, kind slog.Kind, v slog.Value, root bool) []byte
-	// AppendJSON appends a member whose value is sanitized JSON.
+	// AppendJSON appends an attribute whose value is sanitized JSON.
 	AppendJSON(b []byte, key string, json []byte, root bool) []byte
-	// OpenGroup begins a group; CloseGroup ends the innermost one, of which
-	// OpenGroup was called when b had the length mark.
+	// OpenGroup begins a group. CloseGroup ends the innermost one; mark was the
+	// length of b when OpenGroup was called.
 	OpenGroup(b []byte, key string, root bool) []byte
 	CloseGroup(b []byte, mark int) []byte
-	// EndAttrs ends the attributes, which began at the length mark.
+	// EndAttrs ends the attributes; mark was the length of b when they began.
 	EndAttrs(b []byte, mark int) []byte
 	AppendFields(b []byte, own wire.Fields) []byte
 	AppendFailure(b []byte, e wire.Failure) []byte
-	// ToJSON appends members of this format as JSON members, each with a comma
-	// after it. At the root it adds what the format sets apart.
-	ToJSON(b, members []byte, root bool, a *wire.Fields) ([]byte, error)
+	// ToJSON appends attributes of this format as JSON members with a comma after
+	// each. At the root it adds what own holds.
+	ToJSON(b, attrs []byte, root bool, own *wire.Fields) ([]byte, error)
 	// FromJSON appends such JSON members, which stand within level groups, as
-	// members of this format. At the root, which is level 0, it takes out of them
-	// what the format sets apart; HasEndpoint tells whether that includes the
-	// member "endpoint".
-	FromJSON(b, members []byte, level int, hasEndpoint bool, a *wire.Fields) []byte
+	// attributes of this format. At level 0 it moves what has a field of its own
+	// to own; hasEndpoint says whether that includes the member "endpoint".
+	FromJSON(b, members []byte, level int, hasEndpoint bool, own *wire.Fields) []byte
 }
 
 // MaxFormats is how many formats there are: Ledger's own, and OTLP.
 const MaxFormats = 2
 
-// An Config is what a recorder is made of.
+// A Config is what an Encoder needs. The first three fields are those of the
+// handler's options.
 type Config struct {
 	AddSource    bool
 	ReplaceAttr  func([]string, slog.Attr) slog.Attr
 	ContextAttrs func(context.Context) []slog.Attr
-	Secrets      *redact.Keys       // nil for none
+	Secrets      *redact.Keys       // nil masks nothing
 	Formats      [MaxFormats]Format // the first writes JSON
-	First        int                // the format that is likely to come first
+	First        int                // the index of the format that the first records will be in
 	Now          func() time.Time
 }
 
-// A Encoder turns records into entries. It is safe for concurrent use.
+// An Encoder turns records into entries. It is safe for concurrent use.
 type Encoder struct {
 	config   Config
 	secret   *redact.Keys
 	keys     *wire.KeyTable
 	formats  [MaxFormats]Format
-	known    [MaxFormats]wire.Format // Formats, to compare with
-	limits   [MaxFormats]wire.Limits // of formats
+	asWire   [MaxFormats]wire.Format // the formats again, to compare with
+	limits   [MaxFormats]wire.Limits // of the formats
 	current  atomic.Int32            // the format of the last entry; With attrs are encoded in it
 	knownNow atomic.Int64            // Unix seconds; never ahead of the clock
 }
 
-// New makes a recorder.
+// New returns an encoder.
 func New(c Config) *Encoder {
-	rec := &Encoder{config: c, secret: c.Secrets, keys: &wire.KeyTable{}, formats: c.Formats}
-	if rec.secret == nil {
-		rec.secret = &redact.Keys{}
+	enc := &Encoder{config: c, secret: c.Secrets, keys: &wire.KeyTable{}, formats: c.Formats}
+	if enc.secret == nil {
+		enc.secret = &redact.Keys{}
 	}
 	for i, f := range c.Formats {
-		rec.known[i], rec.limits[i] = f, f.Limits()
+		enc.asWire[i], enc.limits[i] = f, f.Limits()
 	}
-	rec.current.Store(int32(c.First))
-	return rec
+	enc.current.Store(int32(c.First))
+	return enc
 }
 
-// indexOf returns the place of a format.
-func (rec *Encoder) indexOf(format wire.Format) int {
-	if format == rec.known[0] {
+// indexOf returns a format's index.
+func (enc *Encoder) indexOf(format wire.Format) int {
+	if format == enc.asWire[0] {
 		return 0
 	}
 	return 1
 }
 
-// Append appends an entry for r to b, without heading and ending, and returns
-// the ending; one without kinds when the entry is whole. It never panics, whatever
-// the record holds, never waits and takes no lock. seq must be unique within the
-// process.
-func (rec *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.Context, r *slog.Record, seq uint64) (entry []byte, e wire.Ending) {
+// Append appends an entry for r to b and returns it with its ending, which is not
+// part of it. The ending has no kinds if the entry is whole already. Append never
+// panics, never waits and takes no lock, whatever the record holds. format is one
+// of the encoder's; seq must be unique within the process.
+func (enc *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.Context, r *slog.Record, seq uint64) (entry []byte, e wire.Ending) {
 	start := len(b)
 	whole := b
 	defer func() {
 		if p := recover(); p != nil {
-			entry, e = rec.appendLastResort(whole, rec.indexOf(format), *r, seq, p)
+			entry, e = enc.appendLastResort(whole, enc.indexOf(format), *r, seq, p)
 		}
 	}()
 
-	form := rec.indexOf(format)
-	f, limits := rec.formats[form], &rec.limits[form]
-	if rec.current.Load() != int32(form) {
-		rec.current.Store(int32(form))
+	index := enc.indexOf(format)
+	f, limits := enc.formats[index], &enc.limits[index]
+	if enc.current.Load() != int32(index) {
+		enc.current.Store(int32(index))
 	}
-	bound := s.forms[form].Load()
+	bound := s.bound[index].Load()
 	if bound == nil {
-		bound = rec.boundIn(s, form)
+		bound = enc.boundIn(s, index)
 	}
 	sec, nsec := r.Time.Unix(), r.Time.Nanosecond()
 	timely := true
-	if sec <= 0 || sec >= rec.knownNow.Load()+maxAhead {
-		sec, nsec, timely = rec.timeOf(r.Time, limits.Earliest)
+	if sec <= 0 || sec >= enc.knownNow.Load()+maxAhead {
+		sec, nsec, timely = enc.timeOf(r.Time, limits.Earliest)
 	}
 
-	var w walk // a literal would be made elsewhere and copied
-	w.rec, w.f, w.limits, w.replace, w.budget = rec, f, limits, rec.config.ReplaceAttr, maxVisits
+	var w walk // a literal would be built elsewhere and copied
+	w.enc, w.f, w.limits, w.replace, w.budget = enc, f, limits, enc.config.ReplaceAttr, maxVisits
 	w.b = f.Begin(b, r.Level, r.Message)
 	attrs := len(w.b)
 
-	// What the SDK adds comes first: where a key occurs twice the last one
-	// counts, and that shall be the program's own.
+	// The SDK's own attributes come first. Of two with the same key the last one
+	// counts, and that must be the program's.
 	if !timely && !r.Time.IsZero() {
 		w.b = f.AppendAttr(w.b, "time", slog.TimeValue(r.Time), true)
 	}
-	if rec.config.AddSource {
+	if enc.config.AddSource {
 		if src := r.Source(); src != nil {
-			w.source(src)
+			w.appendSource(src)
 		}
 	}
 	var fromContext *facts
-	if rec.config.ContextAttrs != nil {
-		w.contextAttrs(ctx, s, r)
+	if enc.config.ContextAttrs != nil {
+		w.appendContext(ctx, s, r)
 		found := w.facts
 		fromContext = &found
 		w.facts = facts{}
 	}
 	w.masked = s.masked
-	if bound.says {
+	if bound.hasFacts {
 		w.facts, w.Fields = s.facts, bound.Fields
-		w.err, w.errMessage = nil, "" // after the record's own, if it has any
+		w.err, w.errMessage = nil, "" // the record's own error comes first
 	}
 
 	prefix := len(w.b)
@@ -174,7 +179,7 @@ func (rec *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.C
 	if fromContext != nil || s.err != nil {
 		w.facts.complete(&s.facts, fromContext)
 	}
-	b = rec.appendTail(w.b, f, &w.facts, r.Level, r.PC)
+	b = enc.appendTail(w.b, f, &w.facts, r.Level, r.PC)
 	e = wire.Ending{Sec: sec, Nsec: int32(nsec), Kinds: w.facts.kinds(wire.LevelOf(r.Level)), Seq: seq}
 	if wire.MayExceed(len(b)-start, w.facts.hasEndpoint, limits) {
 		return append(b[:start], wire.Fit(wire.Whole(f, b[start:], e), f)...), wire.Ending{Seq: seq}
@@ -182,10 +187,10 @@ func (rec *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.C
 	return b, e
 }
 
-// recordAttrs walks the record's own attrs, in the groups that no With attr has
-// opened yet. Groups that stay empty leave nothing.
+// recordAttrs appends the record's own attrs, in the groups that no With attr has
+// opened yet. A group that stays empty leaves nothing.
 func (w *walk) recordAttrs(s *Scope, r *slog.Record) {
-	w.open(s)
+	w.enterScope(s)
 	switch {
 	case s.opened == len(s.groups):
 		w.attrsIn(r)
@@ -213,7 +218,7 @@ func (w *walk) recordAttrs(s *Scope, r *slog.Record) {
 	}
 }
 
-// attrsIn appends r's own attrs and reports whether there was anything to append.
+// attrsIn appends r's attrs and reports whether it appended something.
 func (w *walk) attrsIn(r *slog.Record) (some bool) {
 	if rawslog.LayoutKnown {
 		front, back := rawslog.Attrs(r)
@@ -227,8 +232,8 @@ func (w *walk) attrsIn(r *slog.Record) (some bool) {
 	return some
 }
 
-// appendTail appends what stands between the attributes and the ending.
-func (rec *Encoder) appendTail(b []byte, f Format, facts *facts, level slog.Level, pc uintptr) []byte {
+// appendTail appends what comes between the attributes and the ending.
+func (enc *Encoder) appendTail(b []byte, f Format, facts *facts, level slog.Level, pc uintptr) []byte {
 	if !facts.hasEndpoint {
 		facts.Endpoint = nil
 	}
@@ -249,11 +254,11 @@ func (rec *Encoder) appendTail(b []byte, f Format, facts *facts, level slog.Leve
 	return f.AppendFailure(b, e)
 }
 
-// appendLastResort appends an entry for a record that could not be encoded,
-// which would be a fault of this package: the message still arrives.
-func (rec *Encoder) appendLastResort(b []byte, form int, r slog.Record, seq uint64, panicked any) ([]byte, wire.Ending) {
-	f := rec.formats[form]
-	sec, nsec, _ := rec.timeOf(time.Time{}, rec.limits[form].Earliest)
+// appendLastResort appends an entry for a record that made the encoder panic,
+// which would be a fault of this package. The message still arrives.
+func (enc *Encoder) appendLastResort(b []byte, format int, r slog.Record, seq uint64, panicked any) ([]byte, wire.Ending) {
+	f := enc.formats[format]
+	sec, nsec, _ := enc.timeOf(time.Time{}, enc.limits[format].Earliest)
 	b = f.Begin(b, r.Level, r.Message)
 	attrs := len(b)
 	b = f.AppendAttr(b, "_error", slog.StringValue(errstack.PanicText(nil, panicked)), true)
@@ -262,15 +267,15 @@ func (rec *Encoder) appendLastResort(b []byte, form int, r slog.Record, seq uint
 	return b, wire.Ending{Sec: sec, Nsec: int32(nsec), Kinds: none.kinds(wire.LevelOf(r.Level)), Seq: seq}
 }
 
-// timeOf returns the time to log for t: t itself, or the current time when t is
-// zero, too far ahead, or nothing that the format and the server can express.
-// It is asked only for times that are not evidently fine, which spares the
-// usual record a look at the clock. Of a clock that is beyond what can be
-// expressed it takes the nearest second that is not.
-func (rec *Encoder) timeOf(t time.Time, earliest int64) (sec int64, nsec int, timely bool) {
-	now := rec.config.Now()
+// timeOf returns the time to log for t: t itself, or the current time if t is
+// zero, too far ahead, or a time that the format or the server cannot express. If
+// the clock shows such a time, it takes the nearest second that they can. timeOf
+// is called only for times that may not be fine: the usual record needs no look
+// at the clock.
+func (enc *Encoder) timeOf(t time.Time, earliest int64) (sec int64, nsec int, timely bool) {
+	now := enc.config.Now()
 	sec, nsec = min(max(now.Unix(), earliest), wire.Latest-maxAhead), now.Nanosecond()
-	rec.knownNow.Store(sec)
+	enc.knownNow.Store(sec)
 	jsontext.NoteToday(sec)
 	if t.IsZero() || t.Unix() < earliest || t.After(time.Unix(sec, int64(nsec)).Add(maxAhead*time.Second)) {
 		return sec, nsec, false

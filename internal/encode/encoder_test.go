@@ -522,13 +522,10 @@ func FuzzSanitizeJSON(f *testing.F) {
 	}
 	secret := redact.NewKeys(nil)
 	f.Fuzz(func(t *testing.T, src []byte) {
-		out, err := sanitizeJSON(nil, src, 1, secret)
-		if err != nil {
-			if json.Valid(src) {
-				t.Fatalf("refused valid JSON %q", src)
-			}
-			return
+		if !json.Valid(src) {
+			t.Skip() // encoding/json, whose output it gets, returns none
 		}
+		out := sanitizeJSON(nil, src, 1, secret)
 		var v any
 		d := json.NewDecoder(bytes.NewReader(out))
 		d.UseNumber()
@@ -539,8 +536,8 @@ func FuzzSanitizeJSON(f *testing.F) {
 		if lone := loneSurrogate(out); lone != "" {
 			t.Fatalf("%q keeps %s", src, lone)
 		}
-		if again, err := sanitizeJSON(nil, out, 1, secret); err != nil || !bytes.Equal(again, out) {
-			t.Fatalf("%q is not stable: %q %v", out, again, err)
+		if again := sanitizeJSON(nil, out, 1, secret); !bytes.Equal(again, out) {
+			t.Fatalf("%q is not stable: %q", out, again)
 		}
 		if n := jsontext.Measure(out); n < pythonSize(v) {
 			t.Fatalf("%q measures %d, Python's text has %d", out, n, pythonSize(v))

@@ -10,7 +10,7 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
-// otherMethod stands for an HTTP method longer than the server's column.
+// otherMethod replaces an HTTP method that is longer than the server's column.
 const otherMethod = "_OTHER"
 
 // The server's columns for status_code and duration_ms (ledger-wire 2.9).
@@ -20,9 +20,9 @@ const (
 	maxDuration = math.MaxInt32
 )
 
-// readMember takes one member of an endpoint. known is false for a member that the
-// server's analytics does not look at; valid is false when the server would
-// lose the entry for it. The value that is to be logged may differ.
+// readMember reads one member of an endpoint into e and returns the value to log.
+// known is false for a member that the server does not look at. valid is false if
+// the server would lose the entry because of the value.
 func readMember(e *wire.Endpoint, a slog.Attr) (_ slog.Value, known, valid bool) {
 	v := a.Value
 	switch a.Key {
@@ -71,37 +71,37 @@ func number(v slog.Value) (f float64, ok bool) {
 	return 0, false
 }
 
-// settled is an attr after [walk.settle].
-type settled struct {
+// resolved is an attr after [walk.resolveAttr].
+type resolvedAttr struct {
 	attr    slog.Attr
 	failure error
 }
 
-// endpointGroup appends the root group "endpoint". Whether it is one that the
-// server takes for an endpoint is known only at its end, so its members are
-// settled before any is written.
+// endpointGroup appends the root group "endpoint". Only its end shows whether the
+// server takes it for an endpoint, so its members are resolved before one is
+// written.
 func (w *walk) endpointGroup(attrs []slog.Attr) bool {
-	var few [12]settled
+	var few [12]resolvedAttr
 	members := few[:0]
 	w.enterEndpoint(func() {
-		members = w.settleAll(members, attrs)
+		members = w.resolveAll(members, attrs)
 	})
 	return w.endpointMembers(members)
 }
 
-// endpointRecord is endpointGroup for WithGroup("endpoint") and the attrs of
-// one record.
+// endpointRecord is endpointGroup for the attrs of a record within
+// WithGroup("endpoint").
 func (w *walk) endpointRecord(r *slog.Record) {
-	var few [12]settled
+	var few [12]resolvedAttr
 	members := few[:0]
 	r.Attrs(func(a slog.Attr) bool {
-		members = w.settleAll(members, []slog.Attr{a})
+		members = w.resolveAll(members, []slog.Attr{a})
 		return true
 	})
-	members = slices.DeleteFunc(members, func(m settled) bool {
+	members = slices.DeleteFunc(members, func(m resolvedAttr) bool {
 		steering := m.attr.Key == wire.LogTypeKey || m.attr.Key == wire.ImportanceKey
 		if steering {
-			w.steer(m.attr)
+			w.takeSteering(m.attr)
 		}
 		return steering
 	})
@@ -126,38 +126,38 @@ func (w *walk) enterEndpoint(inside func()) {
 	w.level--
 }
 
-// settleAll settles attrs, those of inlined groups as well.
-func (w *walk) settleAll(members []settled, attrs []slog.Attr) []settled {
+// resolveAll resolves attrs, including those of inlined groups.
+func (w *walk) resolveAll(members []resolvedAttr, attrs []slog.Attr) []resolvedAttr {
 	for _, a := range attrs {
-		a, failure, ok := w.settle(a)
+		a, failure, ok := w.resolveAttr(a)
 		switch {
 		case !ok:
 		case a.Key == "" && a.Value.Kind() == slog.KindGroup:
-			members = w.settleInlined(members, a.Value.Group())
+			members = w.resolveInlined(members, a.Value.Group())
 		default:
-			members = append(members, settled{a, failure})
+			members = append(members, resolvedAttr{a, failure})
 		}
 	}
 	return members
 }
 
-// settleInlined is settleAll for a group without a key, which may hold itself:
-// the bounds are those of [walk.group].
-func (w *walk) settleInlined(members []settled, attrs []slog.Attr) []settled {
+// resolveInlined is resolveAll for a group without a key, which may hold itself.
+// Its bounds are those of [walk.group].
+func (w *walk) resolveInlined(members []resolvedAttr, attrs []slog.Attr) []resolvedAttr {
 	if w.inside >= wire.MaxDepth {
-		return append(members, settled{attr: slog.String("", wire.TooDeep)})
+		return append(members, resolvedAttr{attr: slog.String("", wire.TooDeep)})
 	}
 	if w.budget -= len(attrs); w.budget < 0 {
 		w.truncated = true
 		return members
 	}
 	w.inside++
-	members = w.settleAll(members, attrs)
+	members = w.resolveAll(members, attrs)
 	w.inside--
 	return members
 }
 
-func (w *walk) endpointMembers(members []settled) bool {
+func (w *walk) endpointMembers(members []resolvedAttr) bool {
 	var e wire.Endpoint
 	bits := 0
 	for i := range members {
@@ -194,7 +194,7 @@ func (w *walk) endpointMembers(members []settled) bool {
 				some = true
 				continue
 			}
-			if w.emit(m.attr, m.failure) {
+			if w.appendResolved(m.attr, m.failure) {
 				some = true
 			}
 		}
@@ -202,7 +202,7 @@ func (w *walk) endpointMembers(members []settled) bool {
 	if separate {
 		w.Endpoint = &e
 	}
-	if !some || separate && len(w.b) == empty && before == nil { // else it hides what that one had
+	if !some || separate && len(w.b) == empty && before == nil { // an empty one hides the members of the one before
 		w.b = w.b[:mark]
 		return some
 	}
@@ -210,7 +210,7 @@ func (w *walk) endpointMembers(members []settled) bool {
 	return true
 }
 
-// takeMember moves a member that OTLP has a name for into e.
+// takeMember moves a member that has a field of its own into e.
 func (w *walk) takeMember(e *wire.Endpoint, a slog.Attr) bool {
 	if wire.RequiredMember(a.Key) != 0 {
 		return true
@@ -231,7 +231,7 @@ func (w *walk) takeMember(e *wire.Endpoint, a slog.Attr) bool {
 // jsonText returns attrs as a JSON object.
 func (w *walk) jsonText(attrs []slog.Attr) string {
 	text := walk{
-		rec: w.rec, limits: &w.rec.limits[0], f: w.rec.formats[0], replace: w.replace, groups: w.groups,
+		enc: w.enc, limits: &w.enc.limits[0], f: w.enc.formats[0], replace: w.replace, groups: w.groups,
 		level: w.level, inside: w.inside, budget: w.budget, masked: w.masked,
 	}
 	some := text.group("path_params", attrs)
@@ -245,5 +245,5 @@ func (w *walk) jsonText(attrs []slog.Attr) string {
 	return string(text.b[len(`"path_params":`) : len(text.b)-1])
 }
 
-// hides reports whether what stands under key is masked.
-func (w *walk) hides(key string) bool { return w.masked || w.rec.secret.Hide(key) }
+// hides reports whether the value under key is masked.
+func (w *walk) hides(key string) bool { return w.masked || w.enc.secret.Hide(key) }

@@ -4,19 +4,19 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
-// facts are what the attrs say about the entry beside being its attributes.
+// facts are what attrs say about the entry, besides being its attributes.
 type facts struct {
 	logType     wire.LogType
 	importance  wire.Importance
 	err         error
 	errMessage  string
-	hasEndpoint bool // the last root attr "endpoint" is what the server takes for one
+	hasEndpoint bool // the server takes the last root attr "endpoint" for one
 	wire.Fields
 }
 
-// complete fills in what the record's attrs left open, from the With attrs
-// first, then from those of the context, if any. Steering attrs and ids of the
-// With attrs are in f already.
+// complete fills in what the record's attrs left open: first from the With attrs,
+// then from those of the context, if there are any. The steering attrs and ids of
+// the With attrs are in f already.
 func (f *facts) complete(with, fromContext *facts) {
 	if f.err == nil {
 		f.err, f.errMessage = with.err, with.errMessage
@@ -44,8 +44,8 @@ func (f *facts) complete(with, fromContext *facts) {
 	}
 }
 
-// kinds decides log_type and importance. A log_type asked for wins, unless the
-// server would refuse the entry for it (ledger-wire 2.6).
+// kinds decides the entry's log type and importance. The log type that the program
+// asks for wins, unless the server would refuse the entry (ledger-wire 2.6).
 func (f *facts) kinds(l wire.Level) wire.Kinds {
 	k := wire.Kinds{LogType: f.logType, Importance: f.importance}
 	if k.LogType == wire.TypeEndpoint && !f.hasEndpoint || k.LogType == wire.TypeException && f.err == nil {

@@ -1,7 +1,6 @@
 package encode
 
 import (
-	"errors"
 	"math"
 	"strconv"
 	"unicode/utf8"
@@ -11,224 +10,108 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
-var errNotJSON = errors.New("ledger: not JSON")
-
-// A sanitizer rewrites JSON of unknown origin, such as what a MarshalJSON
-// method returned, into JSON that the server can store: NUL removed, lone
-// surrogates and bytes that are not UTF-8 replaced by U+FFFD, numbers within 64
-// bits, nesting ended, secrets masked.
+// A sanitizer rewrites valid JSON, such as a MarshalJSON method returned, into
+// JSON that the server can store. It removes NUL, replaces lone surrogates and
+// bytes that are not UTF-8 by U+FFFD, keeps numbers within 64 bits, ends nesting
+// at a depth, and masks secrets.
 type sanitizer struct {
 	src    []byte
 	at     int
 	secret *redact.Keys
 }
 
-// sanitizeJSON appends src, one JSON value that stands depth levels deep, to b.
-func sanitizeJSON(b, src []byte, depth int, secret *redact.Keys) ([]byte, error) {
+// sanitizeJSON appends src, one valid JSON value that stands within depth objects
+// and arrays, to b.
+func sanitizeJSON(b, src []byte, depth int, secret *redact.Keys) []byte {
 	s := sanitizer{src: src, secret: secret}
-	mark := len(b)
-	s.space()
-	b, ok := s.value(b, depth)
-	s.space()
-	if !ok || s.at != len(src) {
-		return b[:mark], errNotJSON
-	}
-	return b, nil
+	return s.value(b, depth)
 }
 
 func (s *sanitizer) space() {
-	for s.at < len(s.src) {
-		switch s.src[s.at] {
-		case ' ', '\t', '\n', '\r':
-			s.at++
-		default:
-			return
-		}
-	}
-}
-
-func (s *sanitizer) take(c byte) bool {
-	if s.at < len(s.src) && s.src[s.at] == c {
+	for s.src[s.at] <= ' ' {
 		s.at++
-		return true
 	}
-	return false
 }
 
-func (s *sanitizer) value(b []byte, depth int) ([]byte, bool) {
-	if s.at >= len(s.src) {
-		return b, false
-	}
+// skip passes over one value.
+func (s *sanitizer) skip() {
+	s.space()
+	s.at += jsontext.ValueEnd(s.src[s.at:])
+}
+
+func (s *sanitizer) value(b []byte, depth int) []byte {
+	s.space()
 	switch c := s.src[s.at]; c {
-	case '{', '[':
-		if depth >= wire.MaxDepth {
-			if !s.skip() {
-				return b, false
-			}
-			return jsontext.AppendString(b, wire.TooDeep), true
-		}
-		s.at++
-		if c == '{' {
-			return s.object(b, depth+1)
-		}
-		return s.array(b, depth+1)
 	case '"':
 		return s.string(b)
-	case 't':
-		return s.literal(b, "true")
-	case 'f':
-		return s.literal(b, "false")
-	case 'n':
-		return s.literal(b, "null")
+	case '{', '[':
+		if depth >= wire.MaxDepth {
+			s.skip()
+			return jsontext.AppendString(b, wire.TooDeep)
+		}
+		s.at++
+		return s.members(append(b, c), c, depth+1)
 	}
-	return s.number(b)
+	start := s.at
+	for s.at < len(s.src) && jsontext.IsWordByte(s.src[s.at]) {
+		s.at++
+	}
+	word := s.src[start:s.at]
+	if c := word[0]; c == '-' || '0' <= c && c <= '9' {
+		return appendNumber(b, word)
+	}
+	return append(b, word...) // true, false, null
 }
 
-func (s *sanitizer) literal(b []byte, text string) ([]byte, bool) {
-	if len(s.src)-s.at < len(text) || string(s.src[s.at:s.at+len(text)]) != text {
-		return b, false
-	}
-	s.at += len(text)
-	return append(b, text...), true
-}
-
-func (s *sanitizer) object(b []byte, depth int) (_ []byte, ok bool) {
-	b = append(b, '{')
-	s.space()
-	if s.take('}') {
-		return append(b, '}'), true
-	}
+// members rewrites the members of an object, or the elements of an array, and
+// what closes it.
+func (s *sanitizer) members(b []byte, opening byte, depth int) []byte {
+	closing := opening + 2 // in ASCII
 	for {
 		s.space()
-		if s.at >= len(s.src) || s.src[s.at] != '"' {
-			return b, false
+		switch s.src[s.at] {
+		case closing:
+			s.at++
+			return append(b, closing)
+		case ',':
+			s.at++
+			b = append(b, ',')
+			s.space()
 		}
-		mark := len(b)
-		if b, ok = s.string(b); !ok {
-			return b, false
-		}
-		masked := s.secret.Hide(jsontext.Unescape(b[mark+1 : len(b)-1]))
-		s.space()
-		if !s.take(':') {
-			return b, false
-		}
-		b = append(b, ':')
-		s.space()
-		if masked {
-			if !s.skip() {
-				return b, false
+		if opening == '{' {
+			mark := len(b)
+			b = s.string(b)
+			masked := s.secret.Hide(jsontext.Unquote(b[mark:]))
+			s.space()
+			s.at++ // the colon
+			b = append(b, ':')
+			if masked {
+				s.skip()
+				b = jsontext.AppendString(b, redact.Mask)
+				continue
 			}
-			b = jsontext.AppendString(b, redact.Mask)
-		} else if b, ok = s.value(b, depth); !ok {
-			return b, false
 		}
-		s.space()
-		if s.take('}') {
-			return append(b, '}'), true
-		}
-		if !s.take(',') {
-			return b, false
-		}
-		b = append(b, ',')
+		b = s.value(b, depth)
 	}
 }
 
-func (s *sanitizer) array(b []byte, depth int) (_ []byte, ok bool) {
-	b = append(b, '[')
-	s.space()
-	if s.take(']') {
-		return append(b, ']'), true
-	}
-	for {
-		s.space()
-		if b, ok = s.value(b, depth); !ok {
-			return b, false
-		}
-		s.space()
-		if s.take(']') {
-			return append(b, ']'), true
-		}
-		if !s.take(',') {
-			return b, false
-		}
-		b = append(b, ',')
-	}
-}
-
-// skip passes over one value without recursion. It knows where the value ends,
-// not whether it is valid: what it passes over is not written.
-func (s *sanitizer) skip() bool {
-	depth := 0
-	for s.at < len(s.src) {
-		switch c := s.src[s.at]; c {
-		case '{', '[':
-			depth++
-			s.at++
-		case '}', ']':
-			depth--
-			s.at++
-		case '"':
-			s.at++
-			for s.at < len(s.src) && s.src[s.at] != '"' {
-				if s.src[s.at] == '\\' {
-					s.at++
-				}
-				s.at++
-			}
-			if s.at >= len(s.src) {
-				return false
-			}
-			s.at++
-		case ',', ':', ' ', '\t', '\n', '\r':
-			if depth == 0 {
-				return false
-			}
-			s.at++
-			continue
-		default:
-			start := s.at
-			for s.at < len(s.src) && jsontext.IsWordByte(s.src[s.at]) {
-				s.at++
-			}
-			if s.at == start {
-				return false
-			}
-		}
-		if depth <= 0 {
-			return depth == 0
-		}
-	}
-	return false
-}
-
-// string rewrites one string, the quotes included.
-func (s *sanitizer) string(b []byte) ([]byte, bool) {
+// string rewrites one string with its quotes.
+func (s *sanitizer) string(b []byte) []byte {
 	s.at++
 	b = append(b, '"')
 	for {
 		start := s.at
-		for s.at < len(s.src) && jsontext.PlainByte[s.src[s.at]] {
+		for jsontext.PlainByte[s.src[s.at]] {
 			s.at++
 		}
 		b = append(b, s.src[start:s.at]...)
-		if s.at >= len(s.src) {
-			return b, false
-		}
 		switch c := s.src[s.at]; {
 		case c == '"':
 			s.at++
-			return append(b, '"'), true
+			return append(b, '"')
 		case c == '\\':
-			var ok bool
-			if b, ok = s.escape(b); !ok {
-				return b, false
-			}
-		case c < ' ':
-			return b, false
-		case c < utf8.RuneSelf: // DEL
-			b = append(b, c)
-			s.at++
-		default:
+			b = s.escape(b)
+		default: // DEL among them
 			r, size := utf8.DecodeRune(s.src[s.at:])
 			b = utf8.AppendRune(b, r)
 			s.at += size
@@ -237,93 +120,55 @@ func (s *sanitizer) string(b []byte) ([]byte, bool) {
 }
 
 // escape rewrites one escape sequence, or two that are a surrogate pair.
-func (s *sanitizer) escape(b []byte) ([]byte, bool) {
-	if s.at+1 >= len(s.src) {
-		return b, false
-	}
+func (s *sanitizer) escape(b []byte) []byte {
 	switch c := s.src[s.at+1]; c {
-	case '"', '\\', 'b', 'f', 'n', 'r', 't':
-		s.at += 2
-		return append(b, '\\', c), true
 	case '/':
 		s.at += 2
-		return append(b, '/'), true
-	case 'u':
+		return append(b, '/')
 	default:
-		return b, false
+		s.at += 2
+		return append(b, '\\', c)
+	case 'u':
 	}
-	r, ok := s.hex4(s.at)
-	if !ok {
-		return b, false
-	}
+	r, _ := s.hex4()
 	s.at += 6
 	if 0xD800 <= r && r < 0xE000 {
-		low, ok := s.hex4(s.at)
+		low, ok := s.hex4()
 		if r >= 0xDC00 || !ok || low < 0xDC00 || low >= 0xE000 {
-			return append(b, "\uFFFD"...), true
+			return append(b, "\uFFFD"...)
 		}
 		s.at += 6
 		r = (r-0xD800)<<10 + (low - 0xDC00) + 0x10000
 	}
-	if r == 0 {
-		return b, true
+	switch {
+	case r == 0:
+		return b
+	case r < utf8.RuneSelf:
+		return jsontext.AppendEscaped(b, string(r))
 	}
-	if r < utf8.RuneSelf {
-		return jsontext.AppendEscaped(b, string(r)), true
-	}
-	return utf8.AppendRune(b, r), true
+	return utf8.AppendRune(b, r)
 }
 
-// hex4 reads the \uXXXX at i.
-func (s *sanitizer) hex4(i int) (r rune, ok bool) {
-	if i+6 > len(s.src) || s.src[i] != '\\' || s.src[i+1] != 'u' {
+// hex4 reads the \uXXXX that comes next, if there is one.
+func (s *sanitizer) hex4() (r rune, ok bool) {
+	if s.at+6 > len(s.src) || s.src[s.at] != '\\' || s.src[s.at+1] != 'u' {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(string(s.src[i+2:i+6]), 16, 16)
+	n, err := strconv.ParseUint(string(s.src[s.at+2:s.at+6]), 16, 16)
 	return rune(n), err == nil
 }
 
-// number rewrites one number. An integer outside 64 bits gains an exponent, and
-// what no float64 holds becomes a string.
-func (s *sanitizer) number(b []byte) ([]byte, bool) {
-	start := s.at
-	s.take('-')
-	if !s.take('0') && !s.digits() {
-		return b, false
-	}
+// appendNumber appends a number as one that the server can store. An integer
+// outside 64 bits gains an exponent, and what no float64 holds becomes a string.
+func appendNumber(b, number []byte) []byte {
 	whole := true
-	if s.take('.') {
-		whole = false
-		if !s.digits() {
-			return b, false
-		}
+	for _, c := range number {
+		whole = whole && c != '.' && c != 'e' && c != 'E'
 	}
-	if s.take('e') || s.take('E') {
-		whole = false
-		if !s.take('-') {
-			s.take('+')
-		}
-		if !s.digits() {
-			return b, false
-		}
+	if whole && len(number) <= 18 {
+		return append(b, number...)
 	}
-	text := s.src[start:s.at]
-	if whole && len(text) <= 18 {
-		return append(b, text...), true
-	}
-	return appendNumber(b, string(text), whole), true
-}
-
-func (s *sanitizer) digits() bool {
-	start := s.at
-	for s.at < len(s.src) && '0' <= s.src[s.at] && s.src[s.at] <= '9' {
-		s.at++
-	}
-	return s.at > start
-}
-
-// appendNumber appends the JSON number text as one that the server can store.
-func appendNumber(b []byte, text string, whole bool) []byte {
+	text := string(number)
 	if whole {
 		if _, err := strconv.ParseInt(text, 10, 64); err == nil {
 			return append(b, text...)

@@ -11,42 +11,36 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
-// textJSON is a text.
+// textJSON is any text in JSON.
 var textJSON = []byte(`""`)
 
-// any appends a value of a type that slog knows nothing of, as the standard
-// JSONHandler does: an error by its text, anything else by encoding/json.
-func (w *walk) any(key string, v any, failure error) {
+// appendAny appends a value of a type that slog does not know, as the standard
+// JSONHandler does: an error as its text, anything else through encoding/json.
+func (w *walk) appendAny(key string, v any, failure error) {
 	text := ""
 	_, isMarshaler := v.(json.Marshaler)
 	if failure != nil && (w.err == nil || !isMarshaler) {
-		text = w.failed(failure)
+		text = w.noteError(failure)
 	}
 	if failure != nil && !isMarshaler {
-		w.scalar(w.safeAnyKey(key, textJSON), slog.StringValue(text))
+		w.appendScalar(w.safeJSONKey(key, textJSON), slog.StringValue(text))
 		return
 	}
 	scratch := scratchPool.Get().(*scratch)
 	defer scratch.free()
 	fault := scratch.marshal(v)
-	if fault == "" {
-		var err error
-		// The value stands in the attributes object and level groups, and in
-		// as many more as this format has fewer than the sanitizer allows.
-		depth := w.level + 1 + wire.MaxDepth - w.limits.Depth
-		scratch.clean, err = sanitizeJSON(scratch.clean[:0], scratch.Bytes(), depth, w.rec.secret)
-		if err != nil {
-			fault = "!ERROR:" + err.Error()
-		}
-	}
 	if fault != "" {
-		w.scalar(w.safeAnyKey(key, textJSON), slog.StringValue(fault))
+		w.appendScalar(w.safeJSONKey(key, textJSON), slog.StringValue(fault))
 		return
 	}
-	w.b = w.f.AppendJSON(w.b, w.safeAnyKey(key, scratch.clean), scratch.clean, w.level == 0)
+	// The value stands in the attributes object and level groups, and in as many
+	// more as this format allows fewer than the sanitizer.
+	depth := w.level + 1 + wire.MaxDepth - w.limits.Depth
+	scratch.clean = sanitizeJSON(scratch.clean[:0], scratch.Bytes(), depth, w.enc.secret)
+	w.b = w.f.AppendJSON(w.b, w.safeJSONKey(key, scratch.clean), scratch.clean, w.level == 0)
 }
 
-// A scratch holds a value while it is on its way through encoding/json.
+// A scratch holds a value on its way through encoding/json.
 type scratch struct {
 	bytes.Buffer
 	encoder *json.Encoder
@@ -60,8 +54,8 @@ var scratchPool = sync.Pool{New: func() any {
 	return s
 }}
 
-// maxScratch is the largest buffer kept for the next value: one huge value must
-// not hold its memory for ever.
+// maxScratch is the largest buffer kept for the next value, so that one huge value
+// does not hold its memory for ever.
 const maxScratch = 64 << 10
 
 func (s *scratch) free() {
@@ -71,7 +65,7 @@ func (s *scratch) free() {
 	}
 }
 
-// marshal encodes v, or returns what stands in its place.
+// marshal encodes v, or returns the text to write in its place.
 func (s *scratch) marshal(v any) (fault string) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -84,7 +78,7 @@ func (s *scratch) marshal(v any) (fault string) {
 	return ""
 }
 
-// resolve calls LogValue methods until there is a value, within a bound.
+// resolve calls LogValue methods until there is a value, a bounded number of times.
 func resolve(v slog.Value) (resolved slog.Value) {
 	if v.Kind() != slog.KindLogValuer {
 		return v

@@ -10,36 +10,37 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
-// A Scope is what one handler adds to its records: With attrs and open groups.
-// It never changes, apart from gaining its encoding in the other format when
-// the protocol changes, and shares nothing writable with its siblings.
+// A Scope is what one handler adds to its records: With attrs and open groups. It
+// shares nothing writable with the scopes made from it, and never changes, except
+// that it gains its encoding in the other format when the protocol changes.
 type Scope struct {
 	groups []string // all open groups, outermost first
-	opened int      // how many of them the bound attrs have opened
-	facts           // of the bound attrs
-	keys   []string // of the bound attrs at the root, and of the group around them
-	masked bool     // within a group whose name looks like a secret's
-	forms  [MaxFormats]atomic.Pointer[bound]
+	opened int      // how many of them have With attrs in or below them
+	facts           // of the With attrs
+	keys   []string // of the With attrs at the root, and of the group around them
+	masked bool     // within a group whose name is a secret's
+	bound  [MaxFormats]atomic.Pointer[bound]
 }
 
-// bound are a scope's With attrs, encoded.
+// A bound is a scope's With attrs in one format.
 type bound struct {
-	segments [][]byte // the members directly in the root, in groups[0], in groups[1] …
-	prefix   []byte   // the segments, the groups between opened
+	segments [][]byte // the attributes at the root, in groups[0], in groups[1] …
+	prefix   []byte   // the segments, with the groups opened between them
 	marks    []int    // where in prefix each opened group begins
 	wire.Fields
-	says bool // the attrs say something about the entry: facts or apart are not empty
+	hasFacts bool // the attrs say something about the entry
 }
 
-func (rec *Encoder) Root() *Scope {
+// Root returns the scope of a handler without With attrs and groups.
+func (enc *Encoder) Root() *Scope {
 	s := &Scope{}
-	for i := range s.forms {
-		s.forms[i].Store(&bound{})
+	for i := range s.bound {
+		s.bound[i].Store(&bound{})
 	}
 	return s
 }
 
-// derive returns a copy of s without its encodings.
+// derive returns a copy of s without its encoded attrs.
 func (s *Scope) derive() *Scope {
 	return &Scope{
 		groups: slices.Clip(s.groups),
@@ -50,44 +51,41 @@ func (s *Scope) derive() *Scope {
 	}
 }
 
-// WithGroup returns s with one more group open. Beyond [wire.MaxDepth] groups are
-// not opened: their attrs stay in the innermost one, and nothing is lost.
-func (rec *Encoder) WithGroup(s *Scope, name string) *Scope {
+// WithGroup returns s with one more group open. Groups beyond [wire.MaxDepth] are
+// not opened: their attrs go to the innermost one.
+func (enc *Encoder) WithGroup(s *Scope, name string) *Scope {
 	if name == "" || len(s.groups) >= wire.MaxDepth-1 {
 		return s
 	}
 	d := s.derive()
 	name = jsontext.Clean(name)
 	d.groups = append(d.groups, name)
-	d.masked = d.masked || rec.secret.Hide(name)
-	for i := range s.forms {
-		d.forms[i].Store(s.forms[i].Load())
+	d.masked = d.masked || enc.secret.Hide(name)
+	for i := range s.bound {
+		d.bound[i].Store(s.bound[i].Load())
 	}
 	return d
 }
 
-// WithAttrs returns s with attrs bound to it: encoded once, values read now.
-func (rec *Encoder) WithAttrs(s *Scope, attrs []slog.Attr) *Scope {
+// WithAttrs returns s with attrs added. It reads their values and encodes them now.
+func (enc *Encoder) WithAttrs(s *Scope, attrs []slog.Attr) *Scope {
 	if !slices.ContainsFunc(attrs, func(a slog.Attr) bool { return !isEmptyGroup(a.Value) }) {
 		return s
 	}
-	form := int(rec.current.Load())
-	f := rec.formats[form]
-	base := s.forms[form].Load()
-	if base == nil {
-		base = rec.boundIn(s, form)
-	}
+	format := int(enc.current.Load())
+	f := enc.formats[format]
+	base := enc.boundIn(s, format)
 	d := s.derive()
-	w := walk{rec: rec, f: f, limits: &rec.limits[form], replace: rec.config.ReplaceAttr, budget: maxVisits, masked: s.masked, facts: s.facts}
+	w := walk{enc: enc, f: f, limits: &enc.limits[format], replace: enc.config.ReplaceAttr, budget: maxVisits, masked: s.masked, facts: s.facts}
 	w.Fields = base.Fields
 	w.err, w.errMessage = nil, ""
-	w.open(s)
+	w.enterScope(s)
 	some := false
 	if len(s.groups) > 0 && s.opened == 0 && s.groups[0] == wire.EndpointKey {
 		w.hasEndpoint = false // an endpoint is whole only within one call
 	}
 	for _, a := range attrs {
-		if w.guarded(a) {
+		if w.attrSafely(a) {
 			some = true
 		}
 	}
@@ -109,16 +107,16 @@ func (rec *Encoder) WithAttrs(s *Scope, attrs []slog.Attr) *Scope {
 	if some {
 		d.opened = len(d.groups)
 	}
-	made := base.with(f, rec.limits[form].Depth, d, w.b)
+	made := base.with(f, enc.limits[format].Depth, d, w.b)
 	made.Fields, d.facts.Fields = w.Fields, wire.Fields{}
-	made.says = d.says(made.Fields)
-	d.forms[form].Store(made)
+	made.hasFacts = d.hasFacts(made.Fields)
+	d.bound[format].Store(made)
 	return d
 }
 
-// guarded is attr for attrs that are read outside of Append, which has a
-// guard of its own.
-func (w *walk) guarded(a slog.Attr) (some bool) {
+// attrSafely is attr for one that may panic outside of Append. It then appends what
+// the panic said.
+func (w *walk) attrSafely(a slog.Attr) (some bool) {
 	mark := len(w.b)
 	defer func() {
 		if p := recover(); p != nil {
@@ -129,17 +127,17 @@ func (w *walk) guarded(a slog.Attr) (some bool) {
 	return w.attr(a)
 }
 
-// with returns b with members added in the innermost group of s.
-func (b *bound) with(f Format, depth int, s *Scope, members []byte) *bound {
+// with returns b with attributes added in the innermost group of s.
+func (b *bound) with(f Format, depth int, s *Scope, attrs []byte) *bound {
 	segments := make([][]byte, max(s.opened+1, len(b.segments)))
 	copy(segments, b.segments)
 	last := &segments[len(segments)-1]
-	*last = slices.Concat(*last, members)
+	*last = slices.Concat(*last, attrs)
 	return newBound(f, depth, segments, s)
 }
 
-// newBound joins segments, as many as groups of s are opened and one. What is in
-// groups beyond the format's depth stays in the innermost that is opened.
+// newBound joins segments: one for the root and one for each opened group of s.
+// What is in groups beyond the format's depth goes to the innermost that is opened.
 func newBound(f Format, depth int, segments [][]byte, s *Scope) *bound {
 	b := &bound{segments: segments}
 	for i, segment := range segments {
@@ -152,39 +150,47 @@ func newBound(f Format, depth int, segments [][]byte, s *Scope) *bound {
 	return b
 }
 
-// boundIn returns the bound attrs of s in the given form, which s does not have
-// yet: they are transcoded once. Two goroutines may do it at the same time and
-// arrive at the same; neither waits.
-func (rec *Encoder) boundIn(s *Scope, to int) *bound {
-	from := MaxFormats - 1 - to
-	f, have := rec.formats[to], s.forms[from].Load()
+// boundIn returns the With attrs of s in a format. If s does not have them yet, they
+// are converted once. Two goroutines may do so at the same time, with the same
+// result; neither waits.
+func (enc *Encoder) boundIn(s *Scope, format int) *bound {
+	if b := s.bound[format].Load(); b != nil {
+		return b
+	}
+	f, from := enc.formats[format], enc.formats[MaxFormats-1-format]
+	have := s.bound[MaxFormats-1-format].Load()
 	segments := make([][]byte, len(have.segments))
-	var apart wire.Fields
-	for i, segment := range have.segments {
-		ids := have.Fields
-		segments[i] = transcodeMembers(f, rec.formats[from], segment, i, s.hasEndpoint, &ids)
-		if i == 0 {
-			apart = ids
+	var own wire.Fields
+	for level, segment := range have.segments {
+		fields := have.Fields
+		json, err := from.ToJSON(nil, segment, level == 0, &fields)
+		if err != nil {
+			continue // cannot happen: this format wrote the segment
+		}
+		fields = wire.Fields{}
+		segments[level] = f.FromJSON(nil, json, level, s.hasEndpoint, &fields)
+		if level == 0 {
+			own = fields
 		}
 	}
-	made := newBound(f, rec.limits[to].Depth, segments, s)
-	made.Fields, made.says = apart, s.says(apart)
-	s.forms[to].Store(made)
+	made := newBound(f, enc.limits[format].Depth, segments, s)
+	made.Fields, made.hasFacts = own, s.hasFacts(own)
+	s.bound[format].Store(made)
 	return made
 }
 
-// says reports whether the bound attrs say something about the entry, a of it in
-// one format.
-func (s *Scope) says(a wire.Fields) bool {
-	return s.err != nil || s.logType != wire.NoLogType || s.importance != wire.NoImportance || s.hasEndpoint || a != (wire.Fields{})
+// hasFacts reports whether the With attrs say something about the entry. own are
+// its fields in one format.
+func (s *Scope) hasFacts(own wire.Fields) bool {
+	return s.err != nil || s.logType != wire.NoLogType || s.importance != wire.NoImportance || s.hasEndpoint || own != (wire.Fields{})
 }
 
 func isEmptyGroup(v slog.Value) bool {
 	return v.Kind() == slog.KindGroup && len(v.Group()) == 0
 }
 
-// appendKeys appends the keys that a takes at its level: its own, or those of a
-// group that is inlined.
+// appendKeys appends the keys that a has at its level: its own, or those of the
+// members of an inlined group.
 func appendKeys(keys []string, a slog.Attr) []string {
 	if a.Key == "" && a.Value.Kind() == slog.KindGroup {
 		for _, member := range a.Value.Group() {
@@ -196,15 +202,4 @@ func appendKeys(keys []string, a slog.Attr) []string {
 		return keys
 	}
 	return append(keys, a.Key)
-}
-
-// transcodeMembers returns With attrs in another format. They were written by
-// from, so that a failure would be a fault of this package.
-func transcodeMembers(to, from Format, members []byte, level int, hasEndpoint bool, a *wire.Fields) []byte {
-	json, err := from.ToJSON(nil, members, level == 0, a)
-	if err != nil {
-		return nil
-	}
-	*a = wire.Fields{}
-	return to.FromJSON(nil, json, level, hasEndpoint, a)
 }

@@ -11,7 +11,7 @@ func Measure(text []byte) int {
 	for i := 0; i < len(text); {
 		switch c := text[i]; {
 		case c == '"':
-			end := i + valueEnd(text[i:])
+			end := i + ValueEnd(text[i:])
 			n += len(`""`) + MeasureString(Unescape(text[i+1:end-1]))
 			i = end
 		case c == ',' || c == ':':

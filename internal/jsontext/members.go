@@ -11,12 +11,12 @@ import (
 func Members(text []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
 		for len(text) > 0 {
-			key := text[:valueEnd(text)]
+			key := text[:ValueEnd(text)]
 			text = text[min(len(key)+1, len(text)):]
 			if len(text) == 0 || len(key) < len(`""`) {
 				return
 			}
-			value := text[:valueEnd(text)]
+			value := text[:ValueEnd(text)]
 			if len(value) == 0 || !yield(key, value) {
 				return
 			}
@@ -29,7 +29,7 @@ func Members(text []byte) iter.Seq2[[]byte, []byte] {
 func Elements(text []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for len(text) > 0 {
-			value := text[:valueEnd(text)]
+			value := text[:ValueEnd(text)]
 			if len(value) == 0 || !yield(value) {
 				return
 			}
@@ -38,8 +38,8 @@ func Elements(text []byte) iter.Seq[[]byte] {
 	}
 }
 
-// valueEnd returns the length of the value that text begins with.
-func valueEnd(text []byte) int {
+// ValueEnd returns the length of the value that text begins with.
+func ValueEnd(text []byte) int {
 	depth := 0
 	for i := 0; i < len(text); i++ {
 		switch text[i] {

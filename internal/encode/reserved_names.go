@@ -7,16 +7,16 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
-// safeAnyKey is SafeKey for a value of the kind Any, which is written as JSON.
-func (w *walk) safeAnyKey(key string, json []byte) string {
+// safeJSONKey is [wire.SafeKey] for a value that is written as JSON.
+func (w *walk) safeJSONKey(key string, json []byte) string {
 	if w.level == 0 && w.limits.OwnFields && wire.Reserved(key) {
 		return wire.SafeKey(key, wire.IsTextJSON(json))
 	}
 	return key
 }
 
-// isText reports whether v, which is of no kind Any, is written as a text: OTLP
-// has no number for some.
+// isText reports whether v, which is not of the kind Any, is a text in OTLP. Some
+// numbers are, because OTLP has no number for them.
 func isText(v slog.Value) bool {
 	switch v.Kind() {
 	case slog.KindString, slog.KindTime:
@@ -30,10 +30,10 @@ func isText(v slog.Value) bool {
 	return false
 }
 
-// setApart takes trace ids, which are fields of a record, out of the root
-// attributes, and sees to it that no other attribute passes for one of the
-// server's.
-func (w *walk) setApart(a *slog.Attr) bool {
+// takeOwn takes a root attribute that has a field of its own, which is a trace id,
+// and returns true. It renames other attributes that the server could mistake for
+// its own.
+func (w *walk) takeOwn(a *slog.Attr) bool {
 	kind, text := a.Value.Kind(), ""
 	if kind == slog.KindString {
 		text = a.Value.String()
@@ -41,7 +41,7 @@ func (w *walk) setApart(a *slog.Attr) bool {
 	if w.TakeID(a.Key, text) {
 		return true
 	}
-	if kind != slog.KindAny || a.Value.Any() == nil { // else it depends on what the value is written as
+	if kind != slog.KindAny || a.Value.Any() == nil { // otherwise see safeJSONKey
 		a.Key = wire.SafeKey(a.Key, isText(a.Value))
 	}
 	return false
