@@ -9,12 +9,12 @@ import (
 
 // parseTimestamp reads what pydantic takes for a datetime, to the microsecond, fractions cut off.
 // naive reports a date without a zone.
-func parseTimestamp(v Value) (at time.Time, naive bool, p *problem) {
+func parseTimestamp(v Value) (at time.Time, naive bool, p *Problem) {
 	switch v.Kind {
 	case Int, Float:
 		at, reason := fromUnix(v.Text)
 		if reason != "" {
-			return at, false, &problem{
+			return at, false, &Problem{
 				Type: "datetime_parsing", Msg: "Input should be a valid datetime, " + reason,
 				Ctx: map[string]string{"error": reason},
 			}
@@ -23,14 +23,14 @@ func parseTimestamp(v Value) (at time.Time, naive bool, p *problem) {
 	case String:
 		at, naive, reason := fromText(v.Text)
 		if reason != "" {
-			return at, false, &problem{
+			return at, false, &Problem{
 				Type: "datetime_from_date_parsing", Msg: "Input should be a valid datetime or date, " + reason,
 				Ctx: map[string]string{"error": reason},
 			}
 		}
 		return at, naive, nil
 	default:
-		return at, false, &problem{Type: "datetime_type", Msg: "Input should be a valid datetime"}
+		return at, false, &Problem{Type: "datetime_type", Msg: "Input should be a valid datetime"}
 	}
 }
 
