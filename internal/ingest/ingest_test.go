@@ -481,3 +481,38 @@ func TestDecompress(t *testing.T) {
 		}
 	}
 }
+
+// TestManyMembers: of names that come again the last wins, however many there are.
+func TestManyMembers(t *testing.T) {
+	const n = 100
+	var object, list []string
+	for i := range n {
+		object = append(object, fmt.Sprintf(`"k%d":%d`, i, i))
+		list = append(list, fmt.Sprintf("k%d", i), fmt.Sprintf(`{"intValue":%d}`, i))
+	}
+	again := `,"k3":"x","k99":"y","new":1,"new":2`
+	native := decode(`"attributes":{` + strings.Join(object, ",") + again + `}`)
+	record := `{` + attrs(append(list, "k3", str("x"), "k99", str("y"), "new", `{"intValue":1}`, "new", `{"intValue":2}`)...) + `}`
+	otlp := decodeJSON(record, `{`+attrs("k3", str("x"))+`}`, record)
+	for name, e := range map[string]Entry{"native": native.Entries[0], "first": otlp.Entries[0], "third": otlp.Entries[2]} {
+		a := e.Attributes
+		if len(a.Items) != n+1 || a.Get("k3").Text+a.Get("k99").Text+a.Get("new").Text != "xy2" || a.Get("k98").Text != "98" || a.size != len(a.AppendJSON(nil)) {
+			t.Errorf("%s: got %d members: %s", name, len(a.Items), a.AppendJSON(nil))
+		}
+	}
+	if a := otlp.Entries[1].Attributes; len(a.Items) != 1 {
+		t.Errorf("second: got %s", a.AppendJSON(nil))
+	}
+}
+
+// TestSharedResource: a resource of many attributes is not copied for each of many records.
+func TestSharedResource(t *testing.T) {
+	var resource []string
+	for i := range 3000 {
+		resource = append(resource, fmt.Sprint(i), `{}`)
+	}
+	body := `{"resourceLogs":[{"resource":{` + attrs(resource...) + `},"scopeLogs":[{"logRecords":[{}` + strings.Repeat(`,{}`, 999) + `]}]}]}`
+	if b := Decode(Request{Path: PathLogs, ContentType: "application/json", Body: []byte(body)}, noon); b.Answer().Status != 400 || b.Entries != nil {
+		t.Errorf("got %d with %d entries", b.Answer().Status, len(b.Entries))
+	}
+}
