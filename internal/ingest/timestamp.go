@@ -83,32 +83,44 @@ func fromText(s string) (at time.Time, naive bool, reason string) {
 	return at.UTC().Truncate(time.Microsecond), naive, ""
 }
 
+const (
+	hourLayout   = "2006-01-02T15"
+	minuteLayout = hourLayout + ":04"
+	secondLayout = minuteLayout + ":05" // and a fraction, if there is one
+)
+
+var zoneLayouts = [2][3]string{ // without a zone, with Z or ±hh:mm, with ±hhmm
+	{minuteLayout, minuteLayout + "Z07:00", minuteLayout + "-0700"},
+	{secondLayout, secondLayout + "Z07:00", secondLayout + "-0700"},
+}
+
 // layoutOf returns how a text is to be parsed, or "" when time.Parse would take for a time what pydantic does not.
 func layoutOf(s string) (layout string, naive bool) {
-	const hour = "2006-01-02T15"
 	switch {
 	case len(s) == len(time.DateOnly):
 		return time.DateOnly, true
-	case len(s) <= len(hour) || s[len(hour)] != ':' || !strings.ContainsRune("Tt _", rune(s[len(time.DateOnly)])):
+	case len(s) <= len(hourLayout) || s[len(hourLayout)] != ':' || !strings.ContainsRune("Tt _", rune(s[len(time.DateOnly)])):
 		return "", false
 	}
-	layout = hour + ":04"
-	if len(s) > len(layout) && s[len(layout)] == ':' {
-		layout += ":05" // and a fraction, if there is one
+	layouts := &zoneLayouts[0]
+	if len(s) > len(minuteLayout) && s[len(minuteLayout)] == ':' {
+		layouts = &zoneLayouts[1]
 	}
-	i := strings.IndexAny(s[len(hour):], "Zz+-")
+	i := strings.IndexAny(s[len(hourLayout):], "Zz+-")
 	if i < 0 {
-		return layout, true
+		return layouts[0], true
 	}
-	switch zone := s[len(hour)+i:]; {
+	switch zone := s[len(hourLayout)+i:]; {
 	case zone == "z":
-		return layout, false
-	case zone != "Z" && (len(zone) < len("-0700") || len(zone) > len("-07:00") || zone[1:3] > "23" || zone[len(zone)-2:] > "59"):
+		return layouts[0], false
+	case zone == "Z":
+		return layouts[1], false
+	case len(zone) < len("-0700") || len(zone) > len("-07:00") || zone[1:3] > "23" || zone[len(zone)-2:] > "59":
 		return "", false
 	case len(zone) == len("-0700"):
-		return layout + "-0700", false
+		return layouts[2], false
 	default:
-		return layout + "Z07:00", false
+		return layouts[1], false
 	}
 }
 
