@@ -217,8 +217,8 @@ func (x *exchange) ingest(t tamper) *answer {
 		}
 	}
 	now := s.clock()
-	b.Judge(now, func(e *ingest.Entry) string {
-		if t.reject != nil && t.reject(newEntry(e)) {
+	b.Judge(now, func(i int) string {
+		if t.reject != nil && t.reject(x.request.Entries[i]) {
 			return "rejected by the test"
 		}
 		return ""
@@ -270,7 +270,8 @@ func (x *exchange) store(t tamper, otlp bool) (taken int) {
 		if left--; left < 0 {
 			continue
 		}
-		entry := newEntry(e)
+		entry := x.request.Entries[i]
+		entry.Notes = notes(e)
 		if e.Verdict.Outcome == ingest.Lost || t.lose != nil && t.lose(entry) {
 			s.stored.lost = append(s.stored.lost, entry)
 			continue
