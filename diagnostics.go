@@ -18,6 +18,8 @@ import (
 // A meaning is what a kind of outcome says of sending as a whole: what it counts
 // as, why it holds sending, and how the handler puts that into words.
 type meaning struct {
+	failed    bool // in a way that waiting may repair
+	final     bool // the server said its word on the entries: overflow leaves them alone until they are settled
 	counts    stats.ErrorKind
 	cause     throttle.Cause
 	level     slog.Level
@@ -29,15 +31,15 @@ type meaning struct {
 
 var meanings = [...]meaning{
 	outcomeNone:     {},
-	outcomeTaken:    {},
-	outcomeRefused:  {counts: stats.ValidationError},
-	outcomeTooLarge: {counts: stats.ValidationError},
+	outcomeTaken:    {final: true},
+	outcomeRefused:  {final: true, counts: stats.ValidationError},
+	outcomeTooLarge: {final: true, counts: stats.ValidationError},
 	outcomeServerError: {
-		counts: stats.ServerError, cause: throttle.Failing,
+		failed: true, counts: stats.ServerError, cause: throttle.Failing,
 		level: slog.LevelWarn, begins: deliveryFails, trouble: "the server fails",
 	},
 	outcomeNetworkError: {
-		counts: stats.NetworkError, cause: throttle.Failing,
+		failed: true, counts: stats.NetworkError, cause: throttle.Failing,
 		level: slog.LevelWarn, begins: deliveryFails, trouble: "the server fails",
 	},
 	outcomeThrottled: {
@@ -65,7 +67,13 @@ var meanings = [...]meaning{
 	},
 }
 
-const deliveryFails = "delivery fails, trying again; entries are kept"
+const (
+	deliveryFails = "delivery fails, trying again; entries are kept"
+	rateLimitUsed = "the share of the server's rate limit is used up (RequestsPerMinute, RequestsPerHour, RateLimitBuffer)"
+)
+
+func (o outcome) failed() bool { return meanings[o.kind].failed }
+func (o outcome) final() bool  { return meanings[o.kind].final }
 
 // counts is what the outcome counts as in Metrics.Errors.
 func (o outcome) counts() stats.ErrorKind {

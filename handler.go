@@ -209,7 +209,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 func (h *Handler) end(ctx context.Context) {
 	defer close(h.down)
 	err := h.wait(ctx)
-	why := h.sender.trouble()
+	why := h.trouble()
 	close(h.batcher.quit)
 	<-h.batcher.stopped
 	h.sender.transport.close()
@@ -223,5 +223,20 @@ func (h *Handler) end(ctx context.Context) {
 }
 
 func (h *Handler) leftError(what string, left int64, err error) error {
-	return fmt.Errorf("ledger: %s: %d entries left, %s: %w", what, left, h.sender.trouble(), err)
+	return fmt.Errorf("ledger: %s: %d entries left, %s: %w", what, left, h.trouble(), err)
+}
+
+// trouble says in a few words why entries are not being delivered.
+func (c *core) trouble() string {
+	s := c.sender
+	if s.tripped() {
+		return "the circuit breaker is open"
+	}
+	if m := meaningOf(s.gate.Holding()); m != nil {
+		return m.trouble
+	}
+	if s.pacing.Load() > 0 {
+		return rateLimitUsed
+	}
+	return "the server has not answered yet"
 }

@@ -80,25 +80,12 @@ func newSender(c *config, p *protocol.Chooser, count *stats.Counters, report *di
 // breaker keeps a bit for each.
 const maxAttempts = 1 << 20
 
-// failed reports whether the attempt failed in a way that waiting may mend.
-func (o outcome) failed() bool {
-	return o.kind == outcomeServerError || o.kind == outcomeNetworkError
-}
-
-// final reports whether the server has said its word on the entries: they stay
-// out of reach of overflow until the batcher has settled them.
-func (o outcome) final() bool {
-	return o.kind == outcomeTaken || o.kind == outcomeRefused || o.kind == outcomeTooLarge
-}
-
 // A roundResult is what a round came to.
 type roundResult struct {
-	batch *batch
-	last  outcome // of the last attempt that was made; outcomeNone when none was
-	full  bool    // as many attempts as retries and breaker allow in a row failed, and nobody else's
-	// beside means that others were taken between the round's first failure and
-	// its last: the surest sign that it is the batch and not the server.
-	beside bool
+	batch  *batch
+	last   outcome // of the last attempt that was made; outcomeNone when none was
+	full   bool    // as many attempts as retries and breaker allow in a row failed, and nobody else's
+	beside bool    // others were taken between its first failure and its last: the batch fails, not the server
 	delay  time.Duration
 }
 
@@ -126,8 +113,8 @@ func (s *sender) breakerOpen() bool { return s.breaker.RemainingDelay() > 0 }
 // tripped reports whether the breaker has opened and no probe has succeeded since.
 func (s *sender) tripped() bool { return !s.breaker.IsClosed() }
 
-// round sends b until the server has said its word on it, the retries are used
-// up, or something holds all sending. It returns when ctx ends.
+// round sends b until the server has said its word on it, the retries are used up,
+// something holds all sending, or ctx ends.
 func (s *sender) round(ctx context.Context, b *batch) roundResult {
 	r := &round{sender: s, batch: b, result: roundResult{batch: b}, alone: true}
 	// The executor's own result is not used: it is lost when ctx ends while an
@@ -254,8 +241,6 @@ func (r *round) withinRateLimit(ctx context.Context, next func() outcome) outcom
 	return outcome{}
 }
 
-const rateLimitUsed = "the share of the server's rate limit is used up (RequestsPerMinute, RequestsPerHour, RateLimitBuffer)"
-
 // throughBreaker takes a permit of the breaker, and tells it how the attempt went.
 // The breaker's own executor would take every outcome that is no failure for a
 // success. A 429, 401 or 413 is neither: it must not close a half-open breaker.
@@ -306,12 +291,11 @@ func (r *round) attempt(ctx context.Context) outcome {
 	return out
 }
 
-// contentForbidden reports whether it is rather one of the n entries of b that a
-// 403 is about than the key: only something before the server answers so
-// (ledger-wire 1.4), such as a firewall that dislikes a text. The sign of it is
-// that others were taken between two that b got, and again: once may be the
-// answer to a request from before the key was revoked. Pieces of such a batch are
-// cut on without, but not dropped.
+// contentForbidden reports whether a 403 is about one of the n entries of b, not
+// about the key. A firewall before the server that dislikes a text answers so
+// (ledger-wire 1.4). The sign is that others were taken between two that b got, and
+// again: once may be the answer to a request from before the key was revoked. Pieces
+// of such a batch are cut without the sign, but not dropped.
 func (s *sender) contentForbidden(b *batch, n int) bool {
 	successes := s.count.Successes.Load()
 	since := b.Notes.forbidden > 0 && successes >= b.Notes.forbidden
@@ -324,8 +308,7 @@ func (s *sender) contentForbidden(b *batch, n int) bool {
 	return b.Notes.blames >= 2 && (since || n > 1)
 }
 
-// learn notes what an outcome says of the server, and completes it: with the delay
-// before a retry, and with what the gate is to learn.
+// learn notes what an outcome says of the server, and adds delay and lesson to it.
 func (s *sender) learn(b *batch, out *outcome) {
 	if out.format.Cost(2) > 1 {
 		s.limiter.Learn(out.limits)
@@ -373,7 +356,7 @@ func (s *sender) learnTaken(b *batch, out *outcome) {
 	if out.plain && !s.config.DisableCompression {
 		s.report.tell("gzip", slog.LevelWarn, "the server does not take gzip: sending uncompressed")
 	}
-	if out.took < s.config.HTTPTimeout { // else this server needs what it got
+	if out.took < s.config.HTTPTimeout { // otherwise the server needs what it got
 		s.timeout.Store(int64(s.config.HTTPTimeout))
 	}
 }
@@ -414,18 +397,4 @@ func (s *sender) suspectGzip(out *outcome) {
 	case out.plain:
 		s.transport.plain.Store(false)
 	}
-}
-
-// trouble says in a few words why entries are not being delivered.
-func (s *sender) trouble() string {
-	if s.tripped() {
-		return "the circuit breaker is open"
-	}
-	if m := meaningOf(s.gate.Holding()); m != nil {
-		return m.trouble
-	}
-	if s.pacing.Load() > 0 {
-		return rateLimitUsed
-	}
-	return "the server has not answered yet"
 }
