@@ -42,7 +42,7 @@ type Handler struct {
 // A core is what a handler shares with those derived from it.
 type core struct {
 	config    *config
-	recorder  *encode.Encoder
+	encoder   *encode.Encoder
 	protocols *protocol.Chooser
 	queue     *buffer.Queue
 	count     *stats.Counters
@@ -79,7 +79,7 @@ func newHandler(config *config) *Handler {
 	encoding := encodingOf(config, newIDPrefix(), now)
 	c := &core{
 		config:    config,
-		recorder:  encode.New(encoding),
+		encoder:   encode.New(encoding),
 		protocols: protocol.New(string(config.Protocol), encoding.Formats[0], encoding.Formats[1]),
 		queue:     buffer.NewQueue(queueLimitsOf(config), count, now),
 		count:     count,
@@ -94,7 +94,7 @@ func newHandler(config *config) *Handler {
 		c.report.tell(text, slog.LevelWarn, text)
 	}
 	go c.batcher.run()
-	return &Handler{core: c, scope: c.recorder.Root()}
+	return &Handler{core: c, scope: c.encoder.Root()}
 }
 
 // encodingOf is what the encoder needs of config.
