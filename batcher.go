@@ -122,7 +122,8 @@ func (b *batcher) drain() {
 	b.backlog.Mark()
 	for fresh := b.cut(b.backlog.CutMarked); fresh != nil; fresh = b.cut(b.backlog.CutMarked) {
 		b.backlog.Join(fresh, b.most(), bodyBytes, func(other *batch) bool {
-			return other.Notes.failedRounds == 0 && !other.Notes.piece && !spill.Spooled(other)
+			its := other.Notes
+			return !its.piece && its.halving == nil && !its.doubted && !its.failedAlone && !b.suspect(other) && !spill.Spooled(other)
 		})
 		b.makeRoom() // what came meanwhile may be more urgent
 	}
@@ -331,8 +332,8 @@ func (b *batcher) unspool(width int) *batch {
 
 // announce queues the notice of what overflow has dropped, when the episode is
 // over: nothing was dropped for FlushInterval, or somebody is flushing. It waits
-// for a place, so that the notice itself makes nothing go, but not for somebody who
-// flushes: loggers may keep the buffer full for ever.
+// for a place, so that the notice itself makes nothing go, but not when it is all that
+// somebody still waits for: loggers may keep the buffer full for ever.
 func (b *batcher) announce() {
 	lost := b.count.Lost.Load()
 	if lost == 0 {
@@ -340,7 +341,7 @@ func (b *batcher) announce() {
 	}
 	b.report.tell("overflow", slog.LevelWarn, "the buffer is full: the oldest entries are dropped", slog.Int64("so far", lost))
 	wanted := slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })
-	if b.queue.Full() && !wanted {
+	if b.queue.Full() && !slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice && b.settled(w) }) {
 		return
 	}
 	now, last := b.now(), b.count.LastDrop.Load()

@@ -44,7 +44,7 @@ type Handler struct {
 // A core is what a handler shares with those derived from it.
 type core struct {
 	config    *config
-	recorder  *encode.Encoder
+	encoder   *encode.Encoder
 	protocols *protocol.Chooser
 	queue     *buffer.Queue
 	count     *stats.Counters
@@ -82,7 +82,7 @@ func newHandler(config *config) *Handler {
 	encoding := encodingOf(config, newIDPrefix(), now)
 	c := &core{
 		config:    config,
-		recorder:  encode.New(encoding),
+		encoder:   encode.New(encoding),
 		protocols: protocol.New(string(config.Protocol), encoding.Formats[0], encoding.Formats[1]),
 		queue:     buffer.NewQueue(queueLimitsOf(config), count, now),
 		count:     count,
@@ -98,7 +98,7 @@ func newHandler(config *config) *Handler {
 	}
 	c.batcher.disk.Open()
 	go c.batcher.run()
-	return &Handler{core: c, scope: c.recorder.Root()}
+	return &Handler{core: c, scope: c.encoder.Root()}
 }
 
 // encodingOf is what the encoder needs of config.
@@ -142,7 +142,8 @@ func newIDPrefix() string {
 // by ctx's end, in every state; the error then says how many entries are left and
 // why, and wraps ctx's. A ctx without an end waits as long as the server refuses.
 //
-// With a deadline it ends a pause of sending, once: it tries before it gives up.
+// Where a pause of sending would last longer than ctx, it ends the pause once: it
+// tries before it gives up.
 func (h *Handler) Flush(ctx context.Context) error {
 	if err := h.wait(ctx, false); err != nil {
 		return h.leftError("flush", h.count.Tally().Unsettled(), err)
@@ -154,19 +155,20 @@ func (h *Handler) Flush(ctx context.Context) error {
 type waiter struct {
 	ctx    context.Context
 	mark   uint64
-	notice bool // a notice of drops is still to be queued, and waited for
-	hurry  bool // pauses are to end for it
-	last   bool // it is Shutdown's: pauses end for it again and again
+	notice bool      // a notice of drops is still to be queued, and waited for
+	until  time.Time // its deadline
+	hurry  bool      // pauses are to end for it
+	last   bool      // it is Shutdown's: pauses end for it again and again
 	done   chan struct{}
 }
 
 // wait waits until what was logged so far is settled; its error is ctx's. last is
 // whether nothing will be sent afterwards.
 func (c *core) wait(ctx context.Context, last bool) error {
-	_, limited := ctx.Deadline()
+	until, limited := ctx.Deadline()
 	w := &waiter{
 		ctx: ctx, mark: uint64(c.count.Logged.Load()),
-		hurry: limited || last, last: last, done: make(chan struct{}),
+		until: until, hurry: limited || last, last: last, done: make(chan struct{}),
 	}
 	select {
 	case c.batcher.waits <- w:
@@ -198,12 +200,11 @@ func (b *batcher) answer() {
 	if len(b.waiters) == 0 {
 		return
 	}
-	oldest, any := b.backlog.OldestTaken()
 	b.waiters = slices.DeleteFunc(b.waiters, func(w *waiter) bool {
 		if w.ctx.Err() != nil {
 			return true
 		}
-		if w.notice || any && oldest <= w.mark {
+		if w.notice || !b.settled(w) {
 			return false
 		}
 		close(w.done)
@@ -211,13 +212,21 @@ func (b *batcher) answer() {
 	})
 }
 
+// settled reports whether all that w waits for is, but for a notice. It was taken
+// out of the queue when w came.
+func (b *batcher) settled(w *waiter) bool {
+	oldest, any := b.backlog.OldestTaken()
+	return !any || oldest > w.mark
+}
+
 // hurryAgain is the least time between two attempts that are made because somebody
 // waits.
 const hurryAgain = time.Second
 
-// hasten ends every pause for who waits with a deadline: once, and for Shutdown
-// again and again while the server fails. A server that answers, but takes nothing,
-// is left alone: each request is counted against its limits.
+// hasten ends every pause for who waits: for Flush once, when its deadline comes
+// before the pause ends; for Shutdown at once, and again and again while the server
+// fails. A server that answers, but takes nothing, is left alone then: each request
+// is counted against its limits.
 func (b *batcher) hasten() {
 	if wait, ok := b.nextHurry(); !ok || wait > 0 {
 		return
@@ -235,10 +244,29 @@ func (b *batcher) hasten() {
 // nextHurry is how long until pauses are to end for somebody; false for nobody.
 func (b *batcher) nextHurry() (time.Duration, bool) {
 	fails := b.sender.tripped() || b.sender.gate.Holding() == throttle.Failing
-	if !slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.hurry || w.last && fails }) {
+	if !slices.ContainsFunc(b.waiters, func(w *waiter) bool {
+		return w.last && (w.hurry || fails) || w.hurry && b.nextAttempt().After(w.until)
+	}) {
 		return 0, false
 	}
 	return hurryAgain - b.now().Sub(b.hurried), true
+}
+
+// nextAttempt is when the next attempt begins without hurry, at the earliest.
+func (b *batcher) nextAttempt() (at time.Time) {
+	width, next := b.sender.room()
+	if width == 0 {
+		return next
+	}
+	if len(b.backlog.Active) > 0 {
+		return time.Unix(0, b.sender.retryAt.Load())
+	}
+	for _, held := range b.backlog.Held {
+		if at.IsZero() || held.Notes.notBefore.Before(at) {
+			at = held.Notes.notBefore
+		}
+	}
+	return at
 }
 
 // Shutdown stops taking records, ends every pause of sending, flushes, and releases

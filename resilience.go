@@ -42,6 +42,7 @@ type sender struct {
 
 	pacing    atomic.Int32    // rounds that wait for the rate limit
 	timeout   atomic.Int64    // of the next attempt, a time.Duration
+	retryAt   atomic.Int64    // when the batch that failed last is tried again, in Unix nanoseconds
 	patience  context.Context // of the rounds that begin now: they wait no longer once it ends
 	hurry     context.CancelFunc
 	throttles atomic.Int32 // consecutive 429s, for the ordinary backoff
@@ -193,6 +194,7 @@ func (r *round) counted(_ context.Context, next func() outcome) outcome {
 	}
 	r.result.last = out
 	if out.failed() {
+		r.retryAt.Store(r.now().Add(out.delay).UnixNano())
 		inARow := r.count.Consecutive.Load()
 		if inARow == 1 {
 			r.failures = 0 // others were taken just now
