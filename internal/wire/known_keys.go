@@ -6,11 +6,10 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/jsontext"
 )
 
-// A KeyTable remembers keys of attributes that are plain text, no secret's and
-// without a meaning of their own wherever they stand, which is nearly all that a
-// program has: what there is to find out of a key is found out once. It holds
-// what comes first, and never grows: of a program that makes its keys up, the
-// others take the long way. It is safe for concurrent use.
+// A KeyTable remembers the keys of attributes that need no closer look: plain text
+// that is no secret's and has no meaning of its own. These are nearly all keys of a
+// program, so each is examined only once. The table keeps the keys that come first
+// and never grows; others are examined each time. It is safe for concurrent use.
 type KeyTable struct {
 	slots [keySlots]KnownKey
 }
@@ -22,15 +21,15 @@ const (
 )
 
 // A KnownKey is a key of a [KeyTable], with what follows it in JSON. It fills one
-// line of the processor's cache, which is what finding it takes.
+// line of the processor's cache, so finding it costs one access.
 type KnownKey struct {
-	claimed    atomic.Bool   // by the one who writes the rest
-	size       atomic.Uint32 // of the key; stored last, so that who has read it may read the rest
-	head, tail uint64        // its ends
+	claimed    atomic.Bool   // by the goroutine that writes the rest
+	size       atomic.Uint32 // the key's length; stored last, so that its reader may read the rest
+	head, tail uint64        // see ends
 	text       [40]byte      // the key, a quote and a colon
 }
 
-// Find returns what is known of key; nil for nothing.
+// Find returns the known key, or nil.
 func (t *KeyTable) Find(key string) *KnownKey {
 	if len(key) == 0 {
 		return nil
@@ -46,8 +45,8 @@ func (t *KeyTable) Find(key string) *KnownKey {
 	return nil
 }
 
-// ends are the first and the last bytes of a key, eight if it has so many; with
-// its length they tell it from any other of at most 16 bytes.
+// ends are the first and the last bytes of a key, up to eight of each. With its
+// length they identify a key of at most 16 bytes.
 func ends(key string) (head, tail uint64) {
 	switch n := len(key); {
 	case n >= 8:
@@ -59,14 +58,14 @@ func ends(key string) (head, tail uint64) {
 	}
 }
 
-// place is where the key with these ends stands, if it is known and the place
-// was free; the one beside it comes next.
+// place is the slot for a key with these ends. If it is taken, the slot beside it
+// is next.
 func place(head, tail uint64) uint64 {
 	return (head*0x9E3779B97F4A7C15 + tail*0xD6E8FEB86659FD93) >> (64 - keySlotBits)
 }
 
-// Learn remembers key, for which ordinary is asked, and returns what find will,
-// if there is a place for it; else nil.
+// Learn remembers key and returns what Find will return. It returns nil if ordinary
+// is false for the key, or both its slots are taken.
 func (t *KeyTable) Learn(key string, ordinary func(string) bool) *KnownKey {
 	if len(key) == 0 || len(key) > maxKnown {
 		return nil
@@ -98,15 +97,16 @@ func (k *KnownKey) is(key string, head, tail uint64) bool {
 // Len is the key's length.
 func (k *KnownKey) Len() int { return int(k.size.Load()) }
 
-// AppendJSON appends the key in its quotes, and a colon; AppendBare the key alone.
+// AppendJSON appends the key in quotes, and a colon.
 func (k *KnownKey) AppendJSON(b []byte) []byte {
 	return k.appendText(append(b, '"'), k.Len()+len(`":`))
 }
 
+// AppendBare appends the key alone.
 func (k *KnownKey) AppendBare(b []byte) []byte { return k.appendText(b, k.Len()) }
 
-// appendText appends size bytes of the text. Where there is room it copies all of
-// it: that the length is always the same is worth more than that it is short.
+// appendText appends size bytes of the text. If there is room it copies all of the
+// text, because a copy of constant length is faster than a short one.
 func (k *KnownKey) appendText(b []byte, size int) []byte {
 	n := len(b)
 	if cap(b)-n < len(k.text) {
