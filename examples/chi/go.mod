@@ -6,7 +6,6 @@ replace github.com/ledger-sdk/ledger-go => ../..
 
 require (
 	github.com/go-chi/chi/v5 v5.5.0
-	github.com/google/go-cmp v0.7.0
 	github.com/ledger-sdk/ledger-go v0.1.0
 )
 

@@ -5,7 +5,6 @@ go 1.26
 replace github.com/ledger-sdk/ledger-go => ../..
 
 require (
-	github.com/google/go-cmp v0.7.0
 	github.com/gorilla/mux v1.8.1
 	github.com/ledger-sdk/ledger-go v0.1.0
 )
