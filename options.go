@@ -340,7 +340,7 @@ type faultFunc func(field, format string, args ...any)
 func (c *config) applyEnvironment(lookup map[string]string, fault faultFunc) {
 	fields := reflect.ValueOf(&c.Options).Elem()
 	wanted := make(map[string]string)
-	for field := range reflect.TypeFor[environment]().Fields() {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[environment]()) {
 		name := field.Tag.Get("env")
 		if value, ok := lookup[name]; ok && strings.TrimSpace(value) != "" && fields.FieldByName(field.Name).IsZero() {
 			wanted[name] = strings.TrimSpace(value)
@@ -359,7 +359,7 @@ func (c *config) applyEnvironment(lookup map[string]string, fault faultFunc) {
 		}
 	}
 	from := reflect.ValueOf(e)
-	for field := range from.Type().Fields() {
+	for _, field := range reflect.VisibleFields(from.Type()) {
 		value, to := from.FieldByIndex(field.Index), fields.FieldByName(field.Name)
 		switch {
 		case value.IsZero() || !to.IsZero():
@@ -487,7 +487,7 @@ func (c *config) warn(lookup map[string]string) {
 		c.warnings = append(c.warnings, "BaseURL is plain http: the API key and the logs cross the network unencrypted")
 	}
 	known := make(map[string]bool)
-	for field := range reflect.TypeFor[environment]().Fields() {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[environment]()) {
 		known[field.Tag.Get("env")] = true
 	}
 	for _, name := range slices.Sorted(maps.Keys(lookup)) {

@@ -3,7 +3,7 @@
 // entries, and ends with a verdict: the law of accounting held at every look,
 // nothing got lost uncounted, and memory and goroutines stayed flat.
 //
-//	go run ./internal/soak -for 10m -rate 5000
+//	go run ./checks/soak -for 10m -rate 5000
 //
 // The exit code is 0 when all of that is so.
 package main

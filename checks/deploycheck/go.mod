@@ -1,4 +1,4 @@
-module github.com/ledger-sdk/ledger-go/internal/deploycheck
+module github.com/ledger-sdk/ledger-go/checks/deploycheck
 
 go 1.26.8
 

@@ -1,4 +1,4 @@
-module github.com/ledger-sdk/ledger-go/internal/otlpjudge
+module github.com/ledger-sdk/ledger-go/checks/otlpjudge
 
 go 1.26.0
 

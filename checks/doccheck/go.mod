@@ -1,4 +1,4 @@
-module github.com/ledger-sdk/ledger-go/internal/doccheck
+module github.com/ledger-sdk/ledger-go/checks/doccheck
 
 go 1.26.0
 
