@@ -89,9 +89,9 @@ func routes(logger *slog.Logger) http.Handler {
 		Route: func(r *http.Request) string { return chi.RouteContext(r.Context()).RoutePattern() },
 	})
 	router := chi.NewRouter()
-	// The Recoverer goes outside: logging records a panic with its stack and lets
-	// it go on; the Recoverer answers 500.
-	router.Use(middleware.Recoverer, logging)
+	// The Recoverer goes outside: logging records a panic and lets it go on; the
+	// Recoverer answers 500.
+	router.Use(withoutPrint, middleware.Recoverer, logging)
 
 	router.Get("/users/{id}", func(w http.ResponseWriter, r *http.Request) {
 		id := chi.URLParam(r, "id")
@@ -111,3 +111,16 @@ func routes(logger *slog.Logger) http.Handler {
 	})
 	return router
 }
+
+// withoutPrint keeps the Recoverer from printing a panic that is logged already.
+func withoutPrint(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, middleware.WithLogEntry(r, silent{}))
+	})
+}
+
+// A silent log entry is what chi's own middleware logs to.
+type silent struct{}
+
+func (silent) Write(status, bytes int, header http.Header, elapsed time.Duration, extra any) {}
+func (silent) Panic(value any, stack []byte)                                                 {}
