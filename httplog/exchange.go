@@ -28,6 +28,24 @@ func SetRoute(ctx context.Context, template string) {
 	}
 }
 
+// SetPathParams names the path parameters of the request whose context ctx is,
+// or is derived from, for routers that do not call
+// [http.Request.SetPathValue]. They become the group path_params of the record,
+// in the order given; values of secret-looking names are masked, see
+// [Options.SafeParams].
+//
+// The last call before the record is written counts. It replaces what the
+// pattern of the request says. Contexts without a request have no effect. It is
+// safe for concurrent use.
+func SetPathParams(ctx context.Context, params ...slog.Attr) {
+	if len(params) == 0 {
+		return
+	}
+	for x := exchangeOf(ctx); x != nil; x = x.outer {
+		x.add(func(a *additions) { a.params, a.explicitParams = params, true })
+	}
+}
+
 // AddAttrs adds attrs to the record of the request whose context ctx is, or is
 // derived from. It is safe for concurrent use. Attrs added after the record was
 // written, which is when the handler has returned, are dropped, as are those
@@ -67,9 +85,24 @@ type exchange struct {
 type additions struct {
 	attrs    []slog.Attr
 	template string
-	explicit bool        // the template is that of SetRoute
-	params   []slog.Attr // path parameters that the inner Middleware has seen
+	explicit bool // the template is that of SetRoute
+
+	params         []slog.Attr // path parameters, not masked yet
+	explicitParams bool        // the parameters are those of SetPathParams
 }
+
+// ContextKey is for contexts of routers that do not look into the context of
+// the request, such as *gin.Context and fiber.Ctx: under this key they hold the
+// context of the request that [Middleware] passes on. An adapter sets it before
+// it calls the next handler:
+//
+//	c.Set(httplog.ContextKey, request.Context())    // gin
+//	c.Locals(httplog.ContextKey, request.Context()) // fiber
+//
+// Then AddAttrs(c, …), SetRoute(c, …), ContextAttrs(c) and
+// slog.InfoContext(c, …) find the request. It is a string because gin looks up
+// nothing else.
+const ContextKey = "github.com/ledger-sdk/ledger-go/httplog.context"
 
 // exchangeKey is the key of the exchange in a context.
 type exchangeKey struct{}
@@ -79,7 +112,14 @@ func exchangeOf(ctx context.Context) *exchange {
 	if ctx == nil {
 		return nil
 	}
-	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		return x
+	}
+	inner, ok := ctx.Value(ContextKey).(context.Context)
+	if !ok {
+		return nil
+	}
+	x, _ := inner.Value(exchangeKey{}).(*exchange)
 	return x
 }
 
@@ -134,7 +174,7 @@ func (c recordContext) Done() <-chan struct{}                   { return nil }
 func (c recordContext) Err() error                              { return nil }
 
 func (c recordContext) Value(key any) any {
-	if key == (exchangeKey{}) {
+	if key == (exchangeKey{}) || key == ContextKey {
 		return nil
 	}
 	return c.x.Context.Value(key)

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
-	"runtime"
 	"time"
 )
 
@@ -125,7 +124,7 @@ func Middleware(logger *slog.Logger, opts *Options) func(http.Handler) http.Hand
 	if opts == nil {
 		opts = &Options{}
 	}
-	m := middleware{
+	m := &middleware{
 		logger:     logger,
 		route:      opts.Route,
 		skip:       opts.Skip,
@@ -141,23 +140,24 @@ func Middleware(logger *slog.Logger, opts *Options) func(http.Handler) http.Hand
 	if !opts.KeepIgnored {
 		m.noise = newNoise(opts)
 	}
-	var pcs [1]uintptr
-	runtime.Callers(2, pcs[:])
-	m.pc = pcs[0]
+	m.pc = callerOutside()
 	return func(next http.Handler) http.Handler {
 		if next == nil {
 			next = http.DefaultServeMux
 		}
-		h := m
-		h.next = next
-		return &h
+		return &handler{m, next}
 	}
 }
 
-// A middleware is the handler that Middleware makes. It is never changed after
-// it was made.
+// A handler is what Middleware makes of another handler. Adapters make one for
+// each request.
+type handler struct {
+	*middleware
+	next http.Handler
+}
+
+// A middleware is what the options say. It is never changed after it was made.
 type middleware struct {
-	next       http.Handler
 	logger     *slog.Logger // nil: slog.Default()
 	pc         uintptr      // of the call of Middleware
 	route      func(*http.Request) string
@@ -174,7 +174,7 @@ type middleware struct {
 }
 
 // ServeHTTP calls the next handler and logs the request.
-func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (m *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	logger := m.logger
 	if logger == nil {
@@ -286,8 +286,8 @@ func (m *middleware) log(x *exchange, r *http.Request, end time.Time, failure *p
 		level = m.levelOf(status, x.response.left)
 	}
 	ctx := recordContext{x}
-	handler := x.logger.Handler()
-	if !handler.Enabled(ctx, level) {
+	sink := x.logger.Handler()
+	if !sink.Enabled(ctx, level) {
 		return
 	}
 
@@ -307,7 +307,7 @@ func (m *middleware) log(x *exchange, r *http.Request, end time.Time, failure *p
 	var ids [3]slog.Attr
 	record.AddAttrs(x.appendIDs(ids[:0])...)
 	record.AddAttrs(added.attrs...)
-	_ = handler.Handle(ctx, record) // as slog.Logger does
+	_ = sink.Handle(ctx, record) // as slog.Logger does
 }
 
 // levelOf returns the level for a status. left means that the client left

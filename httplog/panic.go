@@ -87,11 +87,25 @@ func panicCallers() (callers []uintptr, panicked bool) {
 	return callers, panicked
 }
 
-// ownPrefix begins the names of the functions of this package.
-var ownPrefix = reflect.TypeFor[panicError]().PkgPath() + "."
+// ownPath is the path of this package. The adapters of routers are below it.
+var ownPath = reflect.TypeFor[panicError]().PkgPath()
 
-// isOwnFrame reports whether the frame is of the middleware. Tests inside of
-// the package play handlers.
+// isOwnFrame reports whether the frame is of the middleware or of an adapter.
+// Tests play handlers.
 func isOwnFrame(frame runtime.Frame) bool {
-	return strings.HasPrefix(frame.Function, ownPrefix) && !strings.HasSuffix(frame.File, "_test.go")
+	rest, ok := strings.CutPrefix(frame.Function, ownPath)
+	return ok && rest != "" && (rest[0] == '.' || rest[0] == '/') && !strings.HasSuffix(frame.File, "_test.go")
+}
+
+// callerOutside returns the innermost caller that is not of this package or an
+// adapter.
+func callerOutside() uintptr {
+	var pcs [8]uintptr
+	n := runtime.Callers(2, pcs[:])
+	for _, pc := range pcs[:n] {
+		if frame, _ := runtime.CallersFrames([]uintptr{pc}).Next(); !isOwnFrame(frame) {
+			return pc
+		}
+	}
+	return 0
 }

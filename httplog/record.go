@@ -68,8 +68,9 @@ func (m *middleware) endpointAttrs(e endpoint, x *exchange, r *http.Request, tol
 	}
 	params := told
 	if wildcards > 0 {
-		params = m.appendPathParams(attrs[size:size], r)
+		params = appendPathParams(attrs[size:size], r)
 	}
+	params = m.appendMasked(params[:0:0], params)
 	if len(params) > 0 {
 		attrs = append(attrs, slog.Attr{Key: "path_params", Value: slog.GroupValue(params...)})
 	}

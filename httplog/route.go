@@ -32,9 +32,11 @@ func (m *middleware) tellRoute(outer *exchange, r *http.Request) {
 	if prefix, ok := strings.CutSuffix(outer.path, path); ok && prefix != "" {
 		template = m.normalizer.path(prefix) + template
 	}
-	params := m.appendPathParams(nil, r)
+	params := appendPathParams(nil, r)
 	outer.add(func(a *additions) {
-		a.params = params
+		if !a.explicitParams {
+			a.params = params
+		}
 		if !a.explicit {
 			a.template = template
 		}
@@ -93,14 +95,24 @@ func wildcard(pattern string) (name, rest string) {
 	}
 }
 
-// appendPathParams appends the values of the wildcards in the request's pattern.
-func (m *middleware) appendPathParams(attrs []slog.Attr, r *http.Request) []slog.Attr {
+// appendPathParams appends the values of the wildcards in the request's pattern,
+// not masked yet.
+func appendPathParams(attrs []slog.Attr, r *http.Request) []slog.Attr {
 	for name, rest := wildcard(r.Pattern); name != ""; name, rest = wildcard(rest) {
-		value := r.PathValue(name)
-		if value != "" && !m.safe(name) || isJWT(value) {
+		attrs = append(attrs, slog.String(name, r.PathValue(name)))
+	}
+	return attrs
+}
+
+// appendMasked appends path parameters with the values of those masked that are
+// not safe.
+func (m *middleware) appendMasked(attrs, params []slog.Attr) []slog.Attr {
+	for _, p := range params {
+		value := p.Value.String()
+		if value != "" && !m.safe(p.Key) || isJWT(value) {
 			value = mask
 		}
-		attrs = append(attrs, slog.String(name, printable(value, maxParam)))
+		attrs = append(attrs, slog.String(p.Key, printable(value, maxParam)))
 	}
 	return attrs
 }

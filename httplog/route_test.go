@@ -2,6 +2,7 @@ package httplog_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -258,5 +259,64 @@ func TestPathParams(t *testing.T) {
 				t.Errorf("path_params (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A routerContext is a context as routers have them that do not look into the
+// context of the request, such as gin's: only what was set under a string.
+type routerContext struct {
+	context.Context
+	set map[string]any
+}
+
+func (c routerContext) Value(key any) any {
+	name, ok := key.(string)
+	if !ok {
+		return nil
+	}
+	return c.set[name]
+}
+
+// adapt is what an adapter of a router does.
+func adapt(logging func(http.Handler) http.Handler, w http.ResponseWriter, r *http.Request, next func(c context.Context)) {
+	logging(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		c := routerContext{context.Background(), map[string]any{httplog.ContextKey: r.Context()}}
+		httplog.SetRoute(c, "/users/{id}/{token}")
+		httplog.SetPathParams(c, slog.String("id", "7"), slog.String("token", "hush"))
+		next(c)
+	})).ServeHTTP(w, r)
+}
+
+func TestAdapterOfARouter(t *testing.T) {
+	book := newLogbook(nil)
+	var ids []slog.Attr
+	adapt(httplog.Middleware(book.logger(), nil), httptest.NewRecorder(), httptest.NewRequest("GET", "/users/7/hush", nil), func(c context.Context) {
+		ids = httplog.ContextAttrs(c)
+		httplog.AddAttrs(c, slog.Int("n", 1))
+	})
+	entry := book.entry(t)
+	got := endpoint(t, entry)
+	if diff := cmp.Diff(map[string]any{"id": "7", "token": "***"}, got["path_params"]); diff != "" || got["path"] != "/users/{id}/{token}" {
+		t.Errorf("endpoint = %v, path_params (-want +got):\n%s", got, diff)
+	}
+	if entry["n"] != 1.0 || len(ids) != 1 || ids[0].Value.String() != entry["request_id"] {
+		t.Errorf("record %v, ContextAttrs %v", entry, ids)
+	}
+}
+
+// An inner Middleware does not overrule what the handler said.
+func TestSetPathParamsBehindAnInnerMiddleware(t *testing.T) {
+	book := newLogbook(nil)
+	logging := httplog.Middleware(book.logger(), nil)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /users/{name}", func(_ http.ResponseWriter, r *http.Request) {
+		httplog.SetRoute(r.Context(), "/people/{who}")
+		httplog.SetPathParams(r.Context(), slog.String("who", "ada"))
+		httplog.SetPathParams(r.Context()) // nothing
+	})
+	logging(copying(logging(mux))).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/users/bob", nil))
+	got := endpoint(t, book.entry(t))
+	if diff := cmp.Diff(map[string]any{"who": "ada"}, got["path_params"]); diff != "" || got["path"] != "/people/{who}" {
+		t.Errorf("endpoint = %v, path_params (-want +got):\n%s", got, diff)
 	}
 }
