@@ -59,26 +59,42 @@ func AddAttrs(ctx context.Context, attrs ...slog.Attr) {
 // An exchange is one request with its response, and the context the handler
 // gets. Handlers may keep the context for longer than the request lasts, so
 // exchanges are not reused; what is written at the end of the request and may
-// still be touched then is guarded by mu.
+// still be touched then is guarded by mu. All that a usual request needs is
+// inside, so that it is one allocation.
 type exchange struct {
 	context.Context           // of the request as it was received
 	outer           *exchange // of a Middleware with another logger around this one, or nil
 	logger          *slog.Logger
 	start           time.Time
 	received        *http.Request
-	path, query     string // as received, the path decoded; handlers may change the URL
-	response        response
+	passed          http.Request // the copy that the handler gets
+	path, query     string       // as received, the path decoded; handlers may change the URL
+	body            *requestBody // nil: not watched
+	response        plainWriter
 
 	// correlation, written before the handler is called
 	requestID   [1]string // a slice of it is the value of the response header
 	trace, span string    // "" when unknown
 
-	returned bool // the handler returned, neither panicked nor exited
+	returned    bool // the handler returned, neither panicked nor exited
+	panicLogged bool
 
 	mu     sync.Mutex
 	closed bool        // the record has been written or left out
 	added  *additions  // nil: nothing yet, as for most requests
 	ids    []slog.Attr // for ContextAttrs, from its first call on
+
+	attrs [7 + usualParams]slog.Attr // of the group endpoint, and the path parameters
+}
+
+// end returns the time at which the request ended, which is now. The clock that
+// cannot be set back is read alone, which is faster; after a second of work
+// nobody notices the difference, and the wall clock may have been set.
+func (x *exchange) end() time.Time {
+	if elapsed := time.Since(x.start); elapsed < time.Second {
+		return x.start.Add(elapsed)
+	}
+	return time.Now()
 }
 
 // additions are what handlers and an inner Middleware have said of the request.
@@ -151,15 +167,18 @@ func (x *exchange) add(f func(*additions)) {
 	f(x.added)
 }
 
-// close returns the additions and makes further ones ineffective.
-func (x *exchange) close() additions {
+// noAdditions stands for those of a request that nobody said anything of.
+var noAdditions additions
+
+// close returns the additions, which do not change any more.
+func (x *exchange) close() *additions {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.closed = true
 	if x.added == nil {
-		return additions{}
+		return &noAdditions
 	}
-	return *x.added
+	return x.added
 }
 
 // A recordContext is the context a request's own record is logged with. It has

@@ -39,6 +39,7 @@ func TestRecord(t *testing.T) {
 		r.Header.Set("Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 		r.Header.Set("Authorization", "Bearer hush")
 		r.Header.Set("Cookie", "session=hush")
+		r.Header.Set("User-Agent", "curl/8.5.0")
 		book, w := serveOne(t, nil, mux, r)
 
 		want := map[string]any{
@@ -57,6 +58,12 @@ func TestRecord(t *testing.T) {
 			"trace_id":   "4bf92f3577b34da6a3ce929d0e0e4736",
 			"span_id":    "00f067aa0ba902b7",
 			"user":       "ada",
+
+			"client_ip":     "192.0.2.1",
+			"user_agent":    "curl/8.5.0",
+			"host":          "example.com",
+			"http_version":  "1.1",
+			"request_bytes": 4.0,
 		}
 		if diff := cmp.Diff(want, book.entry(t)); diff != "" {
 			t.Errorf("record (-want +got):\n%s", diff)
@@ -370,8 +377,9 @@ func TestAddAttrsFromGoroutinesAndLate(t *testing.T) {
 	}), httptest.NewRequest("GET", "/", nil))
 	record := book.record(t)
 	attrs := attrsOf(record)
-	if len(attrs) != goroutines*each+2 {
-		t.Errorf("%d attrs, want %d", len(attrs), goroutines*each+2)
+	const others = 6 // endpoint, request_id, client_ip, host, http_version, request_bytes
+	if len(attrs) != goroutines*each+others {
+		t.Errorf("%d attrs, want %d", len(attrs), goroutines*each+others)
 	}
 	before := record.NumAttrs()
 	httplog.AddAttrs(late, slog.Bool("late", true))
@@ -440,13 +448,21 @@ func checkBounded(t testing.TB, entry map[string]any) {
 	group := endpoint(t, entry)
 	method, _ := group["method"].(string)
 	path, _ := group["path"].(string)
+	full, _ := group["path_full"].(string)
 	query, _ := group["query_params"].(string)
 	message, _ := entry["msg"].(string)
-	if method == "" || len(method) > 8 || path == "" || len(path) >= 2048 || len(query) >= 2048 || len(message) > 2200 {
-		t.Errorf("out of bounds: method %d, path %d, query %d, message %d bytes", len(method), len(path), len(query), len(message))
+	if method == "" || len(method) > 8 || path == "" || len(path) > 491 || len(full) > 16383 || len(query) >= 2048 || len(message) > 540 {
+		t.Errorf("out of bounds: method %d, path %d of %d, query %d, message %d bytes", len(method), len(path), len(full), len(query), len(message))
 	}
 	params, _ := group["path_params"].(map[string]any)
-	texts := []string{method, path, query, message}
+	texts := []string{method, path, full, query, message}
+	for key, limit := range map[string]int{"client_ip": 39, "user_agent": 512, "host": 260, "http_version": 40} {
+		value, _ := entry[key].(string)
+		if len(value) > limit {
+			t.Errorf("%s has %d bytes", key, len(value))
+		}
+		texts = append(texts, value)
+	}
 	for name, value := range params {
 		value, _ := value.(string)
 		if len(value) > 512 {
@@ -513,7 +529,11 @@ func FuzzRequest(f *testing.F) {
 		r := &http.Request{
 			Method: method,
 			URL:    &url.URL{Path: path, RawQuery: query},
-			Header: http.Header{"X-Request-Id": {id}, "Traceparent": {traceparent}, "Content-Type": {body}},
+			Header: http.Header{"X-Request-Id": {id}, "Traceparent": {traceparent}, "Content-Type": {body}, "User-Agent": {body}, "X-Forwarded-For": {id}},
+			Host:   query,
+			Body:   io.NopCloser(strings.NewReader(path)),
+
+			RemoteAddr: id,
 		}
 		mux := http.NewServeMux()
 		mux.HandleFunc("/a/{token}/{rest...}", func(w http.ResponseWriter, _ *http.Request) {
@@ -521,7 +541,7 @@ func FuzzRequest(f *testing.F) {
 			w.WriteHeader(200 + (status&0x7fffffff)%800)
 			_, _ = io.WriteString(w, body)
 		})
-		book, _ := serveOne(t, &httplog.Options{KeepIgnored: true, ErrorBodyLimit: 16}, mux, r)
+		book, _ := serveOne(t, &httplog.Options{KeepIgnored: true, ErrorBodyLimit: 16, RequestBodyLimit: 16, RequestHeaders: []string{"Content-Type"}}, mux, r)
 		entry := book.entry(t)
 		checkBounded(t, entry)
 		if got, _ := endpoint(t, entry)["response_body"].(string); len(got) > 16 || !utf8.ValidString(got) {

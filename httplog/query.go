@@ -10,40 +10,63 @@ const mask = "***"
 
 // maskQuery returns the query with the values of parameters that are not safe
 // masked in place. The rest stays as it was sent, except that it is made
-// printable and cut to maxQuery bytes. Both "&" and ";" separate parameters:
-// some servers take the one, some both.
-func maskQuery(query string, safe func(name string) bool) string {
-	var b strings.Builder // used from the first secret on
-	copied := 0           // what of query is in b
-	for start := 0; start < len(query) && b.Len()+start-copied <= maxQuery; {
-		end := len(query)
-		if i := strings.IndexAny(query[start:], "&;"); i >= 0 {
-			end = start + i
-		}
+// printable and cut to limit bytes.
+func maskQuery(query string, limit int, safe func(name string) bool) string {
+	if b, changed := appendMasked(nil, query, limit, safe); changed {
+		return string(b)
+	}
+	return query
+}
+
+// appendMasked appends the query as [maskQuery] returns it, or nothing when the
+// query stays as it is. Both "&" and ";" separate parameters: some servers take
+// the one, some both.
+func appendMasked(b []byte, query string, limit int, safe func(name string) bool) (_ []byte, changed bool) {
+	begin, copied := len(b), 0 // copied: what of query is in b
+	for start := 0; start < len(query) && len(b)-begin+start-copied <= limit; {
+		end := start + separator(query[start:])
 		name, value, assigned := strings.Cut(query[start:end], "=")
 		switch {
 		case value != "" && (!safe(unescape(name)) || holdsSecret(value, safe)):
-			b.Grow(min(len(query), maxQuery))
-			b.WriteString(query[copied : start+len(name)+1])
-			b.WriteString(mask)
+			b = append(b, query[copied:start+len(name)+1]...)
+			b = append(b, mask...)
 			copied = end
 		case !assigned && holdsSecret(name, safe):
-			b.WriteString(query[copied:start])
-			b.WriteString(mask)
+			b = append(b, query[copied:start]...)
+			b = append(b, mask...)
 			copied = end
 		}
 		start = end + 1
 	}
 	if copied > 0 {
-		b.WriteString(query[copied:])
-		query = b.String()
+		b = append(b, query[copied:min(len(query), copied+limit+1)]...)
+		if len(b)-begin <= limit && isPrintableASCII(b[begin:]) {
+			return b, true
+		}
+		return appendPrintable(b[:begin], string(b[begin:]), limit), true
 	}
-	return printable(query, maxQuery)
+	if len(query) <= limit && isPrintableASCII(query) {
+		return b, false
+	}
+	return appendPrintable(b, query, limit), true
+}
+
+// separator returns the length of the first parameter of a query.
+func separator(query string) int {
+	for i := range len(query) {
+		if query[i] == '&' || query[i] == ';' {
+			return i
+		}
+	}
+	return len(query)
 }
 
 // holdsSecret reports whether a value is a JSON web token or holds a query of
 // its own with a secret in it, as the target of a redirect may.
 func holdsSecret(value string, safe func(name string) bool) bool {
+	if len(value) < longSegment && strings.IndexByte(value, '=') < 0 && strings.IndexByte(value, '%') < 0 {
+		return false
+	}
 	for range 3 { // as often may a value be escaped within escaped values
 		if isJWT(value) {
 			return true
@@ -72,7 +95,7 @@ func holdsSecret(value string, safe func(name string) bool) bool {
 // unescape decodes a part of a query, or returns it as it is when it cannot be
 // decoded.
 func unescape(s string) string {
-	if !strings.ContainsAny(s, "%+") {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
 		return s
 	}
 	if decoded, err := url.QueryUnescape(s); err == nil {

@@ -392,7 +392,7 @@ func TestInvalidStatusIsAPanic(t *testing.T) {
 	if value, _ := catch(func() { handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)) }); value == nil {
 		t.Error("no panic")
 	}
-	if got := endpoint(t, book.entry(t)); got["status_code"] != 500.0 {
+	if got := endpoint(t, book.entries(t)[1]); got["status_code"] != 500.0 {
 		t.Errorf("endpoint %v", got)
 	}
 }
