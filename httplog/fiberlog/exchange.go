@@ -1,6 +1,7 @@
 package fiberlog
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"net/url"
@@ -10,8 +11,9 @@ import (
 )
 
 // newRequest returns Fiber's request as one of net/http. It shares no memory with
-// Fiber, which reuses its own for the next request. It has no body.
-func newRequest(c fiber.Ctx) *http.Request {
+// Fiber, which reuses its own for the next request, but for the body. That is
+// left out unless it is asked for.
+func newRequest(c fiber.Ctx, withBody bool) *http.Request {
 	from := c.Request()
 	r := &http.Request{
 		Method:        string(from.Header.Method()),
@@ -25,8 +27,11 @@ func newRequest(c fiber.Ctx) *http.Request {
 		TLS:           c.RequestCtx().TLSConnectionState(),
 	}
 	r.ProtoMajor, r.ProtoMinor, _ = http.ParseHTTPVersion(r.Proto)
-	if r.ContentLength < 0 && !from.IsBodyStream() { // sent in chunks, all of them here
-		r.ContentLength = int64(len(from.Body()))
+	if !from.IsBodyStream() {
+		r.ContentLength = int64(len(from.Body())) // chunks have arrived, too
+		if withBody {
+			r.Body = io.NopCloser(bytes.NewReader(from.Body()))
+		}
 	}
 	for key, value := range from.Header.All() {
 		name := http.CanonicalHeaderKey(string(key))
@@ -51,33 +56,28 @@ func copyHeader(to http.Header, from *fasthttp.ResponseHeader) {
 // report tells httplog's writer what goes out.
 func report(c fiber.Ctx, w http.ResponseWriter) {
 	response := c.Response()
-	w.WriteHeader(response.StatusCode())
+	status := response.StatusCode()
+	w.WriteHeader(status)
 	if !response.IsBodyStream() {
 		_, _ = w.Write(response.Body())
-	} else if n := response.Header.ContentLength(); n > 0 { // not in memory; its length will do
-		_, _ = w.(io.ReaderFrom).ReadFrom(bytesToCome(n))
+		return
+	}
+	// A stream is not in memory. Its length, where it is known, is all that httplog
+	// needs, unless it keeps the body.
+	if status < http.StatusBadRequest {
+		_, _ = io.CopyN(w, zeros{}, int64(response.Header.ContentLength()))
 	}
 }
+
+// zeros is a reader without an end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
 // A writer is what httplog writes to in place of a connection: Fiber sends the
 // response itself, later.
 type writer struct{ header http.Header }
 
-func newWriter() *writer { return &writer{make(http.Header)} }
-
-func (w *writer) Header() http.Header         { return w.header }
-func (w *writer) WriteHeader(int)             {}
-func (w *writer) Write(p []byte) (int, error) { return len(p), nil }
-
-// ReadFrom counts what it need not read.
-func (w *writer) ReadFrom(r io.Reader) (int64, error) {
-	if n, ok := r.(bytesToCome); ok {
-		return int64(n), nil
-	}
-	return io.Copy(struct{ io.Writer }{w}, r)
-}
-
-// bytesToCome is a stream of that length, whose bytes nobody can see.
-type bytesToCome int
-
-func (bytesToCome) Read([]byte) (int, error) { return 0, io.EOF }
+func (w writer) Header() http.Header         { return w.header }
+func (w writer) WriteHeader(int)             {}
+func (w writer) Write(p []byte) (int, error) { return len(p), nil }

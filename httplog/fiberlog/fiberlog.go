@@ -14,6 +14,7 @@
 package fiberlog
 
 import (
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -41,15 +42,16 @@ import (
 // always with Fiber, only the latter may be kept after the handler has returned.
 //
 // The callbacks of opts get a request made of Fiber's; they must not read its
-// body. Compression outside is not in the record's bytes. Fiber does not tell
-// when a client has left, so no record has the status 499.
+// body. The record's bytes are those that the app gives to Fiber: compression
+// outside does not count, nor does a stream whose length is not known. Fiber does
+// not tell when a client has left, so no record has the status 499.
 func Middleware(logger *slog.Logger, opts *httplog.Options) fiber.Handler {
 	if opts == nil {
 		opts = &httplog.Options{}
 	}
 	logging := httplog.Middleware(logger, opts)
-	wantsHeader := opts.ErrorBodyLimit > 0
-	var templates templates
+	bodyLimit := int64(opts.RequestBodyLimit)
+	wantsHeader := opts.ErrorBodyLimit > 0 || len(opts.ResponseHeaders) > 0
 	return func(c fiber.Ctx) error {
 		logging(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			for key, values := range w.Header() { // the request's id
@@ -57,7 +59,8 @@ func Middleware(logger *slog.Logger, opts *httplog.Options) fiber.Handler {
 			}
 			c.SetContext(r.Context())
 			c.Locals(httplog.ContextKey, r.Context())
-			defer describe(c, r, &templates) // the route is found inside, and known also after a panic
+			_, _ = io.CopyN(io.Discard, r.Body, bodyLimit) // httplog keeps what is read
+			defer describe(c, r)                           // the route is found inside; a panic has one, too
 			if err := c.Next(); err != nil {
 				handleError(c, r, err)
 			}
@@ -65,7 +68,7 @@ func Middleware(logger *slog.Logger, opts *httplog.Options) fiber.Handler {
 				copyHeader(w.Header(), &c.Response().Header)
 			}
 			report(c, w)
-		})).ServeHTTP(newWriter(), newRequest(c))
+		})).ServeHTTP(writer{make(http.Header)}, newRequest(c, bodyLimit > 0))
 		return nil
 	}
 }
@@ -82,12 +85,12 @@ func handleError(c fiber.Ctx, r *http.Request, err error) {
 
 // describe tells the route that matched to the record. Where only middleware
 // matched, such as that of static files, there is none.
-func describe(c fiber.Ctx, r *http.Request, templates *templates) {
+func describe(c fiber.Ctx, r *http.Request) {
 	if !c.Matched() {
 		return
 	}
 	route := c.Route()
-	httplog.SetRoute(r.Context(), templates.of(route.Path))
+	httplog.SetRoute(r.Context(), route.Path)
 	params := make([]slog.Attr, len(route.Params))
 	for i, name := range route.Params {
 		params[i] = slog.String(name, strings.Clone(c.Params(name))) // Fiber reuses the memory

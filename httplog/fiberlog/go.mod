@@ -7,6 +7,7 @@ replace github.com/ledger-sdk/ledger-go => ../..
 
 require (
 	github.com/gofiber/fiber/v3 v3.1.0
+	github.com/google/go-cmp v0.7.0
 	github.com/ledger-sdk/ledger-go v0.1.0
 	github.com/valyala/fasthttp v1.69.0
 	go.uber.org/goleak v1.3.0

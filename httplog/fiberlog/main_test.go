@@ -4,22 +4,29 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/gofiber/fiber/v3"
 	"go.uber.org/goleak"
 
 	"github.com/ledger-sdk/ledger-go/httplog"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m,
+		// fasthttp's own: one for each server that was, which sleeps before it sees
+		// the end; and a clock for ever.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+	)
 }
 
 // A book keeps records as JSON, with the attrs of httplog's contexts.
@@ -71,16 +78,35 @@ func (b *book) lines(t *testing.T) []string {
 	return lines
 }
 
-// get sends a request to the handler on a connection, and returns the response
-// with its body. Nothing of it is left running.
-func get(t *testing.T, h http.Handler, method, target string) (*http.Response, string) {
+// serve serves the app, as app.Listen does, until the test ends.
+func serve(t *testing.T, app *fiber.App) (url string) {
 	t.Helper()
-	server := httptest.NewServer(h)
-	defer server.Close()
-	req, err := http.NewRequestWithContext(t.Context(), method, server.URL+target, nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	served := make(chan error, 1)
+	go func() { served <- app.Listener(l, fiber.ListenConfig{DisableStartupMessage: true}) }()
+	t.Cleanup(func() {
+		if err := errors.Join(app.Shutdown(), <-served); err != nil {
+			t.Error(err)
+		}
+	})
+	return "http://" + l.Addr().String()
+}
+
+// get serves the app, sends it a request, and returns the response with its body.
+func get(t *testing.T, app *fiber.App, method, target string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, serve(t, app)+target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return send(t, req)
+}
+
+func send(t *testing.T, req *http.Request) (*http.Response, string) {
+	t.Helper()
 	client := &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
