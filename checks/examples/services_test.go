@@ -32,16 +32,25 @@ type request struct {
 	body   string // what it must contain
 }
 
-// routers are the examples whose programs differ only in their router. Without
-// a recovery of its own a router leaves a panic to net/http, which cuts the connection.
-var routers = []struct{ example, onPanic string }{
-	{"chi", "500"}, {"gorilla", "EOF"},
+// routers are the examples whose programs differ only in their router. Without a
+// recovery of its own a router leaves a panic to net/http, which cuts the
+// connection. Some collect the errors of handlers.
+var routers = []struct {
+	example  string
+	onPanic  string
+	collects bool
+}{
+	{"chi", "500", false},
+	{"gorilla", "EOF", false},
+	{"gin", "500", true},
+	{"echo", "500", true},
+	{"fiber", "500", true},
 }
 
 func services() []service {
 	all := []service{nethttpService, otlpService, stdlogService, prometheusService, otelService}
 	for _, router := range routers {
-		all = append(all, service{
+		s := service{
 			example: router.example,
 			requests: []request{
 				{line: "GET /users/42?page=2&token=s3cr3t", want: "200", body: "42"},
@@ -61,7 +70,18 @@ func services() []service {
 				"endpoint error GET /api/v1/bills/{cents}/{people} - 500",
 			},
 			check: checkRequest,
-		})
+		}
+		if router.collects {
+			s.requests = append(s.requests, request{line: "GET /api/v1/bills/many/3", want: "400"})
+			s.want = append(s.want, "endpoint warning GET /api/v1/bills/{cents}/{people} - 400")
+			s.check = func(t *testing.T, byMessage map[string]ledgertest.Entry, p *program) {
+				checkRequest(t, byMessage, p)
+				if got := byMessage["GET /api/v1/bills/{cents}/{people} - 400"].ErrorMessage; !strings.Contains(got, `parsing "many"`) {
+					t.Errorf("the request's error is %q", got)
+				}
+			}
+		}
+		all = append(all, s)
 	}
 	return all
 }

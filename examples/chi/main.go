@@ -69,7 +69,7 @@ func serve(ctx context.Context, logger *slog.Logger, handler http.Handler) error
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+		ErrorLog:          httplog.ErrorLog(logger),
 	}
 	logger.Info("listening", "addr", listener.Addr().String())
 	failed := make(chan error, 1)
@@ -103,7 +103,7 @@ func routes(logger *slog.Logger) http.Handler {
 		fmt.Fprintln(w, id)
 	})
 	router.Route("/api/v1", func(api chi.Router) {
-		api.Get("/bills/{cents:[0-9]+}/{people}", func(w http.ResponseWriter, r *http.Request) {
+		api.Get("/bills/{cents}/{people}", func(w http.ResponseWriter, r *http.Request) {
 			cents, _ := strconv.Atoi(chi.URLParam(r, "cents"))
 			people, _ := strconv.Atoi(chi.URLParam(r, "people"))
 			fmt.Fprintln(w, cents/people) // a bug: without people this panics

@@ -68,7 +68,7 @@ func serve(ctx context.Context, logger *slog.Logger, handler http.Handler) error
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+		ErrorLog:          httplog.ErrorLog(logger),
 	}
 	logger.Info("listening", "addr", listener.Addr().String())
 	failed := make(chan error, 1)
@@ -92,6 +92,7 @@ func routes(logger *slog.Logger) http.Handler {
 			}
 			return ""
 		},
+		PathParams: mux.Vars,
 	})
 	router := mux.NewRouter()
 	// Twice. Inside, where the route is known, gorilla/mux does not call it for
@@ -109,7 +110,7 @@ func routes(logger *slog.Logger) http.Handler {
 		fmt.Fprintln(w, id)
 	}).Methods(http.MethodGet)
 	api := router.PathPrefix("/api/v1").Subrouter()
-	api.HandleFunc("/bills/{cents:[0-9]+}/{people}", func(w http.ResponseWriter, r *http.Request) {
+	api.HandleFunc("/bills/{cents}/{people}", func(w http.ResponseWriter, r *http.Request) {
 		cents, _ := strconv.Atoi(mux.Vars(r)["cents"])
 		people, _ := strconv.Atoi(mux.Vars(r)["people"])
 		fmt.Fprintln(w, cents/people) // a bug: without people this panics

@@ -86,7 +86,7 @@ func serve(ctx context.Context, logger *slog.Logger, handler http.Handler) error
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+		ErrorLog:          httplog.ErrorLog(logger),
 	}
 	logger.Info("listening", "addr", listener.Addr().String())
 	failed := make(chan error, 1)
