@@ -1,0 +1,4 @@
+export const render = () => {};
+export const scopeChanged = () => {};
+export const arrived = () => {};
+export const move = () => {};
