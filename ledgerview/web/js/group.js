@@ -15,7 +15,7 @@ let facts = null, newest = null, all = null, shown = 0;
 export function groupPanel(group, example) {
   const error = example.error;
   const records = href({ tab: 'live', q: 'fingerprint:' + group.fingerprint, group: null, id: null, sort: null });
-  const traced = example.request_id || example.trace_id;
+  const traced = example.trace_id || example.request_id;
   facts = h('dl', { class: 'facts' });
   newest = h('ul', { class: 'mini' });
   all = h('a', { class: 'btn quiet', href: records });

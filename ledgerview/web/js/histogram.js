@@ -13,7 +13,7 @@ export const barCount = () => Math.max(12, Math.floor((innerWidth - 32) / ANCHOR
 export class Histogram {
   constructor(el, onZoom) {
     Object.assign(this, { el, onZoom, data: null, runs: [], dragFrom: null, dragging: false });
-    this.tip = new Tip(el);
+    this.tip = new Tip();
     el.addEventListener('pointermove', e => this.move(e));
     el.addEventListener('pointerdown', e => this.down(e));
     el.addEventListener('pointerup', e => this.up(e));

@@ -8,7 +8,7 @@ import { close, step } from './panel.js';
 import { attributeRows, folded, tree } from './tree.js';
 
 export function recordPanel(record) {
-  const traced = record.request_id || record.trace_id;
+  const traced = record.trace_id || record.request_id;
   const raw = h('pre', { class: 'raw', hidden: true, tabindex: 0, role: 'region', 'aria-label': 'Raw JSON' });
   const trace = traced && href({ tab: 'traces', trace: traced, id: null, q: '', group: null, route: null });
   return [
@@ -73,7 +73,7 @@ function recordRows(record) {
 }
 
 function idRows(record, trace) {
-  const link = { request_id: record.request_id && trace, trace_id: !record.request_id && trace };
+  const link = { request_id: !record.trace_id && trace, trace_id: record.trace_id && trace };
   return ['request_id', 'trace_id', 'span_id', 'log_id', 'fingerprint'].filter(key => record[key])
     .map(key => ({ key, value: record[key], term: key, link: link[key] }));
 }

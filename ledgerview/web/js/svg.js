@@ -51,8 +51,7 @@ export class Columns {
 
 // Tip is the small box over a chart that says the values at the pointer.
 export class Tip {
-  constructor(host) {
-    this.host = host;
+  constructor() {
     this.el = h('div', { class: 'tip', hidden: true });
   }
 
@@ -66,7 +65,7 @@ export class Tip {
   hide() { this.el.hidden = true; }
 }
 
-// FloatingTip serves small charts in cells: one box for the page, placed over whatever holds data-tip.
+// tipsFor serves small charts in cells: one box for the page. A chart has the class has-tip and tipAt(x), x from 0 to 1.
 export function tipsFor(root) {
   const box = h('div', { class: 'tip floating', hidden: true });
   document.body.append(box);

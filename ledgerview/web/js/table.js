@@ -26,9 +26,12 @@ export class Table {
   set(list) {
     const column = this.columns.find(c => c.sort && c.key === state.sort) || this.columns.find(c => c.key === this.fallback);
     const sign = column.desc ? -1 : 1;
+    // While the pointer is over the rows, they keep their places: what one is about to click must not move.
+    const held = this.headed === column.key && this.body.matches(':hover') ? new Map(this.list.map((x, i) => [this.keyOf(x), i])) : null;
     this.list = [...list].sort((a, b) => {
-      const x = column.sort(a), y = column.sort(b);
-      return x < y ? -sign : x > y ? sign : this.keyOf(a) < this.keyOf(b) ? -1 : 1;
+      const [x, y] = held ? [held.get(this.keyOf(a)) ?? Infinity, held.get(this.keyOf(b)) ?? Infinity] : [column.sort(a), column.sort(b)];
+      const way = held ? 1 : sign;
+      return x < y ? -way : x > y ? way : this.keyOf(a) < this.keyOf(b) ? -1 : 1;
     });
     this.table.setAttribute('aria-rowcount', this.list.length + 1);
     this.heads(column);
