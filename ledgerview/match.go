@@ -202,9 +202,7 @@ func compileVerdict(t *token) (matcher, *queryError) {
 			n, _ := c.mark()
 			return n > 0
 		}, nil
-	case word == noteForwarded:
-		return func(c *cursor) bool { return bytes.Contains(c.texts().notes, []byte(`"kind":"`+noteForwarded+`"`)) }, nil
 	default:
-		return nil, &queryError{fmt.Sprintf("no verdict %q: accepted, refused, cut, masked, lost, redelivered or forwarded", t.text), t.valueAt}
+		return nil, &queryError{fmt.Sprintf("no verdict %q: accepted, refused, cut, masked, lost, analytics, forwarded or redelivered", t.text), t.valueAt}
 	}
 }

@@ -24,6 +24,7 @@ const (
 	noteCut         = "cut"         // something was shortened
 	noteMasked      = "masked"      // a secret was masked
 	noteLost        = "lost"        // the server takes the record and loses it
+	noteAnalytics   = "analytics"   // the server stores the record, and its analytics fail on it
 	noteForwarded   = "forwarded"   // what the real server answered
 	noteRedelivered = "redelivered" // the record came again
 )

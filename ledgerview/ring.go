@@ -101,12 +101,12 @@ func (g *ring) addOne(p *packed) (known bool) {
 	s := g.room(len(p.data))
 	r := p.row
 	r.at, r.size = uint32(len(s.data)), uint32(len(p.data))
-	r.labels = intern(&s.labels, s.index.labels, p.labels, &s.index.bytes, p.labels.size())
+	r.labels = intern(&s.labels, s.index.labels, p.labels, &s.index.bytes)
 	if p.route != (route{}) {
-		r.route = 1 + intern(&s.routes, s.index.routes, p.route, &s.index.bytes, len(p.route.method)+len(p.route.path))
+		r.route = 1 + intern(&s.routes, s.index.routes, p.route, &s.index.bytes)
 	}
 	if p.failure != (failure{}) {
-		r.failure = 1 + intern(&s.failures, s.index.failures, p.failure, &s.index.bytes, len(p.failure.kind)+len(p.failure.fingerprint))
+		r.failure = 1 + intern(&s.failures, s.index.failures, p.failure, &s.index.bytes)
 	}
 	if len(s.rows) == 0 {
 		s.oldest, s.newest = r.time, r.time
@@ -122,10 +122,6 @@ func (g *ring) addOne(p *packed) (known bool) {
 	g.nextID++
 	g.count.kept++
 	return false
-}
-
-func (l *labels) size() int {
-	return len(l.protocol) + len(l.service) + len(l.environment) + len(l.release) + len(l.logType) + len(l.importance)
 }
 
 // mark changes the marks of a record, and counts the memory that may take.
@@ -295,13 +291,12 @@ func (g *ring) pack(r *record) packed {
 	if r.refused {
 		p.flags |= flagRefused
 	}
+	limit := g.maxRecord()
+	if size := len(r.message) + len(r.errorMessage) + len(r.stack) + len(r.attributes); size > limit {
+		r.shrink(limit)
+	}
 	for _, n := range r.notes {
 		p.flags |= noteFlags[n.Kind]
-	}
-	limit := g.maxRecord()
-	fits := func(n int) bool { return n <= limit }
-	if size := len(r.message) + len(r.errorMessage) + len(r.stack) + len(r.attributes); !fits(size) {
-		r.shrink(limit)
 	}
 	notes := encodeNotes(r.notes)
 	p.data = appendParts(nil, r.message, r.errorMessage, r.stack, r.logID, notes, r.attributes)
@@ -309,7 +304,9 @@ func (g *ring) pack(r *record) packed {
 	return p
 }
 
-var noteFlags = map[string]uint8{noteRefused: flagRefused, noteCut: flagCut, noteMasked: flagMasked, noteLost: flagLost}
+var noteFlags = map[string]uint8{
+	noteRefused: flagRefused, noteCut: flagCut, noteMasked: flagMasked, noteLost: flagLost, noteAnalytics: flagAnalytics, noteForwarded: flagForwarded,
+}
 
 // shrink cuts a record that would take too large a part of the ring.
 func (r *record) shrink(limit int) {

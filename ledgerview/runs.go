@@ -71,8 +71,12 @@ func (s *runs) number(r *record, instance string) uint32 {
 		s.last++
 		known = &run{
 			Run: s.last, Service: r.labels.service, Release: r.labels.release, Environment: r.labels.environment,
-			Protocol: r.labels.protocol, key: key,
+			Protocol: r.labels.protocol,
 		}
+		known.Service, known.Release = strings.Clone(known.Service), strings.Clone(known.Release)
+		known.Environment = strings.Clone(known.Environment)
+		key = runKey{known.Service, strings.Clone(instance)}
+		known.key = key
 		s.byKey[key], s.byNumber[s.last] = known, known
 	}
 	return known.Run

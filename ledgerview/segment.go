@@ -2,6 +2,7 @@ package ledgerview
 
 import (
 	"encoding/binary"
+	"strings"
 	"sync/atomic"
 	"unsafe"
 )
@@ -50,6 +51,8 @@ const (
 	flagCut
 	flagMasked
 	flagLost
+	flagAnalytics
+	flagForwarded
 )
 
 // A span is a text within a record's texts.
@@ -68,9 +71,26 @@ type dictionary struct {
 	failures []failure
 }
 
+func (l labels) clone() labels {
+	for _, text := range []*string{&l.protocol, &l.service, &l.environment, &l.release, &l.logType, &l.importance} {
+		*text = strings.Clone(*text)
+	}
+	return l
+}
+
+func (l labels) size() int {
+	return len(l.protocol) + len(l.service) + len(l.environment) + len(l.release) + len(l.logType) + len(l.importance)
+}
+
 type route struct{ method, path string }
 
+func (r route) clone() route { return route{strings.Clone(r.method), strings.Clone(r.path)} }
+func (r route) size() int    { return len(r.method) + len(r.path) }
+
 type failure struct{ kind, fingerprint string }
+
+func (f failure) clone() failure { return failure{strings.Clone(f.kind), strings.Clone(f.fingerprint)} }
+func (f failure) size() int      { return len(f.kind) + len(f.fingerprint) }
 
 // dictionaryIndex finds the entries of a dictionary while the segment grows.
 type dictionaryIndex struct {
@@ -120,14 +140,22 @@ func (s *segment) seal() {
 	}
 }
 
+// A sharedText may hold texts that are parts of a request's body; clone returns it with texts of its own.
+type sharedText[T any] interface {
+	comparable
+	clone() T
+	size() int
+}
+
 // intern returns the place of value in list, which it may append to.
-func intern[T comparable](list *[]T, index map[T]uint32, value T, bytes *int, size int) uint32 {
+func intern[T sharedText[T]](list *[]T, index map[T]uint32, value T, bytes *int) uint32 {
 	at, ok := index[value]
 	if !ok {
+		value = value.clone()
 		at = uint32(len(*list))
 		*list = append(*list, value)
 		index[value] = at
-		*bytes += entryCost + size
+		*bytes += entryCost + value.size()
 	}
 	return at
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -67,10 +68,23 @@ func (s *sources) local(file string) string {
 		}
 		name = relative
 	}
-	if !filepath.IsLocal(name) {
+	if !filepath.IsLocal(name) || !isSource(name) {
 		return ""
 	}
 	return name
+}
+
+// sourceEndings are those of files that frames name. Others, such as .env, are never shown.
+var sourceEndings = strings.Fields(`.go .s .c .h .cc .cpp .hpp .rs .py .rb .js .mjs .cjs .jsx .ts .tsx .java .kt .scala .cs .swift .php .ex .exs .templ .vue .svelte`)
+
+// isSource reports whether a file looks like one of a program, and no part of its path is hidden.
+func isSource(name string) bool {
+	for part := range strings.SplitSeq(filepath.ToSlash(name), "/") {
+		if strings.HasPrefix(part, ".") {
+			return false
+		}
+	}
+	return slices.Contains(sourceEndings, filepath.Ext(name))
 }
 
 // has reports whether the file is there. It remembers what it found.

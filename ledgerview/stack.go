@@ -1,9 +1,6 @@
 package ledgerview
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,40 +27,6 @@ const (
 	maxFrames = 200
 	maxCauses = 64
 )
-
-// The forms of a frame that the server's grouping reads, in the order it tries them (ledger-wire 5.1).
-var groupingFrames = []*regexp.Regexp{
-	regexp.MustCompile(`File "([^"]+)", line (\d+)`),
-	regexp.MustCompile(`at .+? \(([^:)]+):(\d+):\d+\)`),
-	regexp.MustCompile(`at .+?\(([^:)]+):(\d+)\)`),
-}
-
-// fingerprint is the server's: the key by which it groups errors. It is "" for what the server does not group.
-func fingerprint(logType, errorType, stack, platform string) string {
-	if logType != "exception" || stack == "" {
-		return ""
-	}
-	var key []string
-	for i, form := range groupingFrames {
-		if i > 0 && !strings.Contains(stack, "at ") {
-			break
-		}
-		if i == 0 && !strings.Contains(stack, `File "`) {
-			continue
-		}
-		for _, m := range form.FindAllStringSubmatch(stack, 3) {
-			key = append(key, m[1]+":"+m[2])
-		}
-		if key != nil {
-			break
-		}
-	}
-	if platform == "" {
-		platform = "unknown"
-	}
-	sum := sha256.Sum256([]byte(errorType + " : " + strings.Join(key, "|") + " : " + platform))
-	return hex.EncodeToString(sum[:])
-}
 
 // causeTree reads a stack as package ledger writes it: frames, then a section for each cause. A section has no depth
 // of its own. It hangs under the one before, if that one's message ends in its message, as those of wrappers do, and

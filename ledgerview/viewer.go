@@ -39,7 +39,7 @@ type Options struct {
 	SourceDir string
 
 	// Editor is the address that opens a file in an editor, with {file} and {line} in it. Empty means no link.
-	// Example: vscode://file/{file}:{line}
+	// The file begins with a slash: vscode://file{file}:{line}
 	Editor string
 
 	// Forward is the base URL of a real server. Requests of the ingest API go on to it, and its answers go back.
@@ -61,7 +61,7 @@ type Viewer struct {
 	runs    *runs
 	faults  faults
 	sources *sources
-	forward http.Handler // nil without Options.Forward
+	forward *forward // nil without Options.Forward
 	handler http.Handler
 	streams atomic.Int64
 
@@ -84,7 +84,7 @@ func New(opts *Options) *Viewer {
 	v.sources = newSources(v.options.SourceDir, v.options.Editor)
 	v.life, v.end = context.WithCancel(context.Background())
 	if v.options.Forward != nil {
-		v.forward = v.newForward(v.options.Forward)
+		v.forward = newForward(v, v.options.Forward)
 	}
 	v.handler = v.guard(v.routes())
 	return v
@@ -98,6 +98,9 @@ func (v *Viewer) ServeHTTP(w http.ResponseWriter, r *http.Request) { v.handler.S
 func (v *Viewer) Close() error {
 	v.end()
 	v.ring.forget()
+	if v.forward != nil {
+		v.forward.close()
+	}
 	return v.sources.close()
 }
 
