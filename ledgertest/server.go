@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/ingest"
 )
 
 // APIKey is the key a server accepts unless [WithAPIKeys] says otherwise. It has the form of a real one.
@@ -40,7 +42,7 @@ type Server struct {
 	addr       string // to listen on; once listening, the address with its port
 	inMemory   bool
 	maxBody    int64 // 0 means no proxy in front
-	maxMessage int64 // maxMessage, less in a test of ours
+	maxMessage int64 // ingest.MaxBody, less in a test of ours
 	keepBodies bool
 	idle       time.Duration
 	clock      func() time.Time
@@ -129,7 +131,7 @@ func NewInMemory(opts ...Option) *Server {
 func newServer(opts []Option) *Server {
 	s := &Server{
 		addr:       "127.0.0.1:0",
-		maxMessage: maxMessage,
+		maxMessage: ingest.MaxBody,
 		clock:      time.Now,
 		idle:       DefaultIdleTimeout,
 		protocol:   Native,
