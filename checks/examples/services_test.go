@@ -338,7 +338,7 @@ func TestEachExampleIsChecked(t *testing.T) {
 	for _, s := range services() {
 		checked[s.example] = true
 	}
-	for _, example := range []string{"worker", "fanout", "errors", "lambda"} { // jobs_test.go, lambda_test.go
+	for _, example := range []string{"worker", "fanout", "errors", "lambda", "debugpage"} { // each has a test of its own
 		checked[example] = true
 	}
 	checked["quickstart"] = true // .ci/run runs it: it brings its own server, and checks itself
