@@ -350,7 +350,16 @@ func TestExcludedAndSkippedRequests(t *testing.T) {
 func TestOnlyRegisteredRoutes(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /users/{id}", ok)
-	for target, logged := range map[string]bool{"/users/1": true, "/nowhere": false} {
+	mux.Handle("/files/{path...}", ok)
+	catchAll, rest := http.NewServeMux(), http.NewServeMux()
+	catchAll.Handle("/", ok)
+	rest.Handle("/{path...}", ok)
+	// A route that matches all is a route.
+	for _, handler := range []http.Handler{catchAll, rest} {
+		book, _ := serveOne(t, &httplog.Options{OnlyRegisteredRoutes: true}, handler, httptest.NewRequest("GET", "/any/thing", nil))
+		book.entry(t)
+	}
+	for target, logged := range map[string]bool{"/users/1": true, "/files/a": true, "/nowhere": false} {
 		book, _ := serveOne(t, &httplog.Options{OnlyRegisteredRoutes: true}, mux, httptest.NewRequest("GET", target, nil))
 		if got := len(book.entries(t)) == 1; got != logged {
 			t.Errorf("%s: logged %t, want %t", target, got, logged)

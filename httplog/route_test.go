@@ -233,6 +233,46 @@ func TestPatternsOfOtherRouters(t *testing.T) {
 	}
 }
 
+// A router with parameters of its own, such as gorilla/mux.
+func TestPathParamsOption(t *testing.T) {
+	vars := func(params map[string]string) *httplog.Options {
+		return &httplog.Options{PathParams: func(*http.Request) map[string]string { return params }}
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/users/{id}", func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery != "" {
+			httplog.SetPathParams(r.Context(), slog.String("told", "1"))
+		}
+	})
+	for _, tt := range []struct {
+		name, target string
+		opts         *httplog.Options
+		want         map[string]any
+	}{
+		{"wins", "/users/7?told", vars(map[string]string{"user": "7", "token": "hush", "a": "\n"}), map[string]any{"user": "7", "token": "***", "a": "%0A"}},
+		{"none", "/users/7", vars(nil), map[string]any{"id": "7"}},
+		{"none, but told", "/users/7?told", vars(map[string]string{}), map[string]any{"told": "1"}},
+		{"panics", "/users/7", &httplog.Options{PathParams: func(*http.Request) map[string]string { panic("vars") }}, map[string]any{"id": "7"}},
+	} {
+		book, _ := serveOne(t, tt.opts, mux, httptest.NewRequest("GET", tt.target, nil))
+		if diff := cmp.Diff(tt.want, endpoint(t, book.entry(t))["path_params"]); diff != "" {
+			t.Errorf("%s: path_params (-want +got):\n%s", tt.name, diff)
+		}
+	}
+	book, _ := serveOne(t, vars(map[string]string{"c": "", "a": "", "b": ""}), mux, httptest.NewRequest("GET", "/users/7", nil))
+	var names []string
+	for _, a := range attrsOf(book.record(t))["endpoint"].Group() {
+		if a.Key == "path_params" {
+			for _, p := range a.Value.Group() {
+				names = append(names, p.Key)
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{"a", "b", "c"}, names); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+}
+
 func TestPathParams(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("/a/{id}/{api_key}/{rest...}", ok)
