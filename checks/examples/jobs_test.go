@@ -2,6 +2,7 @@ package examples
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -108,6 +109,28 @@ func TestFanout(t *testing.T) {
 	}
 	if kept := readFile(t, file); !strings.Contains(kept, `"logged while it is down (`) || strings.Contains(kept, "before the outage") {
 		t.Errorf("the file has:\n%s", kept)
+	}
+}
+
+// TestFanoutEnds: SIGTERM ends it while it waits for a line, and a line that is too
+// long is a failure.
+func TestFanoutEnds(t *testing.T) {
+	t.Parallel()
+	srv := ledgertest.NewServer()
+	defer srv.Close()
+	binary := build(t, "fanout")
+	p := start(t, srv, binary)
+	p.write(t, "one\n")
+	p.stdout.await(t, p, regexp.MustCompile("msg=one"))
+	p.terminate(t)
+	p.expectExit(t, 0)
+	p.expectSilence(t)
+
+	p = start(t, srv, binary)
+	_, _ = io.WriteString(p.stdin, strings.Repeat("x", 100_000)) // it may end before it has read all
+	p.expectExit(t, 1)
+	if !strings.Contains(p.stderr.String(), "token too long") {
+		t.Errorf("stderr: %s", &p.stderr)
 	}
 }
 

@@ -81,16 +81,8 @@ func logLines(ctx context.Context, logger *slog.Logger, r io.Reader) error {
 	lines := make(chan string)
 	failed := make(chan error, 1)
 	go func() {
-		defer close(lines)
-		scanner := bufio.NewScanner(r)
-		for scanner.Scan() {
-			select {
-			case lines <- scanner.Text():
-			case <-ctx.Done():
-				return
-			}
-		}
-		failed <- scanner.Err()
+		failed <- scan(ctx, r, lines)
+		close(lines)
 	}()
 	for {
 		select {
@@ -103,4 +95,16 @@ func logLines(ctx context.Context, logger *slog.Logger, r io.Reader) error {
 			return nil
 		}
 	}
+}
+
+func scan(ctx context.Context, r io.Reader, lines chan<- string) error {
+	scanner := bufio.NewScanner(r)
+	for scanner.Scan() {
+		select {
+		case lines <- scanner.Text():
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return scanner.Err()
 }
