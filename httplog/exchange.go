@@ -4,7 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -58,9 +60,9 @@ func AddAttrs(ctx context.Context, attrs ...slog.Attr) {
 
 // An exchange is one request with its response, and the context the handler
 // gets. Handlers may keep the context for longer than the request lasts, so
-// exchanges are not reused; what is written at the end of the request and may
-// still be touched then is guarded by mu. All that a usual request needs is
-// inside, so that it is one allocation.
+// exchanges are not reused; what may still be touched then is atomic. All that a
+// usual request needs is inside, so that it is one allocation, and what it costs
+// is its size.
 type exchange struct {
 	context.Context           // of the request as it was received
 	outer           *exchange // of a Middleware with another logger around this one, or nil
@@ -74,17 +76,15 @@ type exchange struct {
 
 	// correlation, written before the handler is called
 	requestID   [1]string // a slice of it is the value of the response header
-	trace, span string    // "" when unknown
+	traceparent string    // valid, or ""
 
-	returned    bool // the handler returned, neither panicked nor exited
+	added atomic.Pointer[additions] // nil: nothing yet, as for most requests
+	ids   atomic.Pointer[idAttrs]   // for ContextAttrs, from its first call on
+
+	text        strings.Builder            // what texts of the record are parts of
+	attrs       [7 + usualParams]slog.Attr // of the group endpoint, and the path parameters
+	returned    bool                       // the handler returned, neither panicked nor exited
 	panicLogged bool
-
-	mu     sync.Mutex
-	closed bool        // the record has been written or left out
-	added  *additions  // nil: nothing yet, as for most requests
-	ids    []slog.Attr // for ContextAttrs, from its first call on
-
-	attrs [7 + usualParams]slog.Attr // of the group endpoint, and the path parameters
 }
 
 // end returns the time at which the request ended, which is now. The clock that
@@ -99,6 +99,8 @@ func (x *exchange) end() time.Time {
 
 // additions are what handlers and an inner Middleware have said of the request.
 type additions struct {
+	mu       sync.Mutex
+	closed   bool // the record has been written or left out
 	attrs    []slog.Attr
 	template string
 	explicit bool // the template is that of SetRoute
@@ -106,6 +108,10 @@ type additions struct {
 	params         []slog.Attr // path parameters, not masked yet
 	explicitParams bool        // the parameters are those of SetPathParams
 }
+
+// closedAdditions stand for those of a request that nobody said anything of
+// before its end.
+var closedAdditions = &additions{closed: true}
 
 // ContextKey is for contexts of routers that do not look into the context of
 // the request, such as *gin.Context and fiber.Ctx: under this key they hold the
@@ -154,31 +160,35 @@ func (x *exchange) Value(key any) any {
 	return x.Context.Value(key)
 }
 
-// add calls f with the additions of the exchange, unless it is closed.
+// add calls f with the additions of the exchange, unless they are closed.
 func (x *exchange) add(f func(*additions)) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.closed {
+	a := x.added.Load()
+	if a == nil {
+		a = new(additions)
+		if !x.added.CompareAndSwap(nil, a) {
+			a = x.added.Load()
+		}
+	}
+	if a == closedAdditions {
 		return
 	}
-	if x.added == nil {
-		x.added = new(additions)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.closed {
+		f(a)
 	}
-	f(x.added)
 }
-
-// noAdditions stands for those of a request that nobody said anything of.
-var noAdditions additions
 
 // close returns the additions, which do not change any more.
 func (x *exchange) close() *additions {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.closed = true
-	if x.added == nil {
-		return &noAdditions
+	a := x.added.Swap(closedAdditions)
+	if a == nil {
+		return closedAdditions
 	}
-	return x.added
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	return a
 }
 
 // A recordContext is the context a request's own record is logged with. It has

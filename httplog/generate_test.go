@@ -69,10 +69,9 @@ type (
 plainWriter struct{ response }
 ` + types.String() + `)
 
-// wrap returns the response with exactly the optional interfaces of the writer
-// inside.
-func (w *plainWriter) wrap() http.ResponseWriter {
-switch optional(w.writer) {
+// wrap returns the response with exactly the optional interfaces of a set.
+func (w *plainWriter) wrap(set int) http.ResponseWriter {
+switch set {
 ` + cases.String() + `}
 return w
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -64,7 +65,8 @@ type handler struct {
 	next http.Handler
 }
 
-// A middleware is what the options say. It is never changed after it was made.
+// A middleware is what the options say, and what it remembers of routes and
+// writers because it is needed for every request.
 type middleware struct {
 	logger *slog.Logger // nil: slog.Default()
 	source uintptr      // the call of Middleware
@@ -91,6 +93,9 @@ type middleware struct {
 	errorBodyLimit                  int
 	requestBodyLimit                int
 	idHeader                        string // canonical
+
+	patterns patterns
+	writers  atomic.Pointer[writerKind] // the first kind of response writer that there was
 }
 
 func newMiddleware(logger *slog.Logger, opts *Options) *middleware {
@@ -147,7 +152,7 @@ func (m *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.correlate(m.idHeader, w, r)
 	x.passed = *r.WithContext(x)
 	if m.skipped(x, r) {
-		x.closed = true
+		x.close()
 		defer showPattern(r, &x.passed)
 		m.next.ServeHTTP(w, &x.passed)
 		return
@@ -157,7 +162,7 @@ func (m *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x.response.watch(w, r, m.errorBodyLimit)
 	defer m.finish(x)
-	m.next.ServeHTTP(x.response.wrap(), &x.passed)
+	m.next.ServeHTTP(x.response.wrap(m.optional(w)), &x.passed)
 	x.returned = true
 }
 

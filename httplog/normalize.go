@@ -51,13 +51,10 @@ func (n *normalizer) appendPath(b []byte, path string) []byte {
 		for _, p := range n.patterns {
 			path = p.Regexp.ReplaceAllString(path, p.Replacement)
 		}
+	case len(path) <= maxFullPath/len("{id}") && isPrintableASCII(path): // it cannot grow too long
+		return n.appendTemplate(b, path)
 	default:
-		start := len(b)
-		b = n.appendTemplate(b, path)
-		if len(b)-start <= maxFullPath && isPrintableASCII(b[start:]) {
-			return b
-		}
-		path, b = string(b[start:]), b[:start]
+		path = string(n.appendTemplate(nil, path))
 	}
 	return appendPrintable(b, path, maxFullPath)
 }
@@ -66,18 +63,21 @@ func (n *normalizer) appendPath(b []byte, path string) []byte {
 // is an id. It stops soon after maxFullPath bytes.
 func (n *normalizer) appendTemplate(b []byte, path string) []byte {
 	full := len(b) + maxFullPath
-	copied := 0 // what of path is in b
-	for start := 0; start < len(path) && len(b)+start-copied <= full; {
-		end := len(path)
-		if i := strings.IndexByte(path[start:], '/'); i >= 0 {
-			end = start + i
+	copied, start := 0, 0 // copied: what of path is in b; start: of the segment
+	var seen class
+	for i := 0; i <= len(path); i++ {
+		if i < len(path) && path[i] != '/' {
+			seen |= classes[path[i]]
+			continue
 		}
-		if isDynamic(path[start:end]) {
+		if isDynamic(path[start:i], seen) {
 			b = append(b, path[copied:start]...)
 			b = append(b, n.placeholder...)
-			copied = end
+			copied = i
 		}
-		start = end + 1
+		if start, seen = i+1, 0; len(b)+start-copied > full {
+			break
+		}
 	}
 	return append(b, path[copied:min(len(path), copied+maxFullPath+1)]...)
 }
@@ -87,34 +87,58 @@ func (n *normalizer) appendTemplate(b []byte, path string) []byte {
 // more, and few readable slugs with a digit do.
 const longSegment = 20
 
-// isDynamic reports whether a segment of a path is an id.
-func isDynamic(segment string) bool {
-	digits, hexadecimals, others, foreign := 0, 0, 0, 0
-	for i := range len(segment) {
-		switch c := segment[i]; {
+// A class is a set of the kinds of characters that a segment has.
+type class uint8
+
+const (
+	digit     class = 1 << iota
+	hexLetter       // a to f
+	word            // other letters, "_" and "-"
+	foreign         // the rest
+)
+
+// classes holds the class of each byte.
+var classes = func() (classes [256]class) {
+	for c := range classes {
+		switch c := byte(c); {
 		case isDigit(c):
-			digits++
-		case 'a' <= c && c <= 'f', 'A' <= c && c <= 'F':
-			hexadecimals++
+			classes[c] = digit
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			classes[c] = hexLetter
 		case isAlphanumeric(c), c == '_', c == '-':
-			others++
+			classes[c] = word
 		default:
-			foreign++
+			classes[c] = foreign
 		}
 	}
-	if foreign > 0 {
-		return isJWT(segment)
-	}
+	return classes
+}()
+
+// isDynamic reports whether a segment of a path is an id. seen are the classes
+// of its characters.
+func isDynamic(segment string, seen class) bool {
 	switch n := len(segment); {
-	case digits == n:
-		return n > 0
-	case n == 24 && others == 0:
+	case seen == digit:
 		return true
-	case n >= longSegment && digits > 0:
+	case n < longSegment:
+		return false
+	case seen&foreign != 0:
+		return isJWT(segment)
+	case seen&digit != 0, n == 24 && seen == hexLetter:
 		return true
+	case n == 36: // a UUID without digits
+		return strings.Count(segment, "-") == 4 && segment[8] == '-' && segment[13] == '-' &&
+			segment[18] == '-' && segment[23] == '-' && isHexLetters(strings.ReplaceAll(segment, "-", ""))
 	}
-	return len(segment) == 36 && others == 4 &&
-		segment[8] == '-' && segment[13] == '-' && segment[18] == '-' && segment[23] == '-'
+	return false
+}
+
+func isHexLetters(s string) bool {
+	var seen class
+	for i := range len(s) {
+		seen |= classes[s[i]]
+	}
+	return seen == hexLetter
 }
 
 // isJWT reports whether s looks like a JSON web token: base64 of a JSON object,

@@ -24,23 +24,30 @@ func maskQuery(query string, limit int, safe func(name string) bool) string {
 func appendMasked(b []byte, query string, limit int, safe func(name string) bool) (_ []byte, changed bool) {
 	begin, copied := len(b), 0 // copied: what of query is in b
 	for start := 0; start < len(query) && len(b)-begin+start-copied <= limit; {
-		end := start + separator(query[start:])
-		name, value, assigned := strings.Cut(query[start:end], "=")
+		p := scanParam(query[start:])
 		switch {
-		case value != "" && (!safe(unescape(name)) || holdsSecret(value, safe)):
-			b = append(b, query[copied:start+len(name)+1]...)
-			b = append(b, mask...)
-			copied = end
-		case !assigned && holdsSecret(name, safe):
-			b = append(b, query[copied:start]...)
-			b = append(b, mask...)
-			copied = end
+		case p.equals < 0:
+			if p.marked() && holdsSecret(query[start:start+p.end], safe) {
+				b = append(b, query[copied:start]...)
+				b = append(b, mask...)
+				copied = start + p.end
+			}
+		case p.equals+1 < p.end:
+			name, value := query[start:start+p.equals], query[start+p.equals+1:start+p.end]
+			if p.escaped {
+				name = unescape(name)
+			}
+			if !safe(name) || p.marked() && holdsSecret(value, safe) {
+				b = append(b, query[copied:start+p.equals+1]...)
+				b = append(b, mask...)
+				copied = start + p.end
+			}
 		}
-		start = end + 1
+		start += p.end + 1
 	}
 	if copied > 0 {
 		b = append(b, query[copied:min(len(query), copied+limit+1)]...)
-		if len(b)-begin <= limit && isPrintableASCII(b[begin:]) {
+		if len(b)-begin <= limit && isPrintableASCII(query) {
 			return b, true
 		}
 		return appendPrintable(b[:begin], string(b[begin:]), limit), true
@@ -51,22 +58,40 @@ func appendMasked(b []byte, query string, limit int, safe func(name string) bool
 	return appendPrintable(b, query, limit), true
 }
 
-// separator returns the length of the first parameter of a query.
-func separator(query string) int {
-	for i := range len(query) {
-		if query[i] == '&' || query[i] == ';' {
-			return i
-		}
-	}
-	return len(query)
+// A param is where the parts of the first parameter of a query are.
+type param struct {
+	end     int  // of the parameter
+	equals  int  // the first "=", or -1
+	more    bool // there is another "="
+	escaped bool // there is a "%" or "+"
 }
+
+// scanParam looks at every byte once: few have more than a name and a value.
+func scanParam(query string) param {
+	p := param{equals: -1}
+	for p.end < len(query) {
+		switch query[p.end] {
+		case '&', ';':
+			return p
+		case '=':
+			p.more = p.equals >= 0
+			if !p.more {
+				p.equals = p.end
+			}
+		case '%', '+':
+			p.escaped = true
+		}
+		p.end++
+	}
+	return p
+}
+
+// marked reports whether the parameter may hold secrets within its value.
+func (p param) marked() bool { return p.more || p.escaped || p.end >= longSegment }
 
 // holdsSecret reports whether a value is a JSON web token or holds a query of
 // its own with a secret in it, as the target of a redirect may.
 func holdsSecret(value string, safe func(name string) bool) bool {
-	if len(value) < longSegment && strings.IndexByte(value, '=') < 0 && strings.IndexByte(value, '%') < 0 {
-		return false
-	}
 	for range 3 { // as often may a value be escaped within escaped values
 		if isJWT(value) {
 			return true

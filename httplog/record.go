@@ -43,8 +43,9 @@ type endpoint struct {
 // out, when failure is not nil, and its own unless it is left out.
 func (m *middleware) log(x *exchange, end time.Time, failure *panicError) {
 	added := x.close()
-	template := m.template(&x.passed, added.template)
-	if failure == nil && m.leftOut(x, template) {
+	route := m.match(&x.passed, added.template)
+	template := route.template
+	if failure == nil && m.leftOut(x, route) {
 		return
 	}
 	res := Result{
@@ -72,7 +73,7 @@ func (m *middleware) log(x *exchange, end time.Time, failure *panicError) {
 
 	record := slog.NewRecord(end, level, e.message, m.source)
 	var buf [12]slog.Attr
-	attrs := append(buf[:0], slog.Attr{Key: "endpoint", Value: slog.GroupValue(m.endpointAttrs(e, x, res, added)...)})
+	attrs := append(buf[:0], slog.Attr{Key: "endpoint", Value: slog.GroupValue(m.endpointAttrs(e, x, res, route, added)...)})
 	attrs = x.appendIDs(attrs)
 	attrs = m.appendAccess(attrs, e, x)
 	attrs = append(attrs, added.attrs...)
@@ -84,16 +85,18 @@ func (m *middleware) log(x *exchange, end time.Time, failure *panicError) {
 }
 
 // leftOut reports whether a request that did not panic is not logged.
-func (m *middleware) leftOut(x *exchange, template string) bool {
-	if template == "" && m.registered {
+func (m *middleware) leftOut(x *exchange, route *route) bool {
+	if route.template == "" && m.registered {
 		return true
 	}
-	return (template == "" || matchesAll(template)) && m.noise.match(x.path)
+	return route.matchesAll && m.noise.match(x.path)
 }
 
-// describe returns the texts of the record. They are written into one buffer,
-// one after the other, and are parts of one string, so that together they cost
-// one allocation.
+// usualText is how long the texts of a usual record are together.
+const usualText = 128
+
+// describe returns the texts of the record. They are parts of one string, which
+// a generated id is a part of too, so that together they cost one allocation.
 func (m *middleware) describe(x *exchange, res Result) endpoint {
 	e := endpoint{method: requestMethod(x.received), path: res.Route, query: x.query}
 	var buf [512]byte
@@ -113,7 +116,7 @@ func (m *middleware) describe(x *exchange, res Result) endpoint {
 	b = append(b, " - "...)
 	b = strconv.AppendInt(b, int64(res.Status), 10)
 	b = append(b, " ("...)
-	b = strconv.AppendInt(b, res.Duration.Round(time.Millisecond).Milliseconds(), 10)
+	b = strconv.AppendInt(b, int64((res.Duration+time.Millisecond/2)/time.Millisecond), 10)
 	b = append(b, "ms)"...)
 	messageEnd := len(b)
 	if m.omit&ClientIP == 0 {
@@ -127,7 +130,12 @@ func (m *middleware) describe(x *exchange, res Result) endpoint {
 		b, masked = appendMasked(b, e.query, maxQuery, m.safe)
 	}
 
-	text := string(b)
+	if x.text.Len() == 0 {
+		x.text.Grow(max(usualText, len(b)))
+	}
+	before := x.text.Len()
+	x.text.Write(b)
+	text := x.text.String()[before:]
 	if res.Route == "" || e.pathFull != "" {
 		e.path = text[pathStart:pathEnd]
 	}
@@ -142,7 +150,7 @@ func (m *middleware) describe(x *exchange, res Result) endpoint {
 // endpointAttrs returns the attrs of the group endpoint: those that the Ledger
 // server reads, and what belongs to them. Handlers may keep the attrs, so they
 // cannot be reused; the exchange has room for those of a usual request.
-func (m *middleware) endpointAttrs(e endpoint, x *exchange, res Result, added *additions) []slog.Attr {
+func (m *middleware) endpointAttrs(e endpoint, x *exchange, res Result, route *route, added *additions) []slog.Attr {
 	const usual = len(x.attrs) - usualParams
 	attrs := append(x.attrs[:0:usual],
 		slog.String("method", e.method),
@@ -152,7 +160,7 @@ func (m *middleware) endpointAttrs(e endpoint, x *exchange, res Result, added *a
 	if e.query != "" && !m.omitQuery {
 		attrs = append(attrs, slog.String("query_params", e.query))
 	}
-	if params := m.appendPathParams(x.attrs[usual:usual], &x.passed, added); len(params) > 0 {
+	if params := m.appendPathParams(x.attrs[usual:usual], &x.passed, route, added); len(params) > 0 {
 		attrs = append(attrs, slog.Attr{Key: "path_params", Value: slog.GroupValue(params...)})
 	}
 	attrs = x.response.appendAttrs(attrs)
@@ -162,8 +170,9 @@ func (m *middleware) endpointAttrs(e endpoint, x *exchange, res Result, added *a
 	return attrs
 }
 
-// usualParams is how many path parameters the exchange has room for.
-const usualParams = 2
+// usualParams is how many path parameters the exchange has room for. More cost an
+// allocation.
+const usualParams = 1
 
 // appendAccess appends what an access log says of a request, and the headers
 // and the body that the options ask for.
@@ -214,12 +223,16 @@ func httpVersion(r *http.Request) string {
 // milliseconds returns d in milliseconds with 2 decimals.
 func milliseconds(d time.Duration) float64 {
 	const hundredth = time.Millisecond / 100
-	return float64(d.Round(hundredth)/hundredth) / 100
+	return float64((d+hundredth/2)/hundredth) / 100
 }
 
 // requestMethod returns the method to log: "_OTHER" for one that is longer
 // than the Ledger server stores, or no token at all.
 func requestMethod(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodPost: // most are
+		return r.Method
+	}
 	if len(r.Method) > maxMethod || !isToken(r.Method) {
 		return "_OTHER"
 	}

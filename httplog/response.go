@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"reflect"
 	"syscall"
 )
 
@@ -255,6 +256,27 @@ const (
 	canPush
 	canCloseNotify
 )
+
+// A writerKind is a type of response writers and the optional interfaces that
+// its values implement.
+type writerKind struct {
+	writer reflect.Type
+	set    int
+}
+
+// optional returns the optional interfaces of w. It remembers those of the first
+// type of writer that unwraps to nothing, which is that of the server.
+func (m *middleware) optional(w http.ResponseWriter) int {
+	kind := m.writers.Load()
+	if kind != nil && kind.writer == reflect.TypeOf(w) {
+		return kind.set
+	}
+	set := optional(w)
+	if _, unwraps := w.(interface{ Unwrap() http.ResponseWriter }); kind == nil && !unwraps {
+		m.writers.CompareAndSwap(nil, &writerKind{reflect.TypeOf(w), set})
+	}
+	return set
+}
 
 // optional returns the optional interfaces that w implements, or what it unwraps
 // to where a [http.ResponseController] finds those.

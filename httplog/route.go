@@ -6,31 +6,86 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
-// template returns the template of the route that was matched for r, or "".
-// told is what SetRoute said, or an inner Middleware.
-func (m *middleware) template(r *http.Request, told string) string {
-	if m.route != nil {
-		if t := stripMethod(guard("", func() string { return m.route(r) })); t != "" {
-			return m.styled(t)
-		}
-	}
-	t := stripPattern(r.Pattern)
-	if told != "" && (t == "" || isPrefix(t)) {
-		t = told
-	}
-	return m.styled(t)
+// A route is what is known of the route that was matched for a request. It is
+// not changed.
+type route struct {
+	template   string   // as it is logged, or "" when no route was matched
+	matchesAll bool     // it says nothing about the request
+	prefix     bool     // a router inside may know better
+	params     []string // names of the wildcards in the pattern of the request
 }
 
-// styled returns a template of a router as it is logged.
-func (m *middleware) styled(template string) string {
-	return printable(m.style.rewrite(template), maxFullPath)
+// noRoute is that of a request that no route was matched for.
+var noRoute = &route{matchesAll: true, prefix: true}
+
+// newRoute returns a route with that template, as it is logged.
+func (m *middleware) newRoute(template string, params []string) *route {
+	template = printable(m.style.rewrite(template), maxFullPath)
+	if template == "" {
+		return &route{matchesAll: true, prefix: true, params: params}
+	}
+	return &route{template, matchesAll(template), isPrefix(template), params}
+}
+
+// patterns remembers the routes of patterns. A router has few, but a handler
+// may set any.
+type patterns struct {
+	known  atomic.Pointer[map[string]*route] // not changed but replaced
+	adding sync.Mutex
+}
+
+// maxPatterns is how many patterns are remembered.
+const maxPatterns = 1000
+
+// ofPattern returns the route of the pattern of a request.
+func (m *middleware) ofPattern(pattern string) *route {
+	if pattern == "" {
+		return noRoute
+	}
+	known := m.patterns.known.Load()
+	if known != nil {
+		if r, ok := (*known)[pattern]; ok {
+			return r
+		}
+	}
+	r := m.newRoute(stripPattern(pattern), wildcards(pattern))
+	m.patterns.adding.Lock()
+	defer m.patterns.adding.Unlock()
+	more := map[string]*route{}
+	if known = m.patterns.known.Load(); known != nil {
+		if len(*known) >= maxPatterns {
+			return r
+		}
+		more = maps.Clone(*known)
+	}
+	more[strings.Clone(pattern)] = r
+	m.patterns.known.Store(&more)
+	return r
+}
+
+// match returns the route that was matched for r. told is what SetRoute said, or
+// an inner Middleware.
+func (m *middleware) match(r *http.Request, told string) *route {
+	matched := m.ofPattern(r.Pattern)
+	if m.route != nil {
+		if t := stripMethod(guard("", func() string { return m.route(r) })); t != "" {
+			return m.newRoute(t, matched.params)
+		}
+	}
+	if told != "" && matched.prefix {
+		return m.newRoute(told, matched.params)
+	}
+	return matched
 }
 
 // tellRoute tells the Middleware around this one which route was matched.
 func (m *middleware) tellRoute(outer *exchange, r *http.Request) {
-	template := m.template(r, "")
+	route := m.match(r, "")
+	template := route.template
 	if template == "" {
 		return
 	}
@@ -39,7 +94,10 @@ func (m *middleware) tellRoute(outer *exchange, r *http.Request) {
 	if prefix, ok := strings.CutSuffix(outer.path, path); ok && prefix != "" {
 		template = string(m.normalizer.appendPath(nil, prefix)) + template
 	}
-	params := patternParams(r)
+	var params []slog.Attr
+	for _, name := range route.params {
+		params = append(params, slog.String(name, r.PathValue(name)))
+	}
 	outer.add(func(a *additions) {
 		if !a.explicitParams {
 			a.params = params
@@ -52,7 +110,7 @@ func (m *middleware) tellRoute(outer *exchange, r *http.Request) {
 
 // appendPathParams appends the path parameters of the request, with the values
 // of those masked that are not safe.
-func (m *middleware) appendPathParams(attrs []slog.Attr, r *http.Request, added *additions) []slog.Attr {
+func (m *middleware) appendPathParams(attrs []slog.Attr, r *http.Request, route *route, added *additions) []slog.Attr {
 	if m.pathParams != nil {
 		params := guard(nil, func() map[string]string { return m.pathParams(r) })
 		for _, name := range slices.Sorted(maps.Keys(params)) {
@@ -68,7 +126,7 @@ func (m *middleware) appendPathParams(attrs []slog.Attr, r *http.Request, added 
 	if len(added.params) > 0 {
 		return attrs
 	}
-	for name, rest := wildcard(r.Pattern); name != ""; name, rest = wildcard(rest) {
+	for _, name := range route.params {
 		attrs = append(attrs, m.pathParam(name, r.PathValue(name)))
 	}
 	return attrs
@@ -79,14 +137,4 @@ func (m *middleware) pathParam(name, value string) slog.Attr {
 		value = mask
 	}
 	return slog.String(name, printable(value, maxParam))
-}
-
-// patternParams returns the path parameters in the pattern of a request, not
-// masked yet.
-func patternParams(r *http.Request) []slog.Attr {
-	var params []slog.Attr
-	for name, rest := wildcard(r.Pattern); name != ""; name, rest = wildcard(rest) {
-		params = append(params, slog.String(name, r.PathValue(name)))
-	}
-	return params
 }

@@ -35,21 +35,21 @@ func matchesAll(template string) bool {
 		(template[1] == '*' || template[1] == '{')
 }
 
-// wildcard returns the name of the first wildcard in the pattern of a request
-// and what follows it. The name is "" at the end.
-func wildcard(pattern string) (name, rest string) {
+// wildcards returns the names of the wildcards in the pattern of a request.
+func wildcards(pattern string) []string {
+	var names []string
 	for {
 		_, after, ok := strings.Cut(pattern, "{")
 		if !ok {
-			return "", ""
+			return names
 		}
-		name, rest, ok = strings.Cut(after, "}")
+		name, rest, ok := strings.Cut(after, "}")
 		if !ok {
-			return "", ""
+			return names
 		}
 		name, _, _ = strings.Cut(name, ":") // chi has "{id:[0-9]+}"
 		if name = strings.TrimSuffix(name, "..."); name != "" && name != "$" {
-			return name, rest
+			names = append(names, name)
 		}
 		pattern = rest
 	}
@@ -66,10 +66,12 @@ func (style TemplateStyle) rewrite(template string) string {
 		}
 		return toColons(template)
 	}
-	if !strings.Contains(template, "/:") && !strings.Contains(template, "/*") {
-		return template
+	for i := 1; i < len(template); i++ {
+		if c := template[i]; (c == ':' || c == '*') && template[i-1] == '/' {
+			return toBraces(template)
+		}
 	}
-	return toBraces(template)
+	return template
 }
 
 // toColons writes {name} and {name:pattern} as :name, and {name...} as *name.

@@ -49,7 +49,18 @@ func appendPrintable(b []byte, s string, limit int) []byte {
 	return b
 }
 
-func isPrintableASCII[T string | []byte](s T) bool {
+// isPrintableASCII reports whether s consists of the characters from space to
+// tilde. It looks at eight bytes at a time: a byte outside of that range has its
+// highest bit set, or gets it when a space is taken away or one is added.
+func isPrintableASCII(s string) bool {
+	const high, spaces, ones = 0x8080808080808080, 0x2020202020202020, 0x0101010101010101
+	for ; len(s) >= 8; s = s[8:] {
+		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		if (x|(x-spaces)|(x+ones))&high != 0 {
+			return false
+		}
+	}
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
 			return false

@@ -47,10 +47,9 @@ type (
 	writerFHRPC struct{ response }
 )
 
-// wrap returns the response with exactly the optional interfaces of the writer
-// inside.
-func (w *plainWriter) wrap() http.ResponseWriter {
-	switch optional(w.writer) {
+// wrap returns the response with exactly the optional interfaces of a set.
+func (w *plainWriter) wrap(set int) http.ResponseWriter {
+	switch set {
 	case canFlush:
 		return (*writerF)(w)
 	case canHijack:
