@@ -57,6 +57,7 @@ func services() []service {
 				{line: "GET /users/0", want: "404"},
 				{line: "GET /api/v1/bills/900/3", want: "200", body: "300"},
 				{line: "GET /nowhere/123", want: "404"},
+				{line: "POST /users/42", want: "405"},
 				{line: "GET /api/v1/bills/900/0", want: router.onPanic},
 			},
 			want: []string{
@@ -66,6 +67,7 @@ func services() []service {
 				"endpoint warning GET /users/{id} - 404",
 				"endpoint info GET /api/v1/bills/{cents}/{people} - 200",
 				"endpoint warning GET /nowhere/{id} - 404", // no route: numbers and ids are taken out
+				"endpoint warning POST /users/{id} - 405",
 				"exception error panic: runtime error: integer divide by zero",
 				"endpoint error GET /api/v1/bills/{cents}/{people} - 500",
 			},

@@ -88,6 +88,7 @@ func serve(ctx context.Context, logger *slog.Logger, handler http.Handler) error
 func routes(logger *slog.Logger) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
+	router.HandleMethodNotAllowed = true
 	// The recovery goes outside: ginlog records a panic and lets it go on; the
 	// recovery answers 500, and need not print the stack once more.
 	router.Use(gin.RecoveryWithWriter(io.Discard), ginlog.Middleware(logger, nil))

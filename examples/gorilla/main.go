@@ -95,10 +95,13 @@ func routes(logger *slog.Logger) http.Handler {
 		PathParams: mux.Vars,
 	})
 	router := mux.NewRouter()
-	// Twice. Inside, where the route is known, gorilla/mux does not call it for
-	// unmatched requests. Outside, it logs every request, once, with the route
-	// that the one inside found.
+	// gorilla/mux calls its middleware for requests that match a route; the others
+	// go to these two.
 	router.Use(logging)
+	router.NotFoundHandler = logging(http.NotFoundHandler())
+	router.MethodNotAllowedHandler = logging(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+	}))
 
 	router.HandleFunc("/users/{id}", func(w http.ResponseWriter, r *http.Request) {
 		id := mux.Vars(r)["id"]
@@ -115,5 +118,5 @@ func routes(logger *slog.Logger) http.Handler {
 		people, _ := strconv.Atoi(mux.Vars(r)["people"])
 		fmt.Fprintln(w, cents/people) // a bug: without people this panics
 	}).Methods(http.MethodGet)
-	return logging(router)
+	return router
 }
