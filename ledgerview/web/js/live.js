@@ -9,7 +9,7 @@ import * as feeds from './feed.js';
 import { feed } from './feed.js';
 import { num, plural, timeOf } from './format.js';
 import { Histogram, barCount } from './histogram.js';
-import { LABEL, LEVELS, NAME, WORST_FIRST, rank } from './levels.js';
+import { LEVELS, NAME, WORST_FIRST, rank } from './levels.js';
 import { link } from './link.js';
 import { levelOf, withoutKey, words } from './query.js';
 import { marker, noteRow, recordRow, rowID, updateNote } from './row.js';
@@ -58,7 +58,7 @@ const counting = new Ask(async signal => {
 
 const atEnd = () => list.scrollTop + list.clientHeight >= list.scrollHeight - height;
 
-function toEnd() {
+function scrollToEnd() {
   pinning = true;
   list.scrollTop = list.scrollHeight;
   rows.draw();
@@ -71,8 +71,8 @@ export function setFollow(on) {
   feed.follow = on;
   if (on) {
     feed.fresh = 0;
-    if (feed.newer) return refresh().then(toEnd);
-    toEnd();
+    if (feed.newer) return refresh().then(scrollToEnd);
+    scrollToEnd();
   } else if (was) feed.fresh = 0;
   chrome();
 }
@@ -116,7 +116,7 @@ feeds.onFeed(change => {
 function draw() {
   if (state.tab !== 'live') return;
   rows.set(feed.items);
-  if (feed.follow) toEnd();
+  if (feed.follow) scrollToEnd();
   chrome();
   pointAt();
   more();
@@ -170,7 +170,6 @@ function levels() {
     const on = chosen && (chosen.above ? rank(level) >= rank(chosen.level) : level === chosen.level);
     el.setAttribute('aria-pressed', String(!!on));
     count.textContent = num(counts?.[level] ?? 0);
-    el.setAttribute('aria-label', `${LABEL[level]}, ${counts?.[level] ?? 0} records`);
   }
 }
 
@@ -224,6 +223,7 @@ export function toStart() {
   setFollow(false);
   list.scrollTop = 0;
 }
+export const toEnd = () => setFollow(true);
 export function clearCursor() {
   cursor = null;
   rows.draw();
@@ -255,9 +255,8 @@ export async function scopeChanged() {
   mark = marker(words(state.q));
   feed.follow = state.id == null && state.to == null;
   reading = false;
-  const done = refresh();
+  await refresh();
   counting.now(view);
-  await done;
   emptiness();
 }
 
@@ -284,7 +283,7 @@ export async function render() {
 new ResizeObserver(() => {
   height = rowHeight();
   if (state.tab !== 'live') return;
-  if (feed.follow) toEnd();
+  if (feed.follow) scrollToEnd();
   histogram.draw();
 }).observe(list);
 addEventListener('resize', () => { if (state.tab === 'live') counting.soon(); });

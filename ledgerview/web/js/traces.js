@@ -14,7 +14,7 @@ const view = $('#v-traces');
 let traces = [], total = 0, loaded = false, offered = null;
 
 const title = h('h2'), orders = h('div', { class: 'bar-end seg', role: 'group', 'aria-label': 'Order' });
-const list = h('ul', { class: 'trace-rows' }), scroller = h('div', { class: 'traces', role: 'region', 'aria-label': 'Traces', tabindex: -1 }, list);
+const list = h('ul', { class: 'trace-rows' }), scroller = h('div', { class: 'traces', role: 'region', 'aria-label': 'List of traces', tabindex: -1 }, list);
 const split = h('div', { class: 'split' }, scroller, timeline.el), none = h('div', { class: 'none', hidden: true });
 fill(view, h('div', { class: 'bar' }, title, orders), split, none);
 
