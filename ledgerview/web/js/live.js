@@ -14,9 +14,11 @@ import { link } from './link.js';
 import { levelOf, withoutKey, words } from './query.js';
 import { marker, noteRow, recordRow, rowID, updateNote } from './row.js';
 import { runs } from './runs.js';
-import { VirtualRows } from './virtual.js';
+import { VirtualRows, position } from './virtual.js';
 
 const LOAD_WITHIN = 1200; // px from an end at which more is loaded
+const FLOOD = 50, FLOOD_DRAW = 200; // more records at once than these are drawn five times a second: nobody reads faster
+const FEW = 200; // more than these fill any window
 
 const view = $('#v-live'), list = $('#list'), body = h('div', { class: 'rows', role: 'presentation' });
 list.append(body);
@@ -32,8 +34,7 @@ const rows = new VirtualRows({
   update(el, item, i) {
     const selected = !item.note && state.id === item.id;
     el.setAttribute('aria-selected', String(selected));
-    el.setAttribute('aria-setsize', feed.items.length);
-    el.setAttribute('aria-posinset', i + 1);
+    position(el, feed.items.length, i + 1);
     el.classList.toggle('cursor', cursor === feeds.keyOf(item));
     if (item.note) updateNote(el, item);
   },
@@ -60,9 +61,9 @@ const atEnd = () => list.scrollTop + list.clientHeight >= list.scrollHeight - he
 
 function scrollToEnd() {
   pinning = true;
-  list.scrollTop = list.scrollHeight;
-  rows.draw();
-  list.scrollTop = list.scrollHeight;
+  rows.draw(feed.items.length * height); // the rows at the end come first, so that the page is laid out once
+  list.scrollTop = feed.items.length * height;
+  lastTop = list.scrollTop;
   pinning = false;
 }
 
@@ -92,6 +93,7 @@ let reading = false;
 for (const type of ['wheel', 'touchmove', 'pointerdown']) list.addEventListener(type, () => { reading = true; }, { passive: true });
 
 function more() {
+  if (feed.follow && feed.items.length > FEW) return;
   if (feed.older && list.scrollTop < LOAD_WITHIN) extend('older');
   if (feed.newer && list.scrollHeight - list.scrollTop - list.clientHeight < LOAD_WITHIN) extend('newer');
 }
@@ -110,13 +112,14 @@ feeds.onFeed(change => {
   if (change.arrived.length || change.reset) counting.soon();
   if (state.tab !== 'live') return;
   if (change.reset) draw();
-  else if (!frame) frame = requestAnimationFrame(() => { frame = 0; draw(); });
+  else if (!frame) frame = setTimeout(() => requestAnimationFrame(() => { frame = 0; draw(); }), change.arrived.length > FLOOD ? FLOOD_DRAW : 0);
 });
 
 function draw() {
   if (state.tab !== 'live') return;
-  rows.set(feed.items);
+  rows.items = feed.items;
   if (feed.follow) scrollToEnd();
+  else rows.draw();
   chrome();
   pointAt();
   more();
