@@ -2,6 +2,7 @@ package ledgerview
 
 import (
 	"context"
+	"runtime"
 	"testing"
 )
 
@@ -10,4 +11,13 @@ func contextEnded(t *testing.T) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	return ctx, cancel
+}
+
+// heap is what is held after a collection.
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
