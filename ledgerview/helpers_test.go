@@ -2,6 +2,7 @@ package ledgerview
 
 import (
 	"context"
+	"encoding/json"
 	"runtime"
 	"testing"
 )
@@ -21,3 +22,5 @@ func heap() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+func jsonDecode(b []byte, into any) error { return json.Unmarshal(b, into) }
