@@ -11,6 +11,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // policy lets the page load its own files and nothing else.
@@ -76,50 +77,58 @@ func (v *Viewer) ownHost(r *http.Request) bool {
 	return err == nil && own.Addr().Unmap() == ip.Unmap()
 }
 
-// page serves the files of the page. They are few and small, so all is read once.
-func (v *Viewer) page(web fs.FS) http.Handler {
-	type file struct {
-		content     []byte
-		contentType string
-		tag         string
-	}
-	files := map[string]file{}
-	err := fs.WalkDir(web, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+// A pageFile is a file of the page.
+type pageFile struct {
+	content     []byte
+	contentType string
+	tag         string
+}
+
+// pageFiles are the files of the page by name. They are few and small, so all are read once.
+var pageFiles = sync.OnceValue(func() map[string]pageFile {
+	files := map[string]pageFile{}
+	web, err := fs.Sub(webFiles, "web")
+	if err == nil {
+		err = fs.WalkDir(web, ".", func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			content, err := fs.ReadFile(web, name)
+			sum := sha256.Sum256(content)
+			files[name] = pageFile{content, contentType(name), `"` + hex.EncodeToString(sum[:8]) + `"`}
 			return err
-		}
-		content, err := fs.ReadFile(web, name)
-		sum := sha256.Sum256(content)
-		files[name] = file{content, contentType(name), `"` + hex.EncodeToString(sum[:8]) + `"`}
-		return err
-	})
+		})
+	}
 	if err != nil {
 		panic(err) // cannot be: the files are embedded
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			answerError(w, http.StatusMethodNotAllowed, "this path does not take "+r.Method)
-			return
-		}
-		name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
-		if name == "" {
-			name = "index.html"
-		}
-		f, ok := files[name]
-		if !ok {
-			answerError(w, http.StatusNotFound, "no such file")
-			return
-		}
-		w.Header().Set("Content-Type", f.contentType)
-		w.Header().Set("Cache-Control", "no-cache")
-		w.Header().Set("ETag", f.tag)
-		if r.Header.Get("If-None-Match") == f.tag {
-			w.WriteHeader(http.StatusNotModified)
-			return
-		}
-		_, _ = w.Write(f.content)
-	})
+	return files
+})
+
+// servePage serves the files of the page.
+func servePage(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		answerError(w, http.StatusMethodNotAllowed, "this path does not take "+r.Method)
+		return
+	}
+	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
+	if name == "" {
+		name = "index.html"
+	}
+	f, ok := pageFiles()[name]
+	if !ok {
+		answerError(w, http.StatusNotFound, "no such file")
+		return
+	}
+	w.Header().Set("Content-Type", f.contentType)
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("ETag", f.tag)
+	if r.Header.Get("If-None-Match") == f.tag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	_, _ = w.Write(f.content)
 }
 
 // contentType does not ask the machine's own table, which may say anything of .js.

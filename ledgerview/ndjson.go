@@ -121,6 +121,7 @@ func (v *Viewer) importLines(r io.Reader) (kept, known int, err error) {
 // adopt takes the records of another ring.
 func (v *Viewer) adopt(from *ring) (kept, known int) {
 	snap := from.snapshot(0)
+	v.ring.passedBy(from.count.evicted)
 	var c cursor
 	for i := range snap.views {
 		view := &snap.views[i]

@@ -177,6 +177,14 @@ func (g *ring) evict() {
 	g.bytes -= s.bytes()
 }
 
+// passedBy counts records of a file that were too many to be kept.
+func (g *ring) passedBy(n uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.count.received += n
+	g.count.evicted += n
+}
+
 // find returns where the record with the id is, or nil.
 func (g *ring) find(id uint64) (*segment, int) {
 	i := sort.Search(len(g.segments), func(i int) bool { return g.segments[i].first > id }) - 1

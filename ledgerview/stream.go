@@ -22,9 +22,13 @@ const (
 func (v *Viewer) stream(w http.ResponseWriter, r *http.Request) {
 	p := readParams(r)
 	f := p.filter()
-	last := p.number("after", v.ring.stats(time.Now()).last, 0, 1<<63)
+	newest := v.ring.stats(time.Now()).last
+	last := p.number("after", newest, 0, 1<<63)
 	if id, err := strconv.ParseUint(r.Header.Get("Last-Event-ID"), 10, 64); err == nil {
 		last = id
+	}
+	if last > newest { // an id of a viewer before this one
+		last = 0
 	}
 	if p.err != nil {
 		answerFault(w, p.err)
@@ -87,10 +91,6 @@ func (s *streamer) run(ctx context.Context) {
 func (s *streamer) catchUp(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		snap := s.v.ring.snapshot(s.last + 1)
-		if s.last >= snap.next { // an id of a viewer before this one
-			s.last = 0
-			continue
-		}
 		if s.last+1 >= snap.next {
 			return true
 		}

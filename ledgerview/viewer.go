@@ -15,7 +15,6 @@ package ledgerview
 import (
 	"context"
 	"embed"
-	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
@@ -109,11 +108,7 @@ var webFiles embed.FS
 
 func (v *Viewer) routes() http.Handler {
 	mux := http.NewServeMux()
-	web, err := fs.Sub(webFiles, "web")
-	if err != nil {
-		panic(err) // cannot be: the folder is embedded
-	}
-	mux.Handle("/", v.page(web))
+	mux.HandleFunc("/", servePage)
 	for path, methods := range map[string]methods{
 		"/api/records":   {http.MethodGet: v.getRecords, http.MethodDelete: v.deleteRecords},
 		"/api/stream":    {http.MethodGet: v.stream},

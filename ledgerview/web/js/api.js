@@ -51,10 +51,14 @@ async function json(path, params, options) {
   }
 }
 
-// scope is what all questions share: the query, the time and the run of the address.
+// scope is what all questions share: the query, the time and the run of the address. A faulty query changes nothing:
+// until the viewer took it, the last good one goes on.
+let accepted = null;
+export const accept = q => { accepted = q; };
+
 export function scope() {
   const from = state.from == null ? null : state.from < 0 ? Date.now() + state.from : state.from;
-  return { q: state.q, from, to: state.to, run: state.run };
+  return { q: accepted ?? state.q, from, to: state.to, run: state.run };
 }
 export const scopeKey = () => JSON.stringify([state.q, state.from, state.to, state.run]);
 

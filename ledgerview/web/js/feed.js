@@ -1,6 +1,6 @@
 // The records the page holds: a window of what the viewer keeps, oldest first, which grows at both ends on demand and
 // never over CAP. It knows nothing of the list that shows it; onFeed says what changed, so that the list can stand still.
-import { api, scope } from './api.js';
+import { accept, api, scope } from './api.js';
 import { state } from './address.js';
 import { timeOf } from './format.js';
 import { link } from './link.js';
@@ -20,6 +20,9 @@ const changed = change => { for (const listener of listeners) listener({ reset: 
 const stream = new Stream({ records: append, missed });
 let loading = new AbortController(), extending = false, lastRun = new Map();
 
+// streamOf is for tests.
+export const streamOf = () => stream;
+
 const isRecord = item => !item.note;
 export const firstID = () => feed.items.find(isRecord)?.id;
 export const lastID = () => feed.items.findLast(isRecord)?.id;
@@ -36,7 +39,7 @@ function read(record) {
 export async function reload(around) {
   loading.abort();
   const { signal } = (loading = new AbortController());
-  const params = { ...scope(), brief: 1, limit: PAGE };
+  const params = { ...scope(), q: state.q, brief: 1, limit: PAGE };
   let answer, newer = [], more = false;
   if (around != null) {
     const [before, after] = await Promise.all([
@@ -47,6 +50,7 @@ export async function reload(around) {
     newer = after.records;
     more = after.more;
   } else answer = await api.records(params, signal);
+  accept(params.q);
   const records = [...answer.records.reverse(), ...newer].map(read);
   Object.assign(feed, { older: answer.more, newer: more, fresh: 0, loaded: true, scanned: answer.scanned });
   setItems(records);

@@ -10,6 +10,7 @@ import { close } from './panel.js';
 import { section } from './record.js';
 
 const NEWEST = 8;
+// The parts of the panel that change while it is open; shown is the record that the newest list begins with.
 let facts = null, newest = null, all = null, shown = 0;
 
 export function groupPanel(group, example) {
@@ -20,7 +21,7 @@ export function groupPanel(group, example) {
   newest = h('ul', { class: 'mini' });
   all = h('a', { class: 'btn quiet', href: records });
   shown = 0;
-  updateGroup(group);
+  refresh(group);
   return [
     h('header', {}, levelTag(group.level || example.level), h('h2', { class: 'mono' }, clean(group.type)), h('span', { class: 'end' }, iconButton('Close (Esc)', 'x', close))),
     h('div', { class: 'body', tabindex: 0, role: 'region', 'aria-label': 'Details' },
@@ -36,7 +37,9 @@ export function groupPanel(group, example) {
 }
 
 // updateGroup refreshes what changes while the panel is open; the frames that were opened stay as they are.
-export async function updateGroup(group) {
+export const updateGroup = group => { if (facts?.isConnected) refresh(group); };
+
+async function refresh(group) {
   const [release, ...others] = group.releases || [];
   fill(facts, fact('Count', num(group.count)), seen('Last seen', group.last_seen), seen('First seen', group.first_seen),
     fact('Service', group.services.map(s => clean(s)).join(', ')), fact('Releases', release && clean(release), others.map(r => clean(r)).join(', ')));

@@ -13,7 +13,7 @@ let chordAt = 0;
 export function start(views) {
   addEventListener('keydown', event => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (event.target.closest('input, select, textarea, dialog, [popover], .takes-keys')) return;
+    if (event.target.closest('input, select, textarea, dialog, [popover]')) return;
     if (press(event.key, event, views[state.tab])) event.preventDefault();
   });
 }

@@ -10,17 +10,23 @@ const listeners = [];
 // onBeat is called after each heartbeat and each failed one; restarted says that another viewer answers now.
 export const onBeat = listener => listeners.push(listener);
 
-let timer, delay = FIRST_RETRY, waiting = [], beating = false;
+let timer, delay = FIRST_RETRY, waiting = [], beating = false, doubt = true;
 
-export async function check() {
+// check asks now. Whoever lost a connection passes cut: then the config says whether the same viewer answers.
+export async function check({ cut = false } = {}) {
+  doubt ||= cut;
   if (beating) return;
   beating = true;
   clearTimeout(timer);
   let restarted = false;
   try {
     const stats = await api.stats({}, AbortSignal.timeout(10e3));
-    restarted = !!link.stats && link.stats.started !== stats.started;
-    if (!link.config || restarted) link.config = await api.config({});
+    if (doubt) {
+      const config = await api.config({});
+      restarted = !!link.config && link.config.started !== config.started;
+      link.config = config;
+      doubt = false;
+    }
     link.stats = stats;
     if (link.lost) { link.lost = false; wake(); }
     delay = FIRST_RETRY;
@@ -28,7 +34,7 @@ export async function check() {
   } catch (e) {
     if (!(e instanceof Unreachable) && e.name !== 'AbortError' && e.name !== 'TimeoutError') console.error(e);
     delay = link.lost ? Math.min(delay * 2, LAST_RETRY) : FIRST_RETRY;
-    link.lost = true;
+    link.lost = doubt = true;
     link.retryAt = Date.now() + delay;
     timer = setTimeout(check, delay);
   } finally {

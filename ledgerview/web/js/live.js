@@ -9,14 +9,16 @@ import * as feeds from './feed.js';
 import { feed } from './feed.js';
 import { num, plural, timeOf } from './format.js';
 import { Histogram, barCount } from './histogram.js';
-import { LABEL, LEVELS, NAME, WORST_FIRST, rank } from './levels.js';
+import { LEVELS, NAME, WORST_FIRST, rank } from './levels.js';
 import { link } from './link.js';
 import { levelOf, withoutKey, words } from './query.js';
 import { marker, noteRow, recordRow, rowID, updateNote } from './row.js';
 import { runs } from './runs.js';
-import { VirtualRows } from './virtual.js';
+import { VirtualRows, position } from './virtual.js';
 
 const LOAD_WITHIN = 1200; // px from an end at which more is loaded
+const FLOOD = 50, FLOOD_DRAW = 200; // more records at once than these are drawn five times a second: nobody reads faster
+const FEW = 200; // more than these fill any window
 
 const view = $('#v-live'), list = $('#list'), body = h('div', { class: 'rows', role: 'presentation' });
 list.append(body);
@@ -32,8 +34,7 @@ const rows = new VirtualRows({
   update(el, item, i) {
     const selected = !item.note && state.id === item.id;
     el.setAttribute('aria-selected', String(selected));
-    el.setAttribute('aria-setsize', feed.items.length);
-    el.setAttribute('aria-posinset', i + 1);
+    position(el, feed.items.length, i + 1);
     el.classList.toggle('cursor', cursor === feeds.keyOf(item));
     if (item.note) updateNote(el, item);
   },
@@ -58,11 +59,11 @@ const counting = new Ask(async signal => {
 
 const atEnd = () => list.scrollTop + list.clientHeight >= list.scrollHeight - height;
 
-function toEnd() {
+function scrollToEnd() {
   pinning = true;
-  list.scrollTop = list.scrollHeight;
-  rows.draw();
-  list.scrollTop = list.scrollHeight;
+  rows.draw(feed.items.length * height); // the rows at the end come first, so that the page is laid out once
+  list.scrollTop = feed.items.length * height;
+  lastTop = list.scrollTop;
   pinning = false;
 }
 
@@ -71,8 +72,8 @@ export function setFollow(on) {
   feed.follow = on;
   if (on) {
     feed.fresh = 0;
-    if (feed.newer) return refresh().then(toEnd);
-    toEnd();
+    if (feed.newer) return refresh().then(scrollToEnd);
+    scrollToEnd();
   } else if (was) feed.fresh = 0;
   chrome();
 }
@@ -92,6 +93,7 @@ let reading = false;
 for (const type of ['wheel', 'touchmove', 'pointerdown']) list.addEventListener(type, () => { reading = true; }, { passive: true });
 
 function more() {
+  if (feed.follow && feed.items.length > FEW) return;
   if (feed.older && list.scrollTop < LOAD_WITHIN) extend('older');
   if (feed.newer && list.scrollHeight - list.scrollTop - list.clientHeight < LOAD_WITHIN) extend('newer');
 }
@@ -110,13 +112,14 @@ feeds.onFeed(change => {
   if (change.arrived.length || change.reset) counting.soon();
   if (state.tab !== 'live') return;
   if (change.reset) draw();
-  else if (!frame) frame = requestAnimationFrame(() => { frame = 0; draw(); });
+  else if (!frame) frame = setTimeout(() => requestAnimationFrame(() => { frame = 0; draw(); }), change.arrived.length > FLOOD ? FLOOD_DRAW : 0);
 });
 
 function draw() {
   if (state.tab !== 'live') return;
-  rows.set(feed.items);
-  if (feed.follow) toEnd();
+  rows.items = feed.items;
+  if (feed.follow) scrollToEnd();
+  else rows.draw();
   chrome();
   pointAt();
   more();
@@ -170,7 +173,6 @@ function levels() {
     const on = chosen && (chosen.above ? rank(level) >= rank(chosen.level) : level === chosen.level);
     el.setAttribute('aria-pressed', String(!!on));
     count.textContent = num(counts?.[level] ?? 0);
-    el.setAttribute('aria-label', `${LABEL[level]}, ${counts?.[level] ?? 0} records`);
   }
 }
 
@@ -224,6 +226,7 @@ export function toStart() {
   setFollow(false);
   list.scrollTop = 0;
 }
+export const toEnd = () => setFollow(true);
 export function clearCursor() {
   cursor = null;
   rows.draw();
@@ -255,9 +258,8 @@ export async function scopeChanged() {
   mark = marker(words(state.q));
   feed.follow = state.id == null && state.to == null;
   reading = false;
-  const done = refresh();
+  await refresh();
   counting.now(view);
-  await done;
   emptiness();
 }
 
@@ -284,7 +286,7 @@ export async function render() {
 new ResizeObserver(() => {
   height = rowHeight();
   if (state.tab !== 'live') return;
-  if (feed.follow) toEnd();
+  if (feed.follow) scrollToEnd();
   histogram.draw();
 }).observe(list);
 addEventListener('resize', () => { if (state.tab === 'live') counting.soon(); });

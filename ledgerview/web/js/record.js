@@ -11,6 +11,7 @@ export function recordPanel(record) {
   const traced = record.trace_id || record.request_id;
   const raw = h('pre', { class: 'raw', hidden: true, tabindex: 0, role: 'region', 'aria-label': 'Raw JSON' });
   const trace = traced && href({ tab: 'traces', trace: traced, id: null, q: '', group: null, route: null });
+  const ids = idRows(record, trace);
   return [
     h('header', {}, levelTag(record.level), h('h2', { class: 'mono' }, moment(record.t)), h('span', { class: 'dim kbd-hint' }, clean(record.service || '')),
       h('span', { class: 'end' },
@@ -24,7 +25,7 @@ export function recordPanel(record) {
         causes(record.error, { alone: true })),
       attributes(record),
       section('Record', null, tree('Record', recordRows(record))),
-      section('IDs', null, tree('IDs', idRows(record, trace))),
+      ids.length > 0 && section('IDs', null, tree('IDs', ids)),
       raw),
     h('div', { class: 'foot' },
       trace && h('a', { class: 'btn', href: trace }, 'Show trace'),
@@ -56,7 +57,8 @@ function verdict(verdict) {
 }
 
 function attributes(record) {
-  const shown = Object.entries(record.attributes || {}).filter(([key]) => !(record.error && key === 'error'));
+  // What stands under Error, Record and IDs is not said twice.
+  const shown = Object.entries(record.attributes || {}).filter(([key, value]) => !(record.error && key === 'error') && !(KNOWN.has(key) && record[key] === value));
   return shown.length ? section('Attributes', null, tree('Attributes', attributeRows(Object.fromEntries(shown)))) : null;
 }
 

@@ -5,8 +5,8 @@ import { LEVELS, levelTag } from './levels.js';
 import { link } from './link.js';
 
 const VALUE_LENGTH = 60, ROW_LENGTH = 600;
-// What the message or a column says already is left out of a row.
-const SAID = new Set(['endpoint', 'error', '_truncated']);
+// What the message or a column says already is left out of a row, and so are ids.
+const SAID = new Set(['endpoint', 'error', '_truncated', 'service', 'environment', 'release', 'request_id', 'trace_id', 'span_id', 'log_id']);
 
 // flatten walks attributes depth first: [path, value] of each leaf, until enough says stop.
 export function flatten(attributes, visit, path = '') {

@@ -33,7 +33,7 @@ export function render() {
 function lost() {
   build('lost', () => [
     h('span', { role: 'alert' }, h('span', { class: 'dot' }), h('b', {}, 'Connection lost.'), h('span', { class: 'opt' }, ` ledgerview does not answer at ${host}. What is shown stays.`)),
-    h('span', { class: 'end' }, part('again'), button('Try now', check))]);
+    h('span', { class: 'end' }, part('again'), button('Try now', () => check()))]);
   const seconds = Math.max(0, Math.ceil((link.retryAt - Date.now()) / 1000));
   set('again', seconds ? `Trying again in ${seconds} s` : 'Trying…');
 }

@@ -29,7 +29,7 @@ export class Stream {
       } catch (e) {
         if (signal.aborted) return;
         if (!(e instanceof Unreachable)) return console.error(e); // a fault in the query: the view shows it
-        await check();
+        await check({ cut: true });
         if (link.lost) await restored();
         else await wait(POLL, signal); // the viewer is there, the stream was cut
       }

@@ -5,7 +5,7 @@ import { go, state } from './address.js';
 import { Ask } from './ask.js';
 import { clean, clip, moment, msText, num, plural, timeOf } from './format.js';
 import * as timeline from './timeline.js';
-import { VirtualRows } from './virtual.js';
+import { VirtualRows, position } from './virtual.js';
 
 const ROW = 48, NARROW_ROW = 56, MOST = 1000;
 const ORDERS = [['newest', 'Newest'], ['slowest', 'Slowest'], ['longest', 'Most records']];
@@ -14,7 +14,7 @@ const view = $('#v-traces');
 let traces = [], total = 0, loaded = false, offered = null;
 
 const title = h('h2'), orders = h('div', { class: 'bar-end seg', role: 'group', 'aria-label': 'Order' });
-const list = h('ul', { class: 'trace-rows' }), scroller = h('div', { class: 'traces', role: 'region', 'aria-label': 'Traces', tabindex: -1 }, list);
+const list = h('ul', { class: 'trace-rows' }), scroller = h('div', { class: 'traces', role: 'region', 'aria-label': 'List of traces', tabindex: -1 }, list);
 const split = h('div', { class: 'split' }, scroller, timeline.el), none = h('div', { class: 'none', hidden: true });
 fill(view, h('div', { class: 'bar' }, title, orders), split, none);
 
@@ -32,8 +32,7 @@ const rows = new VirtualRows({
     const [path, took, sub] = el.firstChild.children;
     el.firstChild.className = 'trace ' + trace.level;
     if (trace.id === current()) el.firstChild.setAttribute('aria-current', 'true'); else el.firstChild.removeAttribute('aria-current');
-    el.setAttribute('aria-setsize', traces.length);
-    el.setAttribute('aria-posinset', i + 1);
+    position(el, traces.length, i + 1);
     path.textContent = clip(clean(trace.name), 200);
     took.textContent = msText(trace.duration_ms);
     sub.textContent = `${moment(timeOf(trace.start))}, ${plural(trace.records, 'record')}`;

@@ -11,7 +11,7 @@ const without = (key, value) => go({ q: withTerm(state.q, `-${key}:${quote(value
 
 // tree makes a treegrid of rows: { key, value, depth, term, link, group, count }. term is what the query calls the key.
 export function tree(label, rows) {
-  const grid = h('div', { class: 'tree takes-keys', role: 'treegrid', 'aria-label': label }, rows.map(row));
+  const grid = h('div', { class: 'tree', role: 'treegrid', 'aria-label': label }, rows.map(row));
   const els = [...grid.children];
   els[0]?.setAttribute('tabindex', '0');
   grid.addEventListener('keydown', event => { if (keydown(grid, event)) { event.preventDefault(); event.stopPropagation(); } });

@@ -23,11 +23,12 @@ export class VirtualRows {
     this.rows.clear();
   }
 
-  draw() {
+  // draw shows the rows at the place the scroller is at, or will be at: then top says where that is, or beyond the end.
+  draw(top = this.scroller.scrollTop) {
     const { scroller, items, rows } = this, height = this.height();
     const view = scroller.clientHeight;
     if (!view) return;
-    const offset = scroller.scrollTop - this.above();
+    const offset = Math.min(top, Math.max(0, items.length * height - view + this.above())) - this.above();
     const first = Math.max(0, Math.min(items.length, Math.floor(offset / height) - OVERSCAN));
     const last = Math.max(first, Math.min(items.length, Math.ceil((offset + view) / height) + OVERSCAN));
     const keep = new Map();
@@ -69,6 +70,12 @@ export class VirtualRows {
   }
 
   element(key) { return this.rows.get(key); }
+}
+
+// position tells a screen reader where a row stands in the whole list, of which only a part is in the document.
+export function position(el, size, place) {
+  if (el.size !== size) el.setAttribute('aria-setsize', (el.size = size));
+  if (el.place !== place) el.setAttribute('aria-posinset', (el.place = place));
 }
 
 function spacer() {
