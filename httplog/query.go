@@ -10,36 +10,84 @@ const mask = "***"
 
 // maskQuery returns the query with the values of parameters that are not safe
 // masked in place. The rest stays as it was sent, except that it is made
-// printable and cut to maxQuery bytes. Both "&" and ";" separate parameters:
-// some servers take the one, some both.
-func maskQuery(query string, safe func(name string) bool) string {
-	var b strings.Builder // used from the first secret on
-	copied := 0           // what of query is in b
-	for start := 0; start < len(query) && b.Len()+start-copied <= maxQuery; {
-		end := len(query)
-		if i := strings.IndexAny(query[start:], "&;"); i >= 0 {
-			end = start + i
-		}
-		name, value, assigned := strings.Cut(query[start:end], "=")
+// printable and cut to limit bytes.
+func maskQuery(query string, limit int, safe func(name string) bool) string {
+	if b, changed := appendMasked(nil, query, limit, safe); changed {
+		return string(b)
+	}
+	return query
+}
+
+// appendMasked appends the query as [maskQuery] returns it, or nothing when the
+// query stays as it is. Both "&" and ";" separate parameters: some servers take
+// the one, some both.
+func appendMasked(b []byte, query string, limit int, safe func(name string) bool) (_ []byte, changed bool) {
+	begin, copied := len(b), 0 // copied: what of query is in b
+	for start := 0; start < len(query) && len(b)-begin+start-copied <= limit; {
+		p := scanParam(query[start:])
 		switch {
-		case value != "" && (!safe(unescape(name)) || holdsSecret(value, safe)):
-			b.Grow(min(len(query), maxQuery))
-			b.WriteString(query[copied : start+len(name)+1])
-			b.WriteString(mask)
-			copied = end
-		case !assigned && holdsSecret(name, safe):
-			b.WriteString(query[copied:start])
-			b.WriteString(mask)
-			copied = end
+		case p.equals < 0:
+			if p.marked() && holdsSecret(query[start:start+p.end], safe) {
+				b = append(b, query[copied:start]...)
+				b = append(b, mask...)
+				copied = start + p.end
+			}
+		case p.equals+1 < p.end:
+			name, value := query[start:start+p.equals], query[start+p.equals+1:start+p.end]
+			if p.escaped {
+				name = unescape(name)
+			}
+			if !safe(name) || p.marked() && holdsSecret(value, safe) {
+				b = append(b, query[copied:start+p.equals+1]...)
+				b = append(b, mask...)
+				copied = start + p.end
+			}
 		}
-		start = end + 1
+		start += p.end + 1
 	}
 	if copied > 0 {
-		b.WriteString(query[copied:])
-		query = b.String()
+		b = append(b, query[copied:min(len(query), copied+limit+1)]...)
+		if len(b)-begin <= limit && isPrintableASCII(query) {
+			return b, true
+		}
+		return appendPrintable(b[:begin], string(b[begin:]), limit), true
 	}
-	return printable(query, maxQuery)
+	if len(query) <= limit && isPrintableASCII(query) {
+		return b, false
+	}
+	return appendPrintable(b, query, limit), true
 }
+
+// A param is where the parts of the first parameter of a query are.
+type param struct {
+	end     int  // of the parameter
+	equals  int  // the first "=", or -1
+	more    bool // there is another "="
+	escaped bool // there is a "%" or "+"
+}
+
+// scanParam looks at every byte once: few have more than a name and a value.
+func scanParam(query string) param {
+	p := param{equals: -1}
+	for p.end < len(query) {
+		switch query[p.end] {
+		case '&', ';':
+			return p
+		case '=':
+			p.more = p.equals >= 0
+			if !p.more {
+				p.equals = p.end
+			}
+		case '%', '+':
+			p.escaped = true
+		}
+		p.end++
+	}
+	return p
+}
+
+// marked reports whether the parameter may hold secrets within its value.
+func (p param) marked() bool { return p.more || p.escaped || p.end >= longSegment }
 
 // holdsSecret reports whether a value is a JSON web token or holds a query of
 // its own with a secret in it, as the target of a redirect may.
@@ -72,7 +120,7 @@ func holdsSecret(value string, safe func(name string) bool) bool {
 // unescape decodes a part of a query, or returns it as it is when it cannot be
 // decoded.
 func unescape(s string) string {
-	if !strings.ContainsAny(s, "%+") {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
 		return s
 	}
 	if decoded, err := url.QueryUnescape(s); err == nil {
