@@ -110,34 +110,70 @@ func splitForwarded(line string) []string {
 	return nodes
 }
 
+// appendClient appends the address of the request's client, if any.
+func (p proxies) appendClient(b []byte, r *http.Request) []byte {
+	if len(p) == 0 && isIPv4Port(r.RemoteAddr) { // is written as it is logged
+		return append(b, r.RemoteAddr[:strings.IndexByte(r.RemoteAddr, ':')]...)
+	}
+	if addr := p.client(r); addr.IsValid() {
+		return addr.AppendTo(b)
+	}
+	return b
+}
+
 // parseAddr returns the address in s, which may have a port, brackets around an
 // IPv6 address, and a zone. The zone is left out: it is a name on the machine
 // that wrote it, and whatever a client wants when a client wrote it. The zero
 // Addr means that s is no address.
 func parseAddr(s string) netip.Addr {
-	host, port, hasPort := s, "", false
-	if inside, ok := strings.CutPrefix(s, "["); ok {
-		host, port, ok = strings.Cut(inside, "]")
-		if !ok || !strings.Contains(host, ":") {
+	colon := strings.LastIndexByte(s, ':')
+	switch {
+	case strings.HasPrefix(s, "["):
+		end := strings.IndexByte(s, ']')
+		if end < 0 || end != len(s)-1 && (end+1 != colon || !isPort(s[colon+1:])) || strings.IndexByte(s[:end], ':') < 0 {
 			return netip.Addr{}
 		}
-		if port, hasPort = strings.CutPrefix(port, ":"); !hasPort && port != "" {
+		s = s[1:end]
+	case colon >= 0 && strings.IndexByte(s, ':') == colon: // IPv6 without brackets has two or more
+		if !isPort(s[colon+1:]) {
 			return netip.Addr{}
 		}
-	} else if i := strings.IndexByte(s, ':'); i >= 0 && i == strings.LastIndexByte(s, ':') {
-		host, port, hasPort = s[:i], s[i+1:], true
+		s, colon = s[:colon], -1
 	}
-	if hasPort && !isPort(port) {
-		return netip.Addr{}
+	if colon >= 0 {
+		s, _, _ = strings.Cut(s, "%")
 	}
-	if strings.Contains(host, ":") {
-		host, _, _ = strings.Cut(host, "%")
-	}
-	addr, err := netip.ParseAddr(host)
+	addr, err := netip.ParseAddr(s)
 	if err != nil {
 		return netip.Addr{}
 	}
 	return addr.Unmap()
+}
+
+// isIPv4Port reports whether s is an IPv4 address, as it should be written, and a
+// port: what most servers see of their peers.
+func isIPv4Port(s string) bool {
+	value, digits, dots := 0, 0, 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case isDigit(c):
+			if digits++; digits > 1 && value == 0 { // "01"
+				return false
+			}
+			if value = 10*value + int(c-'0'); value > 255 {
+				return false
+			}
+		case digits == 0:
+			return false
+		case c == '.' && dots < 3:
+			value, digits, dots = 0, 0, dots+1
+		case c == ':' && dots == 3:
+			return isPort(s[i+1:])
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 func isPort(s string) bool {

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/textproto"
-	"strings"
 )
 
 // ContextAttrs returns the attrs that tell which request a record belongs to:
@@ -147,10 +146,23 @@ func validTraceparent(value string) bool {
 // isID reports whether s is the id of a trace or a span: lower-case hexadecimal
 // digits that are not all zero.
 func isID(s string) bool {
-	return isLowerHex(s) && strings.Trim(s, "0") != ""
+	const zeros = "00000000000000000000000000000000"
+	return isLowerHex(s) && s != zeros[:len(s)]
 }
 
+// isLowerHex reports whether s consists of lower-case hexadecimal digits. It
+// looks at eight bytes at a time: adding what a limit lacks to 128 sets the
+// highest bit of the bytes from that limit on.
 func isLowerHex(s string) bool {
+	const high, ones = 0x8080808080808080, 0x0101010101010101
+	for ; len(s) >= 8; s = s[8:] {
+		x := eightBytes(s)
+		digits := (x + (0x80-'0')*ones) &^ (x + (0x80-'9'-1)*ones)
+		letters := (x + (0x80-'a')*ones) &^ (x + (0x80-'f'-1)*ones)
+		if x&high != 0 || (digits|letters)&high != high {
+			return false
+		}
+	}
 	for i := range len(s) {
 		if c := s[i]; !isDigit(c) && (c < 'a' || c > 'f') {
 			return false

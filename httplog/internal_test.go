@@ -3,6 +3,8 @@ package httplog
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
+	"strings"
 	"testing"
 )
 
@@ -28,4 +30,30 @@ func TestIsPrintableASCII(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestIsLowerHex(t *testing.T) {
+	for c := range 256 {
+		for at := range 20 {
+			text := []byte("09af09af0a9f0a9f0a9f")
+			text[at] = byte(c)
+			if got, want := isLowerHex(string(text)), strings.IndexByte("0123456789abcdef", byte(c)) >= 0; got != want {
+				t.Fatalf("byte %#x at %d: %t, want %t", c, at, got, want)
+			}
+		}
+	}
+}
+
+func FuzzIsIPv4Port(f *testing.F) {
+	for _, s := range []string{"192.0.2.1:80", "1.2.3.4", "1.2.3.4:", "01.2.3.4:1", "0.0.0.0:0", "256.1.1.1:1", "1.2.3:4", "1.2.3.4.5:6", "1..2.3:4", "1.2.3.4:123456", "[::1]:80"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		addr, err := netip.ParseAddrPort(s)
+		want := err == nil && addr.Addr().Is4() && addr.Addr().String() == s[:strings.IndexByte(s, ':')]
+		// ParseAddrPort wants the port to fit into 16 bits.
+		if got := isIPv4Port(s); got != want && !(got && strings.Contains(err.Error(), "invalid port")) {
+			t.Errorf("%q: %t, want %t", s, got, want)
+		}
+	})
 }

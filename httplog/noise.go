@@ -18,7 +18,7 @@ type noise struct {
 	paths      map[string]struct{}
 	prefixes   []string
 	extensions []string  // with the dot
-	second     [256]bool // second bytes of what a prefix matches, in lower case
+	second     [256]bool // second bytes of what a path or a prefix matches, in lower case
 }
 
 func newNoise(opts *Options) *noise {
@@ -35,16 +35,24 @@ func newNoise(opts *Options) *noise {
 			n.extensions = append(n.extensions, "."+e)
 		}
 	}
-	for _, prefix := range n.prefixes {
-		if len(prefix) > 1 {
-			n.second[lower(prefix[1])] = true
-			continue
-		}
-		for i := range n.second { // matches whatever comes second
-			n.second[i] = true
-		}
+	for p := range n.paths {
+		n.expect(p)
+	}
+	for _, p := range n.prefixes {
+		n.expect(p)
 	}
 	return n
+}
+
+// expect notes the second byte of a path or prefix.
+func (n *noise) expect(p string) {
+	if len(p) > 1 {
+		n.second[lower(p[1])] = true
+		return
+	}
+	for i := range n.second { // matches whatever comes second
+		n.second[i] = true
+	}
 }
 
 // match reports whether the path, decoded, is noise as it is, or when it is
@@ -65,10 +73,10 @@ func (n *noise) match(p string) bool {
 }
 
 func (n *noise) matchClean(p string) bool {
-	if _, ok := n.paths[p]; ok {
-		return true
-	}
 	if len(p) < 2 || n.second[lower(p[1])] {
+		if _, ok := n.paths[p]; ok {
+			return true
+		}
 		for _, prefix := range n.prefixes {
 			if hasPrefixFold(p, prefix) {
 				return true

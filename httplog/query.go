@@ -2,6 +2,7 @@ package httplog
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -69,22 +70,30 @@ type param struct {
 // scanParam looks at every byte once: few have more than a name and a value.
 func scanParam(query string) param {
 	p := param{equals: -1}
-	for p.end < len(query) {
-		switch query[p.end] {
-		case '&', ';':
+	for ; p.end < len(query); p.end++ {
+		switch special[query[p.end]] {
+		case separates:
 			return p
-		case '=':
+		case assigns:
 			p.more = p.equals >= 0
 			if !p.more {
 				p.equals = p.end
 			}
-		case '%', '+':
+		case escapes:
 			p.escaped = true
 		}
-		p.end++
 	}
 	return p
 }
+
+// What the bytes of a query mean; most mean nothing.
+const (
+	separates = 1 + iota
+	assigns
+	escapes
+)
+
+var special = [256]byte{'&': separates, ';': separates, '=': assigns, '%': escapes, '+': escapes}
 
 // marked reports whether the parameter may hold secrets within its value.
 func (p param) marked() bool { return p.more || p.escaped || p.end >= longSegment }
@@ -147,13 +156,21 @@ var (
 	}
 )
 
-// secretPartsBy holds the secretParts by their first letter.
-var secretPartsBy = func() (by [256][]string) {
-	for _, part := range secretParts {
-		by[part[0]] = append(by[part[0]], part)
+// By their first letter, the short ones first.
+var (
+	secretPartsBy = byFirstLetter(secretParts)
+	secretWordsBy = byFirstLetter(secretWords)
+)
+
+func byFirstLetter(texts []string) (by [32][]string) {
+	for _, text := range texts {
+		by[text[0]&31] = append(by[text[0]&31], text)
+	}
+	for _, list := range by {
+		slices.SortFunc(list, func(a, b string) int { return len(a) - len(b) })
 	}
 	return by
-}()
+}
 
 // secretName reports whether the value of a parameter with that name is
 // probably a secret.
@@ -162,9 +179,12 @@ func secretName(name string) bool {
 	if len(name) < shortest {
 		return false
 	}
-	for i := range len(name) {
-		for _, part := range secretPartsBy[name[i]|0x20] {
-			if hasPrefixFold(name[i:], part) {
+	for i := 0; i <= len(name)-shortest; i++ {
+		for _, part := range secretPartsBy[name[i]&31] {
+			if len(part) > len(name)-i {
+				break
+			}
+			if equalsLower(name[i:i+len(part)], part) {
 				return true
 			}
 		}
@@ -185,23 +205,42 @@ func secretName(name string) bool {
 	return false
 }
 
+// equalsLower reports whether s is the word, which has as many bytes and only
+// small letters, in any case.
+func equalsLower(s, word string) bool {
+	for i := range len(word) {
+		if s[i]|0x20 != word[i] {
+			return false
+		}
+	}
+	return true
+}
+
 // isWordByte reports whether c is part of a word: a letter, or a byte of a
 // character outside of ASCII.
 func isWordByte(c byte) bool {
-	return isAlphanumeric(c) && !isDigit(c) || c >= 0x80
+	letter := c | 0x20
+	return 'a' <= letter && letter <= 'z' || c >= 0x80
 }
 
 // beginsWord reports whether a new word begins inside of letters at i > 0: the
 // K in apiKey and in APIKey.
 func beginsWord(name string, i int) bool {
-	upper := func(i int) bool { return i < len(name) && 'A' <= name[i] && name[i] <= 'Z' }
-	lower := func(i int) bool { return i < len(name) && 'a' <= name[i] && name[i] <= 'z' }
-	return upper(i) && (lower(i-1) || upper(i-1) && lower(i+1))
+	if !isUpper(name, i) {
+		return false
+	}
+	return isLower(name, i-1) || isUpper(name, i-1) && isLower(name, i+1)
 }
 
+func isUpper(s string, i int) bool { return i < len(s) && 'A' <= s[i] && s[i] <= 'Z' }
+func isLower(s string, i int) bool { return i < len(s) && 'a' <= s[i] && s[i] <= 'z' }
+
 func isSecretWord(word string) bool {
-	for _, secret := range secretWords {
-		if len(word) == len(secret) && strings.EqualFold(word, secret) {
+	if word == "" {
+		return false
+	}
+	for _, secret := range secretWordsBy[word[0]&31] {
+		if len(word) == len(secret) && equalsLower(word, secret) {
 			return true
 		}
 	}

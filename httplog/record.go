@@ -93,13 +93,13 @@ func (m *middleware) leftOut(x *exchange, route *route) bool {
 }
 
 // usualText is how long the texts of a usual record are together.
-const usualText = 128
+const usualText = 96
 
 // describe returns the texts of the record. They are parts of one string, which
 // a generated id is a part of too, so that together they cost one allocation.
 func (m *middleware) describe(x *exchange, res Result) endpoint {
 	e := endpoint{method: requestMethod(x.received), path: res.Route, query: x.query}
-	var buf [512]byte
+	var buf [256]byte
 	b := append(buf[:0], e.method...)
 	b = append(b, ' ')
 	pathStart := len(b)
@@ -120,9 +120,7 @@ func (m *middleware) describe(x *exchange, res Result) endpoint {
 	b = append(b, "ms)"...)
 	messageEnd := len(b)
 	if m.omit&ClientIP == 0 {
-		if ip := m.proxies.client(x.received); ip.IsValid() {
-			b = ip.AppendTo(b)
-		}
+		b = m.proxies.appendClient(b, x.received)
 	}
 	ipEnd := len(b)
 	masked := false
@@ -152,11 +150,11 @@ func (m *middleware) describe(x *exchange, res Result) endpoint {
 // cannot be reused; the exchange has room for those of a usual request.
 func (m *middleware) endpointAttrs(e endpoint, x *exchange, res Result, route *route, added *additions) []slog.Attr {
 	const usual = len(x.attrs) - usualParams
-	attrs := append(x.attrs[:0:usual],
-		slog.String("method", e.method),
-		slog.String("path", e.path),
-		slog.Int("status_code", res.Status),
-		slog.Float64("duration_ms", milliseconds(res.Duration)))
+	attrs := x.attrs[:4:usual] // appending four would copy them
+	attrs[0] = slog.String("method", e.method)
+	attrs[1] = slog.String("path", e.path)
+	attrs[2] = slog.Int("status_code", res.Status)
+	attrs[3] = slog.Float64("duration_ms", milliseconds(res.Duration))
 	if e.query != "" && !m.omitQuery {
 		attrs = append(attrs, slog.String("query_params", e.query))
 	}

@@ -55,8 +55,7 @@ func appendPrintable(b []byte, s string, limit int) []byte {
 func isPrintableASCII(s string) bool {
 	const high, spaces, ones = 0x8080808080808080, 0x2020202020202020, 0x0101010101010101
 	for ; len(s) >= 8; s = s[8:] {
-		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		x := eightBytes(s)
 		if (x|(x-spaces)|(x+ones))&high != 0 {
 			return false
 		}
@@ -67,6 +66,14 @@ func isPrintableASCII(s string) bool {
 		}
 	}
 	return true
+}
+
+// eightBytes returns the first eight bytes of s as one number. The compiler makes
+// one load of it.
+func eightBytes(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // cutText cuts s, which is valid UTF-8, at a character to at most limit bytes,
