@@ -159,6 +159,7 @@ type waiter struct {
 	until  time.Time // its deadline
 	hurry  bool      // pauses are to end for it
 	last   bool      // it is Shutdown's: pauses end for it again and again
+	taken  bool      // what it waits for was taken out of the queue
 	done   chan struct{}
 }
 
@@ -212,11 +213,10 @@ func (b *batcher) answer() {
 	})
 }
 
-// settled reports whether all that w waits for is, but for a notice. It was taken
-// out of the queue when w came.
+// settled reports whether all that w waits for is settled, but for a notice.
 func (b *batcher) settled(w *waiter) bool {
 	oldest, any := b.backlog.OldestTaken()
-	return !any || oldest > w.mark
+	return w.taken && (!any || oldest > w.mark)
 }
 
 // hurryAgain is the least time between two attempts that are made because somebody
@@ -272,8 +272,8 @@ func (b *batcher) nextAttempt() (at time.Time) {
 // Shutdown stops taking records, ends every pause of sending, flushes, and releases
 // all that the handler holds. It returns by ctx's end, in every state: what is left then goes to
 // SpoolDir, or is dropped and counted, and the error says how many entries were
-// dropped and why. Counting them takes up to 0.1 s more where a RoundTripper does
-// not heed its context. It may be called again and at once from several
+// dropped and why. Counting them takes up to 0.1 s more where a RoundTripper
+// ignores its context. It may be called again and at once from several
 // goroutines: the first call's ctx counts, and the others return its error, or
 // their own ctx's.
 func (h *Handler) Shutdown(ctx context.Context) error {
