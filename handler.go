@@ -291,7 +291,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 	if h.decides.Err() != nil || limited && !h.now().Before(deadline) { // what is left is being counted
 		select {
 		case <-h.down:
-		case <-time.After(2 * grace):
+		case <-time.After(time.Second): // on a machine that is busy, or a disk that hangs
 		}
 	}
 	select {
