@@ -175,8 +175,8 @@ func (c *core) wait(ctx context.Context) error {
 // Shutdown stops taking records, flushes, and releases all that the handler
 // holds. It returns by ctx's end, in every state: what is left then goes to
 // SpoolDir, or is dropped and counted, and the error says how many entries were
-// dropped and why. Counting them takes up to 0.1 s more where a RoundTripper does
-// not heed its context. It may be called again and at once from several
+// dropped and why. Counting them takes up to 0.1 s more where a RoundTripper
+// ignores its context. It may be called again and at once from several
 // goroutines: the first call's ctx counts, and the others return its error, or
 // their own ctx's.
 func (h *Handler) Shutdown(ctx context.Context) error {
