@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -193,4 +194,18 @@ func TestGatewayAtItsMemoryLimit(t *testing.T) {
 	if m := h.Metrics(); m.Buffer.TotalDropped != 0 {
 		t.Errorf("%d dropped", m.Buffer.TotalDropped)
 	}
+}
+
+// TestStoreThatRefusesForGood: what the store refuses for good is gone after the
+// gateway has taken it. The handler cannot know; the gateway's metric says so.
+func TestStoreThatRefusesForGood(t *testing.T) {
+	const records = 10
+	store := newLoki(t)
+	store.refuse = http.StatusBadRequest
+	gateway := newGateway(t, "loki", store.env())
+	gateway.start()
+	h := newHandler(t, gateway.url, "refused")
+	log(h, "refused", records)
+	flush(t, h)
+	waitFor(t, "the gateway to drop them", func() bool { return gateway.metric("otelcol_exporter_send_failed_log_records") == records })
 }

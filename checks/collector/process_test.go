@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"net"
@@ -8,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -72,6 +75,28 @@ func (p *process) start(more ...string) {
 		r.Body.Close()
 		return r.StatusCode == http.StatusOK
 	})
+}
+
+// metric returns the sum of a metric's series, of the gateway's own metrics; −1
+// where there is none.
+func (p *process) metric(name string) float64 {
+	p.t.Helper()
+	r, err := http.Get(p.metrics)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	sum, found := 0.0, false
+	for lines := bufio.NewScanner(r.Body); lines.Scan(); {
+		series, value, _ := strings.Cut(lines.Text(), " ")
+		if n, err := strconv.ParseFloat(value, 64); err == nil && strings.HasPrefix(series, name+"{") {
+			sum, found = sum+n, true
+		}
+	}
+	if !found {
+		return -1
+	}
+	return sum
 }
 
 // kill ends the gateway as the loss of its machine would.
