@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -195,7 +196,8 @@ func TestGatewayAtItsMemoryLimit(t *testing.T) {
 }
 
 // TestStoreThatRefusesForGood: what the store refuses for good is gone after the
-// gateway has taken it. The handler cannot know; the gateway's metric says so.
+// gateway has taken it. The handler cannot know; the gateway's metric says so. The
+// metrics that the alert rules name are there by then.
 func TestStoreThatRefusesForGood(t *testing.T) {
 	const records = 10
 	store := newLoki(t)
@@ -206,4 +208,17 @@ func TestStoreThatRefusesForGood(t *testing.T) {
 	log(h, "refused", records)
 	flush(t, h)
 	waitFor(t, "the gateway to drop them", func() bool { return gateway.metric("otelcol_exporter_send_failed_log_records") == records })
+	rules, err := os.ReadFile(configs + "alerts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`\botelcol_\w+`).FindAllString(string(rules), -1)
+	if len(names) < 4 {
+		t.Errorf("the alerts name only %q", names)
+	}
+	for _, name := range names {
+		if gateway.metric(name) < 0 {
+			t.Errorf("the gateway has no metric %s", name)
+		}
+	}
 }
