@@ -104,6 +104,9 @@ func TestCrashBecomesOneCriticalEntryAtTheNextStart(t *testing.T) {
 			if e.Message != want.message || !strings.Contains(e.StackTrace, want.frame) || e.LogType != "exception" {
 				t.Errorf("%s %q, stack:\n%s", e.LogType, e.Message, e.StackTrace)
 			}
+			if !strings.Contains(name, "delivered") && e.ErrorType != "*ledger.crashError" {
+				t.Errorf("error_type %s: crashes would be other groups than those of earlier versions", e.ErrorType)
+			}
 			if e.Release != "1.0" {
 				t.Errorf("the crash is one of release %s", e.Release)
 			}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/throttle"
 )
 
 // hung is a transport that never answers.
@@ -53,14 +55,10 @@ func TestCurrentSizeIsTheQueuesRealLength(t *testing.T) {
 			}
 			synctest.Wait()
 			m := h.Metrics()
-			queued := 0
-			for _, l := range []*lane{&h.queue.ordinary, &h.queue.urgent} {
-				queued += len(l.channels[0]) + len(l.channels[1])
+			if queued := h.queue.Len(); m.Buffer.CurrentSize != queued {
+				t.Fatalf("after %d: current_size %d, queue %d", i, m.Buffer.CurrentSize, queued)
 			}
-			if m.Buffer.CurrentSize != queued || int64(queued) != h.queue.queued.entries() {
-				t.Fatalf("after %d: current_size %d, queue %d, counted %d", i, m.Buffer.CurrentSize, queued, h.queue.queued.entries())
-			}
-			held := h.queue.held.entries() + h.queue.wire.entries()
+			held := h.queue.Taken()
 			if int64(m.Buffer.InFlight) != held {
 				t.Fatalf("after %d: in_flight %d, held and on the wire %d", i, m.Buffer.InFlight, held)
 			}
@@ -93,7 +91,7 @@ func TestMemoryOfAFullBuffer(t *testing.T) {
 				log.Info("request handled for customer", "text", text, "n", i)
 			}
 			// Also when every connection is busy with a server that hangs.
-			time.Sleep(trial + 200*time.Millisecond)
+			time.Sleep(throttle.Trial + 200*time.Millisecond)
 			for i := range 100 {
 				log.Info("request handled for customer", "text", text, "n", i)
 			}

@@ -2,13 +2,14 @@ package ledgertest
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/ingest"
 )
 
 // An Entry is one log entry as the server stores it, whichever protocol brought it.
@@ -30,6 +31,27 @@ type Entry struct {
 	LogID           string         // the client's id, "" when it sent none
 	Attributes      map[string]any // decoded JSON; numbers are json.Number, written as Python prints them
 	Raw             []byte         // the entry as it stood in the request: a JSON object, or a protobuf LogRecord
+
+	// Notes say what the server does to the entry without telling the client: texts that it cuts, why it loses the
+	// entry, that its analytics break on it.
+	Notes []string
+}
+
+func newEntry(e *ingest.Entry) Entry {
+	attributes, _ := e.Attributes.Plain().(map[string]any)
+	return Entry{
+		Timestamp: e.Time, Level: e.Level, LogType: e.LogType, Importance: e.Importance, Message: e.Message,
+		ErrorType: e.ErrorType, ErrorMessage: e.ErrorMessage, StackTrace: e.StackTrace,
+		Environment: e.Environment, Release: e.Release, SDKVersion: e.SDKVersion, Platform: e.Platform, PlatformVersion: e.PlatformVersion,
+		LogID: e.LogID, Attributes: attributes, Raw: []byte(e.Raw), Notes: notes(e),
+	}
+}
+
+func notes(e *ingest.Entry) []string {
+	if e.Verdict.Outcome != ingest.Lost {
+		return e.Verdict.Notes
+	}
+	return append(slices.Clone(e.Verdict.Notes), "lost: "+e.Verdict.Reason)
 }
 
 // stored is what became of the entries the server has taken. It is guarded by Server.mu.
@@ -37,6 +59,7 @@ type stored struct {
 	received []Entry        // every one written, duplicates included
 	unique   []Entry        // the first of each identity
 	lost     []Entry        // acknowledged, then refused by the database
+	breaking []Entry        // stored, and the analytics break on them
 	seen     map[string]int // identity → how often
 }
 
@@ -95,11 +118,21 @@ func (s *Server) Duplicates() int {
 }
 
 // Lost returns the entries that were acknowledged and then lost, because the server's database refuses them: NUL
-// characters, NaN, endpoint fields out of range. No answer tells a client of these; a test should find none.
+// characters, NaN, endpoint fields out of range, long messages at error and critical. Under OTLP an entry takes its
+// neighbours with it. The last of an entry's Notes says why. No answer tells a client; a test should find none.
 func (s *Server) Lost() []Entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.stored.lost)
+}
+
+// BreakingAnalytics returns the entries which are stored and on which the real server's analytics jobs then fail, for
+// all its projects: endpoints whose method and path have more than 500 characters together, or whose numbers are
+// none. No answer tells a client; a test should find none.
+func (s *Server) BreakingAnalytics() []Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.stored.breaking)
 }
 
 // Wait returns once n entries are stored, duplicates not counted, or with an error when ctx ends.
@@ -198,34 +231,4 @@ func (s *Server) Requests() []Request {
 		list[i] = r.clone()
 	}
 	return list
-}
-
-// plain turns v into what a user would decode it to, with numbers kept exact.
-func (v value) plain() any {
-	switch v.kind {
-	case kindBool:
-		return v.truth
-	case kindInt, kindFloat:
-		return json.Number(v.text)
-	case kindText:
-		return v.text
-	case kindList:
-		list := make([]any, len(v.items))
-		for i := range v.items {
-			list[i] = v.items[i].plain()
-		}
-		return list
-	case kindObject:
-		return v.plainMap()
-	default:
-		return nil
-	}
-}
-
-func (v value) plainMap() map[string]any {
-	m := make(map[string]any, len(v.members))
-	for i := range v.members {
-		m[v.members[i].name] = v.members[i].value.plain()
-	}
-	return m
 }

@@ -2,39 +2,21 @@ package ledgertest
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/ledger-sdk/ledger-go/internal/ingest"
 )
 
-// maxMessage is the real server's own cap on a message between its parts, and ours on a body before and after gzip.
-const maxMessage = 100 << 20
+type answer = ingest.Answer
 
-// An answer is what the server says to one request.
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
-	hang   bool // never say it
-}
+func detail(status int, text string) *answer { return ingest.Detail(status, text) }
 
-func jsonAnswer(status int, body []byte) *answer {
-	return &answer{status: status, header: http.Header{"Content-Type": {"application/json"}}, body: body}
-}
-
-func detail(status int, text string) *answer {
-	return jsonAnswer(status, encodeJSON(map[string]string{"detail": text}))
-}
-
-func queueFull() *answer {
-	a := detail(http.StatusServiceUnavailable, "Service temporarily unavailable - queue full")
-	a.header.Set("Retry-After", "60")
-	return a
-}
+const pathSpans = "/api/v1/ingest/spans/batch"
 
 // A tamper bends how an otherwise normal request is processed. The zero value bends nothing.
 type tamper struct {
@@ -51,12 +33,10 @@ type exchange struct {
 	r    *http.Request
 	gone <-chan struct{} // closed when the server goes down
 
-	request  *Request
-	body     []byte // after gzip
-	badGzip  bool
-	tooLarge bool
-	native   *nativeBatch // what the body holds when the path is one of the native protocol
-	otlp     *otlpBatch   // the same for OTLP
+	request *Request
+	body    []byte        // after gzip; nil when there is a fault
+	fault   error         // of the body: ingest.ErrGzip or ingest.ErrTooLarge
+	batch   *ingest.Batch // what the body holds, when the path is one for entries
 }
 
 // Handler returns the server's handler, for a listener or a RoundTripper of your own.
@@ -118,16 +98,7 @@ func (x *exchange) readBody() bool {
 		return false
 	}
 	x.request.WireSize = len(wire)
-	x.body = wire
-	x.tooLarge = int64(len(wire)) > limit
-	if strings.EqualFold(x.request.Encoding, "gzip") && !x.tooLarge {
-		x.body, err = gunzip(wire, limit)
-		x.badGzip = err != nil
-		x.tooLarge = int64(len(x.body)) > limit
-	}
-	if x.tooLarge {
-		x.body = nil
-	}
+	x.body, x.fault = ingest.Decompress(wire, x.request.Encoding, limit)
 	x.request.Size = len(x.body)
 	if x.s.keepBodies {
 		x.request.Body = x.body
@@ -135,27 +106,20 @@ func (x *exchange) readBody() bool {
 	return true
 }
 
-// gunzip returns at most one byte more than limit.
-func gunzip(wire []byte, limit int64) ([]byte, error) {
-	z, err := gzip.NewReader(bytes.NewReader(wire))
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(io.LimitReader(z, limit+1))
-}
-
 // decode reads the body as its path says, so that faults can look at the entries before the server does.
 func (x *exchange) decode() {
-	if x.badGzip || x.tooLarge || x.r.Method != http.MethodPost {
+	path := x.r.URL.Path
+	if x.fault != nil || x.r.Method != http.MethodPost || path != ingest.PathBatch && path != ingest.PathSingle && path != ingest.PathLogs {
 		return
 	}
-	switch contentType := x.r.Header.Get("Content-Type"); x.r.URL.Path {
-	case pathBatch, pathSingle:
-		x.native = decodeNative(x.body, contentType, x.r.URL.Path == pathSingle)
-		x.request.Entries = x.native.entries()
-	case pathLogs:
-		x.otlp = decodeOTLP(x.body, contentType, x.s.clock())
-		x.request.Entries = x.otlp.entries()
+	x.batch = ingest.Decode(ingest.Request{
+		Path: path, ContentType: x.r.Header.Get("Content-Type"), Body: x.body, MaxBytes: x.s.maxMessage,
+	}, x.s.clock())
+	if entries := x.batch.Entries; entries != nil {
+		x.request.Entries = make([]Entry, len(entries))
+		for i := range entries {
+			x.request.Entries[i] = newEntry(&entries[i])
+		}
 	}
 }
 
@@ -165,10 +129,10 @@ func (x *exchange) process(t tamper) *answer {
 	if s.maxBody > 0 && int64(x.request.WireSize) > s.maxBody {
 		return htmlAnswer(http.StatusRequestEntityTooLarge)
 	}
-	if x.badGzip {
+	if x.fault == ingest.ErrGzip {
 		return detail(http.StatusBadRequest, "Invalid gzip body")
 	}
-	if strings.HasPrefix(path, "/health") {
+	if path == "/health" || path == "/health/deep" {
 		return x.route(t, Both)
 	}
 
@@ -179,7 +143,7 @@ func (x *exchange) process(t tamper) *answer {
 	if refused == nil {
 		refused = s.limits.admitRequest(now)
 	}
-	if refused == nil && (path != pathLogs || protocol&OTLP == 0) {
+	if refused == nil && (path != ingest.PathLogs || protocol&OTLP == 0) {
 		refused = s.limits.checkQuota(now)
 	}
 	s.mu.Unlock()
@@ -188,8 +152,11 @@ func (x *exchange) process(t tamper) *answer {
 	}
 
 	a := x.route(t, protocol)
+	if path == ingest.PathLogs && a.Status == http.StatusInternalServerError {
+		return a // without the headers that a middleware adds to what the route returns
+	}
 	s.mu.Lock()
-	s.limits.header(a.header)
+	s.limits.header(a.Header)
 	s.mu.Unlock()
 	return a
 }
@@ -201,18 +168,18 @@ func (x *exchange) route(t tamper, protocol Protocol) *answer {
 	case endpoint == nil:
 		if short, ok := strings.CutSuffix(x.r.URL.Path, "/"); ok {
 			if endpoint, _ := x.endpoint(short, protocol); endpoint != nil {
-				a := &answer{status: http.StatusTemporaryRedirect, header: http.Header{}}
-				a.header.Set("Location", "http://"+x.r.Host+short)
+				a := &answer{Status: http.StatusTemporaryRedirect, Header: http.Header{}}
+				a.Header.Set("Location", "http://"+x.r.Host+short)
 				return a
 			}
 		}
 		return detail(http.StatusNotFound, "Not Found")
 	case x.r.Method != method:
 		a := detail(http.StatusMethodNotAllowed, "Method Not Allowed")
-		a.header.Set("Allow", method)
+		a.Header.Set("Allow", method)
 		return a
-	case x.tooLarge:
-		return queueFull()
+	case x.fault == ingest.ErrTooLarge:
+		return ingest.QueueFull()
 	default:
 		return endpoint(t)
 	}
@@ -220,15 +187,19 @@ func (x *exchange) route(t tamper, protocol Protocol) *answer {
 
 func (x *exchange) endpoint(path string, protocol Protocol) (run func(tamper) *answer, method string) {
 	switch {
-	case path == pathBatch && protocol&Native != 0, path == pathSingle && protocol&Native != 0:
-		return x.ingestNative, http.MethodPost
-	case path == pathLogs && protocol&OTLP != 0:
-		return x.ingestOTLP, http.MethodPost
+	case path == ingest.PathBatch && protocol&Native != 0, path == ingest.PathSingle && protocol&Native != 0:
+		return x.ingest, http.MethodPost
+	case path == ingest.PathLogs && protocol&OTLP != 0:
+		return x.ingest, http.MethodPost
+	case path == pathSpans && protocol&Native != 0:
+		return func(tamper) *answer {
+			return ingest.Unprocessable(ingest.Problem{Type: "missing", Loc: []any{"body", "spans"}, Msg: "Field required"})
+		}, http.MethodPost
 	case path == "/health" || path == "/health/deep":
-		return func(tamper) *answer { return jsonAnswer(http.StatusOK, []byte(`{"status":"healthy"}`)) }, http.MethodGet
+		return func(tamper) *answer { return ingest.JSON(http.StatusOK, map[string]string{"status": "healthy"}) }, http.MethodGet
 	case path == "/api/v1/queue/depth":
 		return func(tamper) *answer {
-			return jsonAnswer(http.StatusOK, []byte(`{"project_id":1,"queue_depth":0}`))
+			return ingest.JSON(http.StatusOK, map[string]int{"project_id": 1, "queue_depth": 0})
 		}, http.MethodGet
 	case path == "/api/v1/settings":
 		return func(tamper) *answer { return x.settings() }, http.MethodGet
@@ -237,35 +208,102 @@ func (x *exchange) endpoint(path string, protocol Protocol) (run func(tamper) *a
 	}
 }
 
+// ingest answers a request for entries that has passed the door.
+func (x *exchange) ingest(t tamper) *answer {
+	s, b := x.s, x.batch
+	if t.refuse != nil {
+		if a := t.refuse(x.request.Entries); a != nil {
+			return a
+		}
+	}
+	now := s.clock()
+	b.Judge(now, func(i int) string {
+		if t.reject != nil && t.reject(x.request.Entries[i]) {
+			return "rejected by the test"
+		}
+		return ""
+	})
+	otlp := x.r.URL.Path == ingest.PathLogs
+	if otlp && b.Refusal == nil {
+		s.mu.Lock()
+		a := s.limits.admitRecords(b, now)
+		s.mu.Unlock()
+		if a != nil {
+			return a
+		}
+	}
+	answer := b.Answer()
+	if b.Refusal == nil {
+		if late, stored := x.work(); late != nil {
+			answer = late
+			if t.first == nil || stored < *t.first {
+				t.first = &stored
+			}
+		}
+	}
+	taken := x.store(t, otlp)
+	if answer.Status == http.StatusAccepted {
+		s.mu.Lock()
+		*s.limits.usage(now) += taken
+		s.mu.Unlock()
+	}
+	return answer
+}
+
+// store stores what the verdicts say, and returns how many entries were taken. Of a request that fails half way only
+// the first are stored.
+func (x *exchange) store(t tamper, otlp bool) (taken int) {
+	s, b := x.s, x.batch
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.wake()
+	left := len(b.Entries)
+	if t.first != nil {
+		left = *t.first
+	}
+	for i := range b.Entries {
+		e := &b.Entries[i]
+		if o := e.Verdict.Outcome; o == ingest.Rejected || o == ingest.Refused {
+			continue
+		}
+		taken++
+		if left--; left < 0 {
+			continue
+		}
+		entry := x.request.Entries[i]
+		entry.Notes = notes(e)
+		if e.Verdict.Outcome == ingest.Lost || t.lose != nil && t.lose(entry) {
+			s.stored.lost = append(s.stored.lost, entry)
+			continue
+		}
+		fallback := ""
+		if otlp {
+			fallback = e.Identity()
+		}
+		s.stored.add(entry, otlp, fallback)
+		if e.Verdict.BreaksAnalytics {
+			s.stored.breaking = append(s.stored.breaking, entry)
+		}
+	}
+	return taken
+}
+
 // settings answers with the parts a client may configure itself by.
 func (x *exchange) settings() *answer {
 	s := x.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	used := *s.limits.usage(s.clock())
-	return jsonAnswer(http.StatusOK, encodeJSON(map[string]any{
+	return ingest.JSON(http.StatusOK, map[string]any{
 		"project_id": 1, "project_name": "test", "project_slug": "test", "environment": "test",
 		"rate_limits": map[string]int{"requests_per_minute": s.limits.perMinute, "requests_per_hour": s.limits.perHour},
 		"quotas":      map[string]int{"daily_quota": s.limits.quota, "daily_usage": used, "quota_remaining": s.limits.quota - used},
 		"constraints": map[string]int{
-			"max_batch_size": maxBatch, "max_message_length": 10000, "max_error_message_length": 5000,
+			"max_batch_size": ingest.MaxEntries, "max_message_length": 10000, "max_error_message_length": 5000,
 			"max_stack_trace_length": 50000, "max_attributes_size_bytes": 102400, // as wrong as the real one
 		},
 		"features": map[string]bool{"compression": false}, // likewise
-	}))
-}
-
-// send writes a, or hangs if that is what a says.
-func (x *exchange) send(a *answer) {
-	if a.hang {
-		x.hang()
-		return
-	}
-	for name, values := range a.header {
-		x.w.Header()[name] = values
-	}
-	x.w.WriteHeader(a.status)
-	_, _ = x.w.Write(a.body) // a client that has left is its own affair
+	})
 }
 
 // hang keeps the connection open and silent until the client leaves or the server goes down.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/ingest"
 )
 
 // A Fault is one way of not answering as a healthy server would. The zero Fault is no fault. Faults that name a
@@ -68,11 +70,11 @@ func OK() Fault { return Fault{} }
 func Status(code int, body string, headers ...string) Fault {
 	a := detail(code, http.StatusText(code))
 	if body != "" {
-		a.body = []byte(body)
+		a.Body = []byte(body)
 	}
 	for _, line := range headers {
 		name, v, _ := strings.Cut(line, ":")
-		a.header.Set(strings.TrimSpace(name), strings.TrimSpace(v))
+		a.Header.Set(strings.TrimSpace(name), strings.TrimSpace(v))
 	}
 	return says(a)
 }
@@ -80,8 +82,8 @@ func Status(code int, body string, headers ...string) Fault {
 func says(a *answer) Fault {
 	return Fault{do: func(x *exchange) {
 		fresh := *a
-		fresh.header = a.header.Clone()
-		x.send(&fresh)
+		fresh.Header = a.Header.Clone()
+		fresh.Write(x.w)
 	}}
 }
 
@@ -89,7 +91,7 @@ func says(a *answer) Fault {
 func RetryAfter(code int, value string) Fault { return Status(code, "", "Retry-After: "+value) }
 
 // QueueFull is the server's own 503 with Retry-After: 60.
-func QueueFull() Fault { return says(queueFull()) }
+func QueueFull() Fault { return says(ingest.QueueFull()) }
 
 // HTML answers code with a proxy's error page.
 func HTML(code int) Fault { return says(htmlAnswer(code)) }
@@ -97,21 +99,22 @@ func HTML(code int) Fault { return says(htmlAnswer(code)) }
 func htmlAnswer(code int) *answer {
 	title := fmt.Sprintf("%d %s", code, http.StatusText(code))
 	return &answer{
-		status: code,
-		header: http.Header{"Content-Type": {"text/html"}},
-		body:   []byte("<html><head><title>" + title + "</title></head><body><h1>" + title + "</h1></body></html>\n"),
+		Status: code,
+		Header: http.Header{"Content-Type": {"text/html"}},
+		Body:   []byte("<html><head><title>" + title + "</title></head><body><h1>" + title + "</h1></body></html>\n"),
 	}
 }
 
 // Garbage answers code with bytes that are neither JSON nor text but claim to be JSON.
 func Garbage(code int) Fault {
-	a := jsonAnswer(code, []byte("{\"accepted\xff\xfe\x00\x01[[[[\x80"))
+	a := ingest.JSON(code, nil)
+	a.Body = []byte("{\"accepted\xff\xfe\x00\x01[[[[\x80")
 	return says(a)
 }
 
 // Redirect answers 307 with that Location.
 func Redirect(to string) Fault {
-	return says(&answer{status: http.StatusTemporaryRedirect, header: http.Header{"Location": {to}}})
+	return says(&answer{Status: http.StatusTemporaryRedirect, Header: http.Header{"Location": {to}}})
 }
 
 // Hang never answers. It ends when the client leaves or the server goes down.
@@ -138,7 +141,7 @@ func After(d time.Duration, f Fault) Fault {
 
 func (x *exchange) meet(f Fault) {
 	if f.do == nil {
-		x.send(x.process(tamper{}))
+		x.process(tamper{}).Write(x.w)
 		return
 	}
 	f.do(x)
@@ -219,7 +222,7 @@ func SlowAnswer(d time.Duration) Fault {
 // beginAnswer writes the head of a good answer; length "" leaves the length open.
 func (x *exchange) beginAnswer(length string) {
 	status := http.StatusAccepted
-	if x.r.URL.Path == pathLogs {
+	if x.r.URL.Path == ingest.PathLogs {
 		status = http.StatusOK
 	}
 	x.w.Header().Set("Content-Type", "application/json")
@@ -254,13 +257,13 @@ func Poison(match func(Entry) bool, code int) Fault {
 		if code != http.StatusUnprocessableEntity {
 			return detail(code, http.StatusText(code))
 		}
-		var problems []problem
+		var problems []ingest.Problem
 		for _, i := range guilty {
-			problems = append(problems, problem{
+			problems = append(problems, ingest.Problem{
 				Type: "value_error", Loc: []any{"body", "logs", i, "message"}, Msg: "Value error, refused by the test",
 			})
 		}
-		return jsonAnswer(code, encodeJSON(map[string]any{"detail": problems}))
+		return ingest.Unprocessable(problems...)
 	})
 }
 
@@ -285,7 +288,7 @@ func poison(match func(Entry) bool, say func(guilty []int) *answer) Fault {
 }
 
 func bent(t tamper) Fault {
-	return Fault{do: func(x *exchange) { x.send(x.process(t)) }}
+	return Fault{do: func(x *exchange) { x.process(t).Write(x.w) }}
 }
 
 // Answer lets h answer. The body was read before; h finds it in r.Body again, decompressed.

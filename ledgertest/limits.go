@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/ingest"
 )
 
 // limits are what the server counts per project. They are guarded by Server.mu.
@@ -69,15 +71,36 @@ func (l *limits) admitRequest(now time.Time) *answer {
 		return nil
 	}
 	a := detail(http.StatusTooManyRequests, text)
-	a.header.Set("Retry-After", wait)
-	l.header(a.header)
+	a.Header.Set("Retry-After", wait)
+	l.header(a.Header)
 	if l.perMinute > 0 {
-		a.header.Set("X-Ratelimit-Remaining-Minute", strconv.Itoa(max(0, l.perMinute-l.requests.minuteCount)))
+		a.Header.Set("X-Ratelimit-Remaining-Minute", strconv.Itoa(max(0, l.perMinute-l.requests.minuteCount)))
 	}
 	if l.perHour > 0 {
-		a.header.Set("X-Ratelimit-Remaining-Hour", strconv.Itoa(max(0, l.perHour-l.requests.hourCount)))
+		a.Header.Set("X-Ratelimit-Remaining-Hour", strconv.Itoa(max(0, l.perHour-l.requests.hourCount)))
 	}
 	return a
+}
+
+// admitRecords counts OTLP records towards rate limit and quota and says how they are refused, or nil. An empty
+// request costs nothing.
+func (l *limits) admitRecords(b *ingest.Batch, now time.Time) *answer {
+	n := len(b.Entries)
+	if n == 0 {
+		return nil
+	}
+	l.items.add(now, n)
+	if over(l.items.minuteCount, l.perMinute) || over(l.items.hourCount, l.perHour) {
+		a := detail(http.StatusTooManyRequests, "Ingestion rate limit exceeded")
+		a.Header.Set("Retry-After", "60")
+		return a
+	}
+	used := l.usage(now)
+	if l.quota > 0 && *used+n > l.quota {
+		return b.PartialSuccess(n, fmt.Sprintf("Daily logs quota exceeded (%d/%d)", *used, l.quota))
+	}
+	*used += n
+	return nil
 }
 
 // checkQuota refuses every request once the day's quota is used up.
@@ -119,6 +142,6 @@ func checkKey(key string, known func(string) bool) *answer {
 
 func challenge(text string) *answer {
 	a := detail(http.StatusUnauthorized, text)
-	a.header.Set("Www-Authenticate", "Bearer")
+	a.Header.Set("Www-Authenticate", "Bearer")
 	return a
 }

@@ -121,7 +121,7 @@ func TestOTLPEdgeCases(t *testing.T) {
 		{name: "not an object", body: `[]`, status: 500, want: unhandledError},
 		{name: "not UTF-8", body: "{\"a\":\"\xff\"}", status: 500, want: unhandledError},
 		{name: "not JSON", body: `{"a":`, status: 400, want: `{"detail":"Malformed JSON body: `, prefix: true},
-		{name: "wrong type", body: `{"resourceLogs":5}`, status: 400, want: `{"detail":"Malformed OTLP/JSON logs payload: `, prefix: true},
+		{name: "wrong type", body: `{"resourceLogs":{}}`, status: 400, want: `{"detail":"Malformed OTLP/JSON logs payload: `, prefix: true},
 		{name: "surrogate", body: jsonLogs(`{"body":{"stringValue":"\ud800"}}`), status: 400, want: `{"detail":"Malformed OTLP/JSON logs payload: `, prefix: true},
 		{name: "bare NaN", body: jsonLogs(`{"body":{"doubleValue":NaN}}`), status: 400, want: `{"detail":"Malformed OTLP/JSON logs payload: `, prefix: true},
 		{name: "quoted NaN", body: jsonLogs(jsonRecord("m", jsonAttrs("x", `{"doubleValue":"NaN"}`))), status: 200, want: `{}`, lost: 1},
@@ -269,6 +269,7 @@ func TestOTLPMapping(t *testing.T) {
 			"exception.type": "*net.OpError", "exception.message": "reset", "exception.stacktrace": "at x",
 			"ledger.log_id": "id", "trace_id": "01ab", "span_id": "02",
 		},
+		Notes: []string{"environment cut to 20 characters"},
 	}}
 	c := newClient(t)
 	for contentType, body := range map[string]string{"application/json": text, "application/x-protobuf": proto} {

@@ -21,8 +21,8 @@ import (
 	"time"
 
 	"github.com/ledger-sdk/ledger-go"
-	"github.com/ledger-sdk/ledger-go/httplog"
 	"github.com/ledger-sdk/ledger-go/checks/otlpjudge"
+	"github.com/ledger-sdk/ledger-go/httplog"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
