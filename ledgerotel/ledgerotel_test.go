@@ -22,8 +22,7 @@ import (
 )
 
 func TestEntriesCarryTheIDsOfTheirSpan(t *testing.T) {
-	srv := ledgertest.NewServer()
-	defer srv.Close()
+	srv := ledgertest.New(t)
 	h, err := ledger.NewHandler(&ledger.Options{
 		APIKey: ledgertest.APIKey, BaseURL: srv.URL, ContextAttrs: ledgerotel.ContextAttrs,
 	})
@@ -68,8 +67,7 @@ func TestJoinKeepsTheFirstOfEachKey(t *testing.T) {
 }
 
 func TestMetricsAreObserved(t *testing.T) {
-	srv := ledgertest.NewServer()
-	defer srv.Close()
+	srv := ledgertest.New(t)
 	h, err := ledger.NewHandler(&ledger.Options{APIKey: ledgertest.APIKey, BaseURL: srv.URL})
 	if err != nil {
 		t.Fatal(err)

@@ -34,8 +34,7 @@ func newHandler(t *testing.T, srv *ledgertest.Server) *ledger.Handler {
 }
 
 func TestCollectorTellsWhatBecameOfEntries(t *testing.T) {
-	srv := ledgertest.NewServer()
-	defer srv.Close()
+	srv := ledgertest.New(t)
 	h := newHandler(t, srv)
 	logger := slog.New(h)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -93,8 +92,7 @@ func TestCollectorTellsWhatBecameOfEntries(t *testing.T) {
 // Prometheus' own rules for names, units and help texts, and those of the
 // registry: every metric described, no series twice.
 func TestMetricsFollowTheConventions(t *testing.T) {
-	srv := ledgertest.NewServer()
-	defer srv.Close()
+	srv := ledgertest.New(t)
 	registry := prometheus.NewPedanticRegistry()
 	if err := registry.Register(ledgerprom.NewCollector(newHandler(t, srv))); err != nil {
 		t.Fatal(err)
@@ -109,8 +107,7 @@ func TestMetricsFollowTheConventions(t *testing.T) {
 }
 
 func TestTwoHandlersInOneRegistry(t *testing.T) {
-	srv := ledgertest.NewServer()
-	defer srv.Close()
+	srv := ledgertest.New(t)
 	registry := prometheus.NewPedanticRegistry()
 	for _, name := range []string{"app", "audit"} {
 		labelled := prometheus.WrapRegistererWith(prometheus.Labels{"handler": name}, registry)

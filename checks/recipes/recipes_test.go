@@ -80,8 +80,7 @@ func arrived(t *testing.T, entries []ledgertest.Entry) (lines []string) {
 
 func TestSampling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := ledgertest.NewInMemory()
-		defer srv.Close()
+		srv := ledgertest.New(t, ledgertest.InMemory())
 		h := newHandler(t, srv, ledger.Options{HTTPTransport: srv.Transport()})
 		var left atomic.Int64
 		logger := slog.New(sampled(h, &left))
@@ -112,8 +111,7 @@ func TestSampling(t *testing.T) {
 
 func TestDeduplication(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := ledgertest.NewInMemory()
-		defer srv.Close()
+		srv := ledgertest.New(t, ledgertest.InMemory())
 		h := newHandler(t, srv, ledger.Options{HTTPTransport: srv.Transport()})
 		logger := slog.New(deduplicated(h))
 		for minute := range 2 {
@@ -147,8 +145,7 @@ func TestLevelByPackage(t *testing.T) {
 		{"another", map[string]slog.Level{"database/sql": slog.LevelDebug}, []string{"info", "warning"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			srv := ledgertest.NewServer()
-			defer srv.Close()
+			srv := ledgertest.New(t)
 			h := newHandler(t, srv, ledger.Options{})
 			logger := slog.New(levelByPackage{Handler: h, rest: slog.LevelInfo, levels: tt.levels}).With("a", 1).WithGroup("g")
 			logger.Debug("m", "b", 2)
@@ -166,8 +163,7 @@ func TestLevelByPackage(t *testing.T) {
 }
 
 func TestLevelsOfOthers(t *testing.T) {
-	srv := ledgertest.NewServer()
-	defer srv.Close()
+	srv := ledgertest.New(t)
 	h := newHandler(t, srv, ledger.Options{})
 	logger := withLevels(h)
 	logger.Debug("not of payments")
@@ -178,8 +174,7 @@ func TestLevelsOfOthers(t *testing.T) {
 }
 
 func TestZap(t *testing.T) {
-	srv := ledgertest.NewServer()
-	defer srv.Close()
+	srv := ledgertest.New(t)
 	h := newHandler(t, srv, ledger.Options{AddSource: true})
 	logger := newZap(h)
 	logger.Debug("below the level")
@@ -211,8 +206,7 @@ func TestZap(t *testing.T) {
 }
 
 func TestZerolog(t *testing.T) {
-	srv := ledgertest.NewServer()
-	defer srv.Close()
+	srv := ledgertest.New(t)
 	h := newHandler(t, srv, ledger.Options{})
 	logger := newZerolog(h)
 	logger.Debug().Msg("below the level")
@@ -238,8 +232,7 @@ func TestZerolog(t *testing.T) {
 func TestFatalIsDelivered(t *testing.T) {
 	for _, logger := range []string{"zap", "zerolog"} {
 		t.Run(logger, func(t *testing.T) {
-			srv := ledgertest.NewServer()
-			defer srv.Close()
+			srv := ledgertest.New(t)
 			program := exec.Command(os.Args[0])
 			program.Env = append(os.Environ(), "END_BY="+logger, "LEDGER_API_KEY="+ledgertest.APIKey, "LEDGER_BASE_URL="+srv.URL)
 			var exit *exec.ExitError
@@ -254,8 +247,7 @@ func TestFatalIsDelivered(t *testing.T) {
 }
 
 func TestLogr(t *testing.T) {
-	srv := ledgertest.NewServer()
-	defer srv.Close()
+	srv := ledgertest.New(t)
 	logger, h, err := newLogr(ledger.Options{APIKey: ledgertest.APIKey, BaseURL: srv.URL})
 	if err != nil {
 		t.Fatal(err)
@@ -280,8 +272,7 @@ func TestLogr(t *testing.T) {
 }
 
 func TestStdoutToo(t *testing.T) {
-	srv := ledgertest.NewServer()
-	defer srv.Close()
+	srv := ledgertest.New(t)
 	h := newHandler(t, srv, ledger.Options{})
 	stdout := os.Stdout
 	r, w, err := os.Pipe()
@@ -306,9 +297,7 @@ func TestStdoutToo(t *testing.T) {
 }
 
 func TestAuditApart(t *testing.T) {
-	main, auditor := ledgertest.NewServer(), ledgertest.NewServer()
-	defer main.Close()
-	defer auditor.Close()
+	main, auditor := ledgertest.New(t), ledgertest.New(t)
 	h, audit := newHandler(t, main, ledger.Options{}), newHandler(t, auditor, ledger.Options{})
 	logger := auditApart(h, audit)
 	logger.Info("page viewed", "audit", false)
@@ -329,8 +318,7 @@ func TestAuditApart(t *testing.T) {
 }
 
 func TestLocalWhileDown(t *testing.T) {
-	srv := ledgertest.NewServer()
-	defer srv.Close()
+	srv := ledgertest.New(t)
 	h := newHandler(t, srv, ledger.Options{Diagnostics: slog.DiscardHandler, BreakerDelay: 10 * time.Millisecond})
 	var local bytes.Buffer
 	logger := localWhileDown(h, slog.NewTextHandler(&local, nil))
