@@ -64,7 +64,7 @@ func Register(source Source, provider metric.MeterProvider, attrs ...attribute.K
 	size := gauge("ledger.buffer.size", "By", "Memory that the queued entries take.")
 	spooled := gauge("ledger.spool.entries", "{entry}", "Entries in the spool directory.")
 	flushes := counter("ledger.flushes", "{flush}", "Batches handed to the sender.")
-	failed := counter("ledger.errors", "{error}", "Failed attempts and answers other than a success.")
+	failed := counter("ledger.errors", "{error}", "Failed attempts and answers that are no success.")
 	consecutive := gauge("ledger.consecutive_failures", "{attempt}", "Failed attempts since the last success.")
 	breaker := gauge("ledger.breaker.open", "1", "1 while the circuit breaker lets nothing through.")
 	status := gauge("ledger.status", "1", "1 for the handler's status, 0 for the two others.")

@@ -62,7 +62,7 @@ var (
 
 	flushes   = describe("flushes_total", "Batches handed to the sender, by whether the server said its word (success) or the retries were used up (failure).", "result")
 	lastFlush = describe("last_flush_timestamp_seconds", "When the last flush ended, 0 before the first.")
-	errors    = describe("errors_total", "Failed attempts and answers other than a success, by kind.", "kind")
+	errors    = describe("errors_total", "Failed attempts and answers that are no success, by kind.", "kind")
 	failures  = describe("consecutive_failures", "Failed attempts since the last success.")
 
 	breakerOpen = describe("breaker_open", "1 while the circuit breaker lets nothing through, else 0.")

@@ -65,9 +65,8 @@ func (s *stored) distinct() (distinct, again int) {
 // A loki stands where Loki would: it takes OTLP, and can be away, or refuse.
 type loki struct {
 	stored
-	address string
-	server  *httptest.Server
-	refuse  int // a status to answer with
+	server *httptest.Server
+	refuse int // a status to answer with
 }
 
 func newLoki(t *testing.T) *loki {

@@ -141,7 +141,7 @@ func TestLevelByPackage(t *testing.T) {
 		{"this one", map[string]slog.Level{here: slog.LevelDebug}, []string{"debug", "info", "warning"}},
 		{"one above it", map[string]slog.Level{"github.com/ledger-sdk": slog.LevelDebug}, []string{"debug", "info", "warning"}},
 		{"the nearest counts", map[string]slog.Level{"github.com": slog.LevelDebug, here: slog.LevelWarn}, []string{"warning"}},
-		{"one that begins alike", map[string]slog.Level{strings.TrimSuffix(here, "s"): slog.LevelDebug}, []string{"info", "warning"}},
+		{"one whose path begins the same", map[string]slog.Level{strings.TrimSuffix(here, "s"): slog.LevelDebug}, []string{"info", "warning"}},
 		{"another", map[string]slog.Level{"database/sql": slog.LevelDebug}, []string{"info", "warning"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
