@@ -255,7 +255,7 @@ func (b *batcher) pick() *batch {
 	return picked
 }
 
-// nextTurn is how long until there is something to do that nobody will tell of.
+// nextTurn is how long until there is something to do that no channel announces.
 func (b *batcher) nextTurn() (time.Duration, bool) {
 	var at time.Time
 	soonest := func(t time.Time) {
@@ -356,7 +356,7 @@ func (b *batcher) announce() {
 	}
 }
 
-// dropNotice is the entry that tells of drops by overflow.
+// dropNotice is the entry that reports drops by overflow.
 func (b *batcher) dropNotice(dropped int64, since, until time.Time) *buffer.Entry {
 	r := slog.NewRecord(b.now(), slog.LevelWarn, fmt.Sprintf("ledger: dropped %d entries", dropped), 0)
 	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", stats.Overflow.String()),

@@ -280,7 +280,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
-// buildRelease is the main module's version, else its VCS revision, else "".
+// buildRelease is the main module's version, or its VCS revision, or "".
 func buildRelease() string {
 	build, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -96,7 +96,7 @@ func meaningOf(why throttle.Cause) *meaning {
 	return nil
 }
 
-// diagnostics tells of the SDK's own trouble, elsewhere than through the logger
+// diagnostics reports the SDK's own trouble, not through the logger
 // being served. A condition is told once when it begins, and its end once; a
 // condition that keeps coming back is told once a minute at most.
 //
@@ -197,7 +197,7 @@ func (d *diagnostics) writeLocked(level slog.Level, message string, attrs ...slo
 	}
 }
 
-// outcome tells of a change for the worse, or for the better.
+// outcome reports a change for the worse, or for the better.
 func (d *diagnostics) outcome(out outcome) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -42,7 +42,7 @@ type Handler struct {
 // A core is what a handler shares with those derived from it.
 type core struct {
 	config    *config
-	recorder  *encode.Encoder
+	encoder   *encode.Encoder
 	protocols *protocol.Chooser
 	queue     *buffer.Queue
 	count     *stats.Counters
@@ -79,7 +79,7 @@ func newHandler(config *config) *Handler {
 	encoding := encodingOf(config, newIDPrefix(), now)
 	c := &core{
 		config:    config,
-		recorder:  encode.New(encoding),
+		encoder:   encode.New(encoding),
 		protocols: protocol.New(string(config.Protocol), encoding.Formats[0], encoding.Formats[1]),
 		queue:     buffer.NewQueue(queueLimitsOf(config), count, now),
 		count:     count,
@@ -94,7 +94,7 @@ func newHandler(config *config) *Handler {
 		c.report.tell(text, slog.LevelWarn, text)
 	}
 	go c.batcher.run()
-	return &Handler{core: c, scope: c.recorder.Root()}
+	return &Handler{core: c, scope: c.encoder.Root()}
 }
 
 // encodingOf is what the encoder needs of config.
@@ -175,8 +175,8 @@ func (c *core) wait(ctx context.Context) error {
 // Shutdown stops taking records, flushes, and releases all that the handler
 // holds. It returns by ctx's end, in every state: what is left then goes to
 // SpoolDir, or is dropped and counted, and the error says how many entries were
-// dropped and why. Counting them takes up to 0.1 s more where a RoundTripper does
-// not heed its context. It may be called again and at once from several
+// dropped and why. Counting them takes up to 0.1 s more where a RoundTripper
+// ignores its context. It may be called again and at once from several
 // goroutines: the first call's ctx counts, and the others return its error, or
 // their own ctx's.
 func (h *Handler) Shutdown(ctx context.Context) error {

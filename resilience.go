@@ -84,7 +84,7 @@ const maxAttempts = 1 << 20
 type roundResult struct {
 	batch  *batch
 	last   outcome // of the last attempt that was made; outcomeNone when none was
-	full   bool    // as many attempts as retries and breaker allow in a row failed, and nobody else's
+	full   bool    // as many attempts as retries and breaker allow failed in a row, all of this batch
 	beside bool    // others were taken between its first failure and its last: the batch fails, not the server
 	delay  time.Duration
 }

@@ -89,7 +89,7 @@ type RateLimiterMetrics struct {
 
 // Status tells how the handler is, for probes: unhealthy while nothing can be
 // delivered (breaker open, API key refused, wrong URL), degraded while there is
-// trouble or loss, else healthy. The breaker counts as open until an attempt has
+// trouble or loss, otherwise healthy. The breaker counts as open until an attempt has
 // succeeded. Status takes no lock that logging takes, costs tens of nanoseconds
 // while all is well (benchmarks/RESULTS.md), and may be called at any time, also
 // after Shutdown.

@@ -30,8 +30,8 @@ const (
 	maxBody = 1 << 20
 	// maxKept is the largest buffer that is kept for another body.
 	maxKept = 256 << 10
-	// maxAnswer bounds what is read of an answer that tells of one trouble, and
-	// maxRefusal of one that may tell of each entry: a 422 quotes them, and a
+	// maxAnswer bounds what is read of an answer that reports one trouble, and
+	// maxRefusal of one that may report each entry: a 422 quotes them, and a
 	// success gives the reason for each that was rejected.
 	maxAnswer  = 64 << 10
 	maxRefusal = 4 << 20
@@ -42,7 +42,7 @@ const (
 	maxTimeout = 35 * time.Second
 	// writeBuffer is a connection's. A usual batch of 1000 entries, compressed,
 	// fits with its headers, and goes out in one write; net/http would make
-	// a buffer for each request else.
+	// a buffer for each request otherwise.
 	writeBuffer = 32 << 10
 	// idleTimeout closes idle connections before the server does, after 5s.
 	idleTimeout = 4 * time.Second
@@ -129,7 +129,7 @@ func (t *transport) close() {
 }
 
 // send makes one attempt to deliver entries, all encoded in format. It returns
-// by the timeout and when ctx ends, or, where the RoundTripper does not heed its
+// by the timeout and when ctx ends, or, where the RoundTripper ignores its
 // context, after patience beyond that.
 func (t *transport) send(ctx context.Context, format wire.Format, entries []*buffer.Entry, timeout time.Duration) (out outcome) {
 	defer func() {
@@ -192,7 +192,7 @@ func (t *transport) overdue(answered <-chan outcome) outcome {
 		<-answered
 		t.strays.Add(-1)
 	}()
-	return outcome{kind: outcomeNetworkError, timedOut: true, err: errors.New("HTTP transport does not heed its context")}
+	return outcome{kind: outcomeNetworkError, timedOut: true, err: errors.New("HTTP transport ignores its context")}
 }
 
 // exchange makes the request, and reads the answer to it.
@@ -226,7 +226,7 @@ func (t *transport) exchange(req *http.Request, format wire.Format, n int) (out 
 	return out
 }
 
-// untilDone ends a body that heeds no context, such as one of which each read
+// untilDone ends a body that ignores its context, such as one of which each read
 // returns nothing.
 type untilDone struct {
 	io.ReadCloser

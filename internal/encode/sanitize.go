@@ -81,7 +81,7 @@ func (s *sanitizer) members(b []byte, opening byte, depth int) []byte {
 		if opening == '{' {
 			mark := len(b)
 			b = s.string(b)
-			masked := s.secret.Hide(jsontext.Unquote(b[mark:]))
+			masked := s.secret.IsSecret(jsontext.Unquote(b[mark:]))
 			s.space()
 			s.at++ // the colon
 			b = append(b, ':')

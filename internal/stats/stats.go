@@ -74,7 +74,7 @@ type Counters struct {
 	// none.
 	Started            time.Time
 	LastDrop, LostFrom atomic.Int64 // LostFrom is when the first of lost was dropped
-	Lost               atomic.Int64 // overflow that no notice has told of yet
+	Lost               atomic.Int64 // overflow that no notice has reported yet
 
 	Flushes, FlushesOK, FlushesFailed atomic.Int64
 	LastFlush                         atomic.Int64 // unix nanoseconds

@@ -43,6 +43,7 @@ type Gate struct {
 // Trial is how long the first attempt goes alone.
 const Trial = time.Second
 
+// NewGate makes a gate for at most pool attempts at once.
 func NewGate(pool int, now func() time.Time) *Gate {
 	return &Gate{pool: pool, now: now, changed: make(chan struct{})}
 }
@@ -77,7 +78,7 @@ func (g *Gate) Room() (width int, next time.Time) {
 	return width, next
 }
 
-// Enter takes a place for an attempt; leave gives it back. It waits while the
+// Enter takes a place for an attempt; Leave gives it back. It waits while the
 // attempts under way leave no room, and returns false when sending is paused or
 // ctx ends.
 func (g *Gate) Enter(ctx context.Context) bool {
@@ -106,7 +107,7 @@ func (g *Gate) Enter(ctx context.Context) bool {
 	}
 }
 
-// Pause reports whether sending is paused now.
+// Paused reports whether sending is paused now.
 func (g *Gate) Paused() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
