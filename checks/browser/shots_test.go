@@ -83,6 +83,7 @@ func TestScreenshots(t *testing.T) {
 	for _, theme := range []string{"light", "dark"} {
 		p.theme(theme)
 		for _, view := range []struct{ name, hash, ready, then, after string }{
+			{"overview", "#live", query(".row.error"), `[...document.querySelectorAll('.row.error')].findLast(el => !/ - 5\d\d /.test(el.textContent)) ?? [...document.querySelectorAll('.row.error')].at(-1)`, query(".panel .cause")},
 			{"live", "#live", query(".row"), "", ""},
 			{"record", "#live", query(".row"), `(rows => rows.findLast(el => /=/.test(el.textContent)) ?? rows.at(-1))([...document.querySelectorAll('.row')].slice(0, -8))`, query(".panel .kv")},
 			{"error", "#live?q=has:error", `(rows => rows.length && rows.every(el => el.querySelector('.lv-error, .lv-critical')))([...document.querySelectorAll('.row')])`, `[...document.querySelectorAll('.row')].at(-1)`, query(".panel .cause")},
@@ -90,10 +91,10 @@ func TestScreenshots(t *testing.T) {
 			{"group", "#errors", query(".errors .main-button"), query(".errors .main-button"), query(".panel .cause")},
 			{"requests", "#requests", query(".requests .main-button"), "", ""},
 			{"route", "#requests", query(".requests .main-button"), query(".requests .main-button"), query(".plot .dots")},
-			{"traces", "#traces?sort=longest", query(".trace"), query(".trace"), query(".wf-row[data-id]")},
+			{"traces", "#traces?sort=longest", query(".trace"), `document.querySelector('.trace.error') ?? document.querySelector('.trace')`, query(".wf-row[data-id]")},
 		} {
 			eval[bool](p, fmt.Sprintf(`(location.hash = %q, true)`, view.hash))
-			p.wait(view.name+" shows", view.ready)
+			p.waitFor(time.Minute, view.name+" shows", view.ready)
 			if view.then != "" {
 				p.click(view.then)
 				p.wait(view.name+" is open", view.after)
