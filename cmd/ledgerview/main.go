@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -95,6 +96,8 @@ func serve(ctx context.Context, f *flags, stdin io.Reader, stdout, stderr io.Wri
 		Hosts: strings.FieldsFunc(f.hosts, func(r rune) bool { return r == ',' || r == ' ' }),
 	})
 	defer v.Close()
+	// Without a limit the collector lets garbage grow to as much as the records take.
+	debug.SetMemoryLimit(int64(f.maxBytes)*5/4 + memoryBeside)
 	if f.open != "" {
 		if err := open(v, f.open, stderr); err != nil {
 			return err
@@ -147,6 +150,9 @@ func serve(ctx context.Context, f *flags, stdin io.Reader, stdout, stderr io.Wri
 		return fmt.Errorf("serve: %w", err)
 	}
 }
+
+// memoryBeside is what the program needs beside its records, in bytes.
+const memoryBeside = 64 << 20
 
 // open shows a file.
 func open(v *ledgerview.Viewer, name string, stderr io.Writer) error {
