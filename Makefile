@@ -37,6 +37,6 @@ lint: ## Run golangci-lint
 	bash .ci/lint
 
 soak: ## Log through a bad network for SOAKTIME (default 10m), and judge
-	go run ./internal/soak -for $(or $(SOAKTIME),10m)
+	go run ./checks/soak -for $(or $(SOAKTIME),10m)
 
 .PHONY: help quickstart test modules deploy api tidy check bench plots soak fuzz lint

@@ -3,22 +3,28 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/crash"
+	"github.com/ledger-sdk/ledger-go/internal/spill"
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
-// A batcher is the one goroutine that turns queued entries into batches, hands
-// them to the sender, and settles what came of them. Everything here but the
-// channels belongs to that goroutine.
+// A batcher is the one goroutine that decides when there is a batch, and which one
+// goes next. It hands batches to the sender, and carries out what judge says of
+// their rounds. Everything here but the channels belongs to that goroutine.
 type batcher struct {
 	config *config
-	queue  *queue
-	count  *counters
+	queue  *buffer.Queue
+	count  *stats.Counters
 	sender *sender
 	report *diagnostics
-	encode func(context.Context, slog.Record) *entry // of the handler's own records
+	encode func(context.Context, slog.Record) *buffer.Entry // of the handler's own records
 	now    func() time.Time
 
 	results chan roundResult
@@ -30,24 +36,15 @@ type batcher struct {
 	ctx    context.Context // of every round
 	cancel context.CancelFunc
 
-	held    []*batch            // waiting for a round, oldest first
-	active  map[*batch]struct{} // in a round
-	forming []*entry            // the next batch's first entries, which are held
-	formed  [maxTaken]*entry    // where they are
-	since   time.Time           // when the oldest queued entry may have come; zero when there is none
-	owed    int64               // queued entries that are to go now
+	backlog *buffer.Backlog[notes]
+	disk    *spill.Spill[notes]
+	since   time.Time // when the oldest queued entry may have come; zero when there is none
+	owed    int64     // queued entries that are to go now
 	rounds  int64
 	search  *halving
 	aside   *batch // the suspect in a round
 	waiters []*waiter
-
-	spool   *spool                    // nil without one
-	crashes atomic.Pointer[crashFile] // nil without a spool
-	claim   *spoolClaim               // of the one batch that was read back
-	claimed int                       // entries of it not settled yet
-	resting time.Time                 // no entry is written to the spool before
-	// unreadable is how many of the spool's lost entries are counted.
-	unreadable int64
+	crashes atomic.Pointer[crash.File] // nil without a spool
 }
 
 // A waiter waits until every entry up to a mark is settled.
@@ -58,13 +55,14 @@ type waiter struct {
 	done   chan struct{}
 }
 
-// retryHeld is when a batch is tried again whose round made no attempt.
-const retryHeld = 10 * time.Millisecond
-
 // grace is how long a round may take to return once it was told to.
 const grace = 50 * time.Millisecond
 
-func newBatcher(c *config, q *queue, count *counters, s *sender, report *diagnostics, now func() time.Time) *batcher {
+// bodyBytes is where a batch is full: what a format puts around its entries, OTLP
+// about a kibibyte, has to fit too.
+const bodyBytes = maxBody - 1<<10
+
+func newBatcher(c *config, q *buffer.Queue, count *stats.Counters, s *sender, report *diagnostics, opened func(), now func() time.Time) *batcher {
 	b := &batcher{
 		config:  c,
 		queue:   q,
@@ -76,8 +74,13 @@ func newBatcher(c *config, q *queue, count *counters, s *sender, report *diagnos
 		waits:   make(chan *waiter),
 		quit:    make(chan struct{}),
 		stopped: make(chan struct{}),
-		active:  make(map[*batch]struct{}),
 	}
+	b.backlog = buffer.NewBacklog(q, b.done)
+	b.disk = spill.New(spill.Config{
+		Dir: c.SpoolDir, MaxBytes: c.SpoolMaxBytes,
+		BatchBytes: maxBody,
+		Tell:       report.tell, Format: s.protocols.Named, Opened: opened, Now: now,
+	}, b.backlog, q, count)
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	return b
 }
@@ -86,11 +89,11 @@ func newBatcher(c *config, q *queue, count *counters, s *sender, report *diagnos
 // for the next thing to happen.
 func (b *batcher) run() {
 	defer close(b.stopped)
-	b.openSpool()
+	b.disk.Open()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		b.evict()
+		b.makeRoom()
 		b.announce()
 		b.stamp()
 		b.dispatch()
@@ -101,12 +104,12 @@ func (b *batcher) run() {
 			timer.Stop()
 		}
 		select {
-		case <-b.queue.wake:
+		case <-b.queue.Woken():
 		case <-timer.C:
 		case r := <-b.results:
 			b.settle(r)
 		case w := <-b.waits:
-			w.notice = b.count.lost.Load() > 0
+			w.notice = b.count.Lost.Load() > 0
 			b.waiters = append(b.waiters, w)
 			b.announce()
 			b.drain()
@@ -119,106 +122,42 @@ func (b *batcher) run() {
 
 // drain takes what is queued into batches, for somebody who waits for it. What
 // comes meanwhile is left, or a drain that loggers keep up with would not end.
+// Batches join others that wait for their first round: those who flush often do
+// not send a request for each entry then.
 func (b *batcher) drain() {
-	b.queue.urgent.mark()
-	b.queue.ordinary.mark()
-	for batch := b.fill((*lane).takeMarked); batch != nil; batch = b.fill((*lane).takeMarked) {
-		if !b.join(batch) {
-			b.held = append(b.held, batch)
-		}
-		b.evict() // what came meanwhile may be more urgent
+	b.backlog.Mark()
+	for fresh := b.cut(b.backlog.CutMarked); fresh != nil; fresh = b.cut(b.backlog.CutMarked) {
+		b.backlog.Join(fresh, b.most(), bodyBytes, func(other *batch) bool {
+			return other.Notes.tried == 0 && !other.Notes.piece && !spill.Spooled(other)
+		})
+		b.makeRoom() // what came meanwhile may be more urgent
 	}
 }
 
-// join adds a batch to another one that waits for its first round, if there is
-// such and they fit; it reports whether they did. Those who flush often do not
-// send a request for each entry then.
-func (b *batcher) join(fresh *batch) bool {
-	most := min(b.config.FlushSize, b.sender.largest())
-	for _, other := range slices.Backward(b.held) {
-		switch first, ok := other.first(); {
-		case !ok || first >= spooledSeq || other.tried != 0 || other.piece:
-		case other.size()+fresh.size() > most || bodySize(other)+bodySize(fresh) > maxBody:
-			return false
-		default:
-			entries := slices.Concat(other.empty(), fresh.empty())
-			sortBySeq(entries)
-			other.keep(entries)
-			return true
-		}
+// most is how many entries a batch may have.
+func (b *batcher) most() int { return min(b.config.FlushSize, b.sender.largest()) }
+
+// cut makes a batch of what is queued, and notes since when the rest waits.
+func (b *batcher) cut(cut func(n, bytes int) *batch) *batch {
+	waiting, n := b.backlog.Waiting(), 0
+	fresh := cut(b.most(), bodyBytes)
+	if fresh != nil {
+		n = fresh.Size()
 	}
-	return false
-}
-
-// around is about what OTLP puts around a body; Ledger's own puts less.
-const around = 1 << 10
-
-// bodySize is how large a body of the batch is, before compression.
-func bodySize(b *batch) int {
-	size := around
-	for _, e := range b.entries {
-		size += e.size() + 1
-	}
-	return size
-}
-
-func sortBySeq(entries []*entry) {
-	slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
-}
-
-// fill makes a batch of the oldest queued entries that the method takes, at most
-// FlushSize and maxBody; nil when there are none. Entries at Error and above come
-// first when there are more than fit, but for the few that are forming; within
-// the batch the order is that of logging.
-func (b *batcher) fill(method taking) *batch {
-	most := min(b.config.FlushSize, b.sender.largest())
-	waiting := b.waiting()
-	entries := make([]*entry, 0, min(waiting, int64(most)))
-	size := around
-	for len(entries) < most && b.form(method, most-len(entries)) {
-		e := b.forming[0]
-		if size += e.size() + 1; size > maxBody && len(entries) > 0 {
-			break
-		}
-		entries = append(entries, e)
-		b.forming[0], b.forming = nil, b.forming[1:]
-	}
-	b.owed = max(b.owed-int64(len(entries)), 0)
+	b.owed = max(b.owed-int64(n), 0)
 	switch {
-	case b.waiting() == 0:
+	case b.backlog.Waiting() == 0:
 		b.since, b.owed = time.Time{}, 0
-	case int64(len(entries)) >= waiting:
+	case int64(n) >= waiting:
 		b.since = b.now() // what waits now came after we looked
 	}
-	if len(entries) == 0 {
-		return nil
-	}
-	sortBySeq(entries)
-	return batchOfHeld(b.queue, entries)
+	return fresh
 }
-
-// form reports whether entries are forming, and takes out some, at most n, if
-// none are.
-func (b *batcher) form(method taking, n int) bool {
-	for _, l := range []*lane{&b.queue.urgent, &b.queue.ordinary} {
-		if len(b.forming) > 0 {
-			return true
-		}
-		b.forming = b.queue.take(l, method, b.formed[:0], n)
-		if taken := len(b.forming); taken > 0 {
-			b.count.taken.Add(int64(taken))
-		}
-	}
-	return len(b.forming) > 0
-}
-
-// waiting is how many entries wait to be made into a batch.
-func (b *batcher) waiting() int64 { return b.queue.queued.entries() + int64(len(b.forming)) }
 
 // stamp notes that something has come into the empty queue, also while nothing
 // can be sent: the wait for a connection is part of FlushInterval.
 func (b *batcher) stamp() {
-	if b.since.IsZero() && b.waiting() > 0 {
+	if b.since.IsZero() && b.backlog.Waiting() > 0 {
 		b.since = b.now()
 	}
 }
@@ -226,15 +165,15 @@ func (b *batcher) stamp() {
 // due reports whether what is queued makes a batch now: it is enough, or old
 // enough.
 func (b *batcher) due() bool {
-	if b.waiting() == 0 {
+	if b.backlog.Waiting() == 0 {
 		return false
 	}
 	b.stamp()
-	waiting := b.waiting()
+	waiting := b.backlog.Waiting()
 	if b.now().Sub(b.since) >= b.config.FlushInterval {
 		b.owed = waiting
 	}
-	return b.owed > 0 || waiting >= int64(b.config.FlushSize) || b.queue.queued.bytes() >= b.queue.wakeBytes
+	return b.owed > 0 || waiting >= int64(b.config.FlushSize) || b.queue.Ready()
 }
 
 // dispatch starts as many rounds as may run now.
@@ -252,11 +191,11 @@ func (b *batcher) dispatch() {
 			return
 		}
 		b.rounds++
-		next.tried, next.aside = b.rounds, b.suspect(next)
-		if next.aside {
+		next.Notes.tried, next.Notes.aside = b.rounds, b.suspect(next)
+		if next.Notes.aside {
 			b.aside = next
 		}
-		b.active[next] = struct{}{}
+		b.backlog.Active[next] = struct{}{}
 		go func() {
 			result := b.sender.round(b.ctx, next)
 			select {
@@ -271,7 +210,7 @@ func (b *batcher) dispatch() {
 // the server that fails: since the batch last failed others were taken. Such a
 // batch is tried on, but nobody waits while it backs off.
 func (b *batcher) suspect(batch *batch) bool {
-	return batch.failedRounds > 0 && b.count.successes.Load() > batch.lastFailed
+	return batch.Notes.failedRounds > 0 && b.count.Successes.Load() > batch.Notes.lastFailed
 }
 
 // mayStart reports whether a round for a held batch may be started beside those
@@ -281,9 +220,9 @@ func (b *batcher) mayStart(batch *batch) bool { return b.aside == nil || !b.susp
 // ordinary is how many rounds are under way that count against the width.
 func (b *batcher) ordinary() int {
 	if b.aside != nil {
-		return len(b.active) - 1
+		return len(b.backlog.Active) - 1
 	}
-	return len(b.active)
+	return len(b.backlog.Active)
 }
 
 // pick takes the batch that the next round is for: of those held the one tried
@@ -292,32 +231,31 @@ func (b *batcher) ordinary() int {
 func (b *batcher) pick() *batch {
 	best := -1
 	now := b.now()
-	for i, candidate := range b.held {
-		if !now.Before(candidate.notBefore) && b.mayStart(candidate) && (best < 0 || candidate.tried < b.held[best].tried) {
+	for i, candidate := range b.backlog.Held {
+		if !now.Before(candidate.Notes.notBefore) && b.mayStart(candidate) && (best < 0 || candidate.Notes.tried < b.backlog.Held[best].Notes.tried) {
 			best = i
 		}
 	}
 	// In an outage few batches are cut, whatever trickles in; they take turns.
-	failing := best >= 0 && b.held[best].failedRounds > 0 && len(b.held) < b.config.HTTPPoolSize
-	repeated := best >= 0 && b.held[best].tried != 0 && b.held[best].tried == b.rounds
-	if (best < 0 || failing) && b.due() || repeated && b.waiting() > 0 {
-		if fresh := b.fill((*lane).take); fresh != nil {
+	failing := best >= 0 && b.backlog.Held[best].Notes.failedRounds > 0 && len(b.backlog.Held) < b.config.HTTPPoolSize
+	repeated := best >= 0 && b.backlog.Held[best].Notes.tried != 0 && b.backlog.Held[best].Notes.tried == b.rounds
+	if (best < 0 || failing) && b.due() || repeated && b.backlog.Waiting() > 0 {
+		if fresh := b.cut(b.backlog.Cut); fresh != nil {
 			return fresh
 		}
 	}
 	if best < 0 {
 		return nil
 	}
-	picked := b.held[best]
-	b.held = slices.Delete(b.held, best, best+1)
-	if most := b.sender.largest(); picked.size() > most {
+	picked := b.backlog.Take(best)
+	if most := b.sender.largest(); picked.Size() > most {
 		rest := b.split(picked, most)
-		b.held = slices.Insert(b.held, best, rest)
+		b.backlog.Held = slices.Insert(b.backlog.Held, best, rest)
 	}
 	return picked
 }
 
-// nextTurn is how long until there is something to do that nobody will tell of.
+// nextTurn is how long until there is something to do that no channel announces.
 func (b *batcher) nextTurn() (time.Duration, bool) {
 	var at time.Time
 	soonest := func(t time.Time) {
@@ -325,23 +263,23 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 			at = t
 		}
 	}
-	if b.count.lost.Load() > 0 {
+	if b.count.Lost.Load() > 0 {
 		now := b.now()
-		if left := b.config.FlushInterval - b.count.ago(now, b.count.lastDrop.Load()); left > 0 {
+		if left := b.config.FlushInterval - b.count.Ago(now, b.count.LastDrop.Load()); left > 0 {
 			soonest(now.Add(left))
-		} // else it waits for room, which comes with an outcome
+		} // otherwise it waits for room, which comes with an outcome
 	}
 	width, next := b.sender.room()
-	if len(b.held) > 0 || b.waiting() > 0 || b.spooled() > 0 {
+	if len(b.backlog.Held) > 0 || b.backlog.Waiting() > 0 || b.disk.Len() > 0 {
 		soonest(next)
 	}
 	if b.ordinary() < width {
-		for _, waiting := range b.held {
+		for _, waiting := range b.backlog.Held {
 			if b.mayStart(waiting) {
-				soonest(waiting.notBefore)
+				soonest(waiting.Notes.notBefore)
 			}
 		}
-		if b.waiting() > 0 && !b.since.IsZero() {
+		if b.backlog.Waiting() > 0 && !b.since.IsZero() {
 			soonest(b.since.Add(b.config.FlushInterval))
 		}
 	}
@@ -353,7 +291,7 @@ func (b *batcher) answer() {
 	if len(b.waiters) == 0 {
 		return
 	}
-	oldest, any := b.oldestInFlight()
+	oldest, any := b.backlog.OldestTaken()
 	b.waiters = slices.DeleteFunc(b.waiters, func(w *waiter) bool {
 		if w.ctx.Err() != nil {
 			return true
@@ -366,22 +304,66 @@ func (b *batcher) answer() {
 	})
 }
 
-func (b *batcher) oldestInFlight() (oldest uint64, any bool) {
-	consider := func(seq uint64, ok bool) {
-		if ok && (!any || seq < oldest) {
-			oldest, any = seq, true
+// makeRoom has the oldest entries go to disk while memory is under pressure, and
+// drops what is over the budget even so.
+func (b *batcher) makeRoom() {
+	if kept := b.disk.Relieve(); kept != nil {
+		kept.Notes.tried = b.rounds
+		b.backlog.Hold(kept)
+	}
+	b.backlog.Evict(b.now(), b.disk.Release)
+}
+
+// unspool reads a batch back from disk; nil when there is none, when memory is
+// better left to new entries, or when new entries need the one place there is.
+func (b *batcher) unspool(width int) *batch {
+	if width == 1 && (len(b.backlog.Held) > 0 || b.due()) {
+		return nil
+	}
+	return b.disk.Read(b.most())
+}
+
+// announce queues the notice of what overflow has dropped, when the episode is
+// over: nothing was dropped for FlushInterval, or somebody is flushing. It waits
+// for a place, so that the notice itself makes nothing go.
+func (b *batcher) announce() {
+	lost := b.count.Lost.Load()
+	if lost == 0 {
+		return
+	}
+	b.report.tell("overflow", slog.LevelWarn, "the buffer is full: the oldest entries are dropped", slog.Int64("so far", lost))
+	if b.queue.Full() {
+		return
+	}
+	wanted := slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })
+	now, last := b.now(), b.count.LastDrop.Load()
+	if !wanted && b.count.Ago(now, last) < b.config.FlushInterval {
+		return
+	}
+	lost = b.count.Lost.Swap(0)
+	first := cmp.Or(b.count.LostFrom.Swap(0), last) // 0 where a drop has just come between
+	e := b.dropNotice(lost, now.Add(-b.count.Ago(now, first)), now.Add(-b.count.Ago(now, last)))
+	seq := e.Seq // e belongs to the queue once pushed
+	b.queue.Push(e)
+	for _, w := range b.waiters {
+		if w.notice {
+			w.notice = false
+			w.mark = max(w.mark, seq)
 		}
 	}
-	for _, waiting := range b.held {
-		consider(waiting.first())
+	if wanted {
+		b.drain()
 	}
-	for sending := range b.active {
-		consider(sending.first())
-	}
-	for _, e := range b.forming {
-		consider(e.seq, true)
-	}
-	return oldest, any
+}
+
+// dropNotice is the entry that reports drops by overflow.
+func (b *batcher) dropNotice(dropped int64, since, until time.Time) *buffer.Entry {
+	r := slog.NewRecord(b.now(), slog.LevelWarn, fmt.Sprintf("ledger: dropped %d entries", dropped), 0)
+	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", stats.Overflow.String()),
+		slog.Time("since", since.UTC()), slog.Time("until", until.UTC()))
+	e := b.encode(context.Background(), r)
+	e.Notice, e.Urgent = true, true // what it tells would be lost with it
+	return e
 }
 
 // finish ends all rounds, and drops what is left or leaves it to the spool. A
@@ -390,7 +372,7 @@ func (b *batcher) finish() {
 	b.cancel()
 	timeout := time.NewTimer(grace)
 	defer timeout.Stop()
-	for waiting := true; waiting && len(b.active) > 0; {
+	for waiting := true; waiting && len(b.backlog.Active) > 0; {
 		select {
 		case r := <-b.results:
 			b.settle(r)
@@ -398,34 +380,11 @@ func (b *batcher) finish() {
 			waiting = false
 		}
 	}
-	b.queue.sealed.Store(true)
-	left := slices.Clone(b.forming)
-	for _, e := range left {
-		b.queue.held.add(-1, -int64(e.memory()))
-	}
-	for _, batch := range b.held {
-		left = append(left, batch.empty()...)
-	}
-	for _, l := range []*lane{&b.queue.urgent, &b.queue.ordinary} {
-		for e := b.queue.pop(l); e != nil; e = b.queue.pop(l) {
-			b.count.taken.Add(1)
-			left = append(left, e)
-		}
-	}
-	for abandoned := range b.active {
-		for _, e := range abandoned.empty() {
-			// The round may still read e: what is freed is another.
-			copied := *e
-			copied.data, copied.slab = slices.Clone(e.data), nil
-			left = append(left, &copied)
-		}
-	}
-	b.held, b.active, b.forming = nil, nil, nil
-	clear(b.formed[:])
-	sortBySeq(left)
-	for _, e := range b.closeSpool(left) {
-		b.drop(e, dropClosed)
+	for _, e := range b.disk.Keep(b.backlog.Close()) {
+		b.drop(e, stats.Closed)
 		b.left++
 	}
+	b.crashes.Load().Close()
+	b.disk.Close()
 	b.answer()
 }

@@ -8,6 +8,10 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/crash"
+	"github.com/ledger-sdk/ledger-go/internal/errstack"
 )
 
 // RecoverAndFlush is for defer at the top of main and of goroutines:
@@ -36,7 +40,7 @@ func RecoverAndFlush(h *Handler, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	if h.Handle(ctx, r) == nil && h.Flush(ctx) == nil {
-		h.batcher.crashes.Load().told(err.printed())
+		h.batcher.crashes.Load().Delivered(err.printed())
 	}
 }
 
@@ -46,7 +50,7 @@ type panicError struct {
 	callers []uintptr
 }
 
-func (p *panicError) Error() string { return "panic: " + panicValue(p.value) }
+func (p *panicError) Error() string { return "panic: " + errstack.PanicValue(p.value) }
 
 // printed is the first line of what the runtime prints of the panic. Where it
 // has words of its own, such as main.T(5) or (main.T) 0xc000012345, that is the
@@ -58,16 +62,12 @@ func (p *panicError) printed() string {
 		return line
 	}
 	switch t := reflect.TypeOf(p.value); {
-	case !isBasic(t.Kind()):
+	case !errstack.IsBasic(t.Kind()):
 		return "panic: (" + t.String() + ")"
 	case t.PkgPath() != "":
 		return "panic: " + t.String() + "("
 	}
 	return line
-}
-
-func isBasic(kind reflect.Kind) bool {
-	return kind == reflect.String || kind >= reflect.Bool && kind <= reflect.Complex128
 }
 
 // Unwrap returns the panic's value when that is an error.
@@ -79,25 +79,31 @@ func (p *panicError) Unwrap() error {
 // Callers returns the stack at the panic, for error_type and stack_trace.
 func (p *panicError) Callers() []uintptr { return p.callers }
 
-// panicValue returns the value of a panic as text. Like the runtime it shows no
-// more than the type of a value that is composed of others: it may be huge,
-// secret, or contain itself.
-func panicValue(value any) (text string) {
-	defer func() {
-		if recover() != nil { // of the value's own method
-			text = fmt.Sprintf("(%T)", value)
-		}
-	}()
-	switch v := value.(type) {
-	case nil:
-		return "nil"
-	case error:
-		return v.Error()
-	case fmt.Stringer:
-		return v.String()
+// A crashError is a crash of an earlier process as an error with its stack. Its name
+// is the entry's error_type, by which the server groups crashes.
+type crashError struct{ *crash.Crash }
+
+// inheritCrash makes an entry of an earlier process's crash, on disk at once, and
+// watches for one of this process. The batcher calls it when the spool is open.
+func (c *core) inheritCrash() {
+	b := c.batcher
+	file, crash, err := crash.Open(b.disk.Root(), c.protocols.Origin())
+	if err != nil {
+		c.report.tell("crash", slog.LevelWarn, "crashes are not captured", slog.String("error", err.Error()))
 	}
-	if isBasic(reflect.TypeOf(value).Kind()) {
-		return fmt.Sprint(value)
+	b.crashes.Store(file)
+	if crash == nil {
+		file.Forget()
+		return
 	}
-	return fmt.Sprintf("(%T)", value)
+	r := slog.NewRecord(crash.At, LevelCritical, crash.Message, 0)
+	r.AddAttrs(slog.Any("error", &crashError{crash}), slog.Bool("crashed", true))
+	e := c.encode(context.Background(), r)
+	e.Attribute(crash.From)
+	c.count.Taken.Add(1)
+	if kept := b.disk.Write([]*buffer.Entry{e}); len(kept) > 0 {
+		b.backlog.Hold(buffer.NewBatch[notes](c.queue, kept))
+		return // the file keeps it until the disk takes it
+	}
+	file.Forget()
 }

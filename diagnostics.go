@@ -9,10 +9,94 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/redact"
+	"github.com/ledger-sdk/ledger-go/internal/stats"
+	"github.com/ledger-sdk/ledger-go/internal/throttle"
 	"golang.org/x/time/rate"
 )
 
-// diagnostics tells of the SDK's own trouble, elsewhere than through the logger
+// A meaning is what a kind of outcome says of sending as a whole: what it counts
+// as, why it holds sending, and how the handler puts that into words.
+type meaning struct {
+	failed    bool // in a way that waiting may repair
+	final     bool // the server said its word on the entries: overflow leaves them alone until they are settled
+	counts    stats.ErrorKind
+	cause     throttle.Cause
+	level     slog.Level
+	begins    string // the diagnostics' message when it begins; "" for none
+	trouble   string // the reason in the errors of Flush and Shutdown
+	issue     string // an issue of Status while it lasts; "" for none
+	unhealthy bool   // rather than degraded
+}
+
+var meanings = [...]meaning{
+	outcomeNone:     {},
+	outcomeTaken:    {final: true},
+	outcomeRefused:  {final: true, counts: stats.ValidationError},
+	outcomeTooLarge: {final: true, counts: stats.ValidationError},
+	outcomeServerError: {
+		failed: true, counts: stats.ServerError, cause: throttle.Failing,
+		level: slog.LevelWarn, begins: deliveryFails, trouble: "the server fails",
+	},
+	outcomeNetworkError: {
+		failed: true, counts: stats.NetworkError, cause: throttle.Failing,
+		level: slog.LevelWarn, begins: deliveryFails, trouble: "the server fails",
+	},
+	outcomeThrottled: {
+		counts: stats.RateLimit, cause: throttle.Throttled,
+		level: slog.LevelWarn, begins: "the server's rate limit is reached: pausing",
+		trouble: "the server's rate limit is reached",
+	},
+	outcomeQuota: {
+		counts: stats.Quota, cause: throttle.QuotaUsedUp,
+		level: slog.LevelWarn, begins: "the daily quota is used up: entries are held",
+		trouble: "the daily quota is used up",
+		issue:   "the daily quota is used up: entries are held until it is reset",
+	},
+	outcomeUnauthorized: {
+		counts: stats.AuthFailure, cause: throttle.Unauthorized,
+		level: slog.LevelError, begins: "the server refuses the API key: entries are held; check APIKey (LEDGER_API_KEY)",
+		trouble: "the server refuses the API key",
+		issue:   "the server refuses the API key: entries are held until it is accepted", unhealthy: true,
+	},
+	outcomeMisdirected: {
+		counts: stats.NotFound, cause: throttle.Misdirected,
+		level: slog.LevelError, begins: "not an ingest endpoint: entries are held; check BaseURL (LEDGER_BASE_URL) and Protocol (LEDGER_PROTOCOL)",
+		trouble: "the URL is not an ingest endpoint",
+		issue:   "the URL is not an ingest endpoint: check BaseURL and Protocol, entries are held", unhealthy: true,
+	},
+}
+
+const (
+	deliveryFails = "delivery fails, trying again; entries are kept"
+	rateLimitUsed = "the share of the server's rate limit is used up (RequestsPerMinute, RequestsPerHour, RateLimitBuffer)"
+)
+
+func (o outcome) failed() bool { return meanings[o.kind].failed }
+func (o outcome) final() bool  { return meanings[o.kind].final }
+
+// counts is what the outcome counts as in Metrics.Errors.
+func (o outcome) counts() stats.ErrorKind {
+	switch {
+	case o.kind == outcomeTaken && o.answer.Rejected > 0:
+		return stats.ValidationError
+	case o.queueFull:
+		return stats.QueueFull
+	}
+	return meanings[o.kind].counts
+}
+
+// meaningOf is what it means that sending is held for a cause; nil for none.
+func meaningOf(why throttle.Cause) *meaning {
+	for i := range meanings {
+		if why != throttle.NoCause && meanings[i].cause == why {
+			return &meanings[i]
+		}
+	}
+	return nil
+}
+
+// diagnostics reports the SDK's own trouble, not through the logger
 // being served. A condition is told once when it begins, and its end once; a
 // condition that keeps coming back is told once a minute at most.
 //
@@ -20,7 +104,7 @@ import (
 // reads holds up nothing; when it falls behind, messages are lost.
 type diagnostics struct {
 	handler  slog.Handler
-	key      secret
+	key      redact.Secret
 	messages chan slog.Record
 	done     chan struct{}
 
@@ -113,14 +197,14 @@ func (d *diagnostics) writeLocked(level slog.Level, message string, attrs ...slo
 	}
 }
 
-// outcome tells of a change for the worse, or for the better.
+// outcome reports a change for the worse, or for the better.
 func (d *diagnostics) outcome(out outcome) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	detail := func() slog.Attr {
 		text := ""
 		if out.err != nil {
-			text = d.key.maskIn(out.err.Error())
+			text = d.key.MaskIn(out.err.Error())
 		}
 		return slog.String("error", text)
 	}
@@ -131,9 +215,9 @@ func (d *diagnostics) outcome(out outcome) {
 			d.told = false
 			d.writeLocked(slog.LevelInfo, "delivering again")
 		}
-		if n := out.answer.rejected; n > 0 {
+		if n := out.answer.Rejected; n > 0 {
 			d.tellLocked("rejected", slog.LevelWarn, "the server rejected entries, they are dropped",
-				slog.Int("rejected", n), slog.String("reason", d.key.maskIn(out.answer.message)))
+				slog.Int("rejected", n), slog.String("reason", d.key.MaskIn(out.answer.Message)))
 		}
 		return
 	case outcomeRefused, outcomeTooLarge: // of some entries, not of sending
@@ -143,23 +227,16 @@ func (d *diagnostics) outcome(out outcome) {
 	if d.trouble == out.kind {
 		return
 	}
-	tell := func(level slog.Level, message string, attrs ...slog.Attr) {
-		if d.tellLocked(fmt.Sprint("trouble ", int(out.kind)), level, message, append(attrs, detail())...) {
-			d.told, d.trouble = true, out.kind
-		}
+	m := meanings[out.kind]
+	if m.begins == "" {
+		return
 	}
-	switch out.kind {
-	case outcomeServerError, outcomeNetworkError:
-		tell(slog.LevelWarn, "delivery fails, trying again; entries are kept")
-	case outcomeThrottled:
-		tell(slog.LevelWarn, "the server's rate limit is reached: pausing")
-	case outcomeQuota:
-		tell(slog.LevelWarn, "the daily quota is used up: entries are held")
-	case outcomeUnauthorized:
-		tell(slog.LevelError, "the server refuses the API key: entries are held; check APIKey (LEDGER_API_KEY)")
-	case outcomeMisdirected:
-		tell(slog.LevelError, "not an ingest endpoint: entries are held; check BaseURL (LEDGER_BASE_URL) and Protocol (LEDGER_PROTOCOL)",
-			slog.String("protocol", string(out.format.protocol())), hint(out))
+	attrs := []slog.Attr{detail()}
+	if out.kind == outcomeMisdirected {
+		attrs = []slog.Attr{slog.String("protocol", out.format.Protocol()), hint(out), detail()}
+	}
+	if d.tellLocked(fmt.Sprint("trouble ", int(out.kind)), m.level, m.begins, attrs...) {
+		d.told, d.trouble = true, out.kind
 	}
 }
 
@@ -168,7 +245,7 @@ func hint(out outcome) slog.Attr {
 	text := "is the path prefix of BaseURL right?"
 	switch {
 	case out.status != http.StatusNotFound:
-	case out.format.protocol() == ProtocolLedger:
+	case out.format.Protocol() == string(ProtocolLedger):
 		text = "servers from 2.0 on take OTLP only: Protocol otlp, or auto"
 	default:
 		text = "servers before 2.0 take Ledger's own protocol only: Protocol ledger, or auto"
@@ -177,6 +254,6 @@ func hint(out outcome) slog.Attr {
 }
 
 // switched tells that another protocol is in use from now on.
-func (d *diagnostics) switched(to Protocol) {
-	d.tell("protocol", slog.LevelInfo, "the server speaks another protocol: using it from now on", slog.String("protocol", string(to)))
+func (d *diagnostics) switched(to string) {
+	d.tell("protocol", slog.LevelInfo, "the server speaks another protocol: using it from now on", slog.String("protocol", to))
 }

@@ -1,6 +1,6 @@
 module github.com/ledger-sdk/ledger-go
 
-go 1.26
+go 1.25.0
 
 require (
 	github.com/caarlos0/env/v11 v11.3.1

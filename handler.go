@@ -12,11 +12,17 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-)
 
-// LevelCritical and above become critical entries; below it, from
-// [slog.LevelError] on, they are errors.
-const LevelCritical = slog.Level(12)
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/encode"
+	"github.com/ledger-sdk/ledger-go/internal/native"
+	"github.com/ledger-sdk/ledger-go/internal/otlp"
+	"github.com/ledger-sdk/ledger-go/internal/protocol"
+	"github.com/ledger-sdk/ledger-go/internal/redact"
+	"github.com/ledger-sdk/ledger-go/internal/spill"
+	"github.com/ledger-sdk/ledger-go/internal/stats"
+	"github.com/ledger-sdk/ledger-go/internal/wire"
+)
 
 // Version is the SDK's semantic version, at most 20 characters (the server's
 // column).
@@ -30,16 +36,16 @@ var ErrClosed = errors.New("ledger: handler is shut down")
 // WithAttrs and WithGroup share its queue and its goroutine.
 type Handler struct {
 	*core
-	scope *scope
+	scope *encode.Scope
 }
 
 // A core is what a handler shares with those derived from it.
 type core struct {
 	config    *config
-	recorder  *recorder
-	protocols *protocols
-	queue     *queue
-	count     *counters
+	encoder   *encode.Encoder
+	protocols *protocol.Chooser
+	queue     *buffer.Queue
+	count     *stats.Counters
 	sender    *sender
 	batcher   *batcher
 	report    *diagnostics
@@ -69,26 +75,54 @@ func NewHandler(opts *Options) (*Handler, error) {
 
 func newHandler(config *config) *Handler {
 	now := time.Now
-	count := &counters{started: now()}
-	idPrefix := newIDPrefix()
+	count := &stats.Counters{Started: now()}
+	encoding := encodingOf(config, newIDPrefix(), now)
 	c := &core{
 		config:    config,
-		recorder:  newRecorder(config, idPrefix, now),
-		protocols: newProtocols(config, idPrefix),
-		queue:     newQueue(config, count, now),
+		encoder:   encode.New(encoding),
+		protocols: protocol.New(string(config.Protocol), encoding.Formats[0], encoding.Formats[1]),
+		queue:     buffer.NewQueue(queueLimitsOf(config), count, now),
 		count:     count,
 		report:    newDiagnostics(config),
 		now:       now,
 		down:      make(chan struct{}),
 	}
 	c.sender = newSender(config, c.protocols, count, c.report, now)
-	c.batcher = newBatcher(config, c.queue, count, c.sender, c.report, now)
+	c.batcher = newBatcher(config, c.queue, count, c.sender, c.report, c.inheritCrash, now)
 	c.batcher.encode = c.encode
 	for _, text := range config.warnings {
 		c.report.tell(text, slog.LevelWarn, text)
 	}
 	go c.batcher.run()
-	return &Handler{core: c, scope: c.recorder.root()}
+	return &Handler{core: c, scope: c.encoder.Root()}
+}
+
+// encodingOf is what the encoder needs of config.
+func encodingOf(config *config, idPrefix string, now func() time.Time) encode.Config {
+	of := wire.Program{
+		Service: config.Service, Environment: config.Environment, Release: config.Release,
+		SDKVersion: Version, IDPrefix: idPrefix,
+	}
+	c := encode.Config{
+		AddSource: config.AddSource, ReplaceAttr: config.ReplaceAttr, ContextAttrs: config.ContextAttrs,
+		Formats: [encode.MaxFormats]encode.Format{native.New(of), otlp.New(of)}, Now: now,
+	}
+	if !config.DisableRedaction {
+		c.Secrets = redact.NewKeys(config.RedactKeys)
+	}
+	if config.Protocol == ProtocolOTLP {
+		c.First = 1
+	}
+	return c
+}
+
+// queueLimitsOf is what the queue needs of config.
+func queueLimitsOf(c *config) buffer.QueueLimits {
+	l := buffer.QueueLimits{MaxEntries: c.MaxBufferSize, MaxBytes: c.MaxBufferBytes, BatchEntries: c.FlushSize, BatchBytes: maxBody}
+	if c.SpoolDir != "" {
+		l.WakeAbove = spill.Above
+	}
+	return l
 }
 
 // newIDPrefix returns what every log_id of a handler begins with: 80 random bits,
@@ -99,85 +133,26 @@ func newIDPrefix() string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(random[:])) + "-"
 }
 
-// Enabled reports whether level is at least Options.Level.
-func (h *Handler) Enabled(_ context.Context, level slog.Level) bool {
-	return level >= h.config.Level.Level()
-}
-
-// Handle encodes r and queues the entry. It never waits for the network or for
-// the queue, does not heed ctx's end, and never panics, whatever the values in
-// r do. After Shutdown it counts r as dropped and returns [ErrClosed]; else nil.
-func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
-	if h.closed.Load() {
-		return h.refuse()
-	}
-	w := writers.Get().(*writer)
-	seq := uint64(h.count.logged.Add(1))
-	format := h.protocols.forEncoding()
-	data, ending := h.recorder.appendEntry(w.space(), format, h.scope, ctx, &r, seq)
-	e := w.entry(data, r.Level >= slog.LevelError)
-	e.ending, e.format = ending, format
-	w.close()
-	if !h.queue.push(e) {
-		return ErrClosed
-	}
-	return nil
-}
-
-// refuse counts a record that comes after Shutdown.
-func (c *core) refuse() error {
-	c.count.logged.Add(1)
-	c.count.queueDropped[dropClosed].Add(1)
-	c.count.lastDrop.Store(c.count.at(c.now()))
-	return ErrClosed
-}
-
-// WithAttrs returns a handler whose records carry attrs, encoded now and once.
-func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	if len(attrs) == 0 {
-		return h
-	}
-	return &Handler{core: h.core, scope: h.recorder.withAttrs(h.scope, attrs)}
-}
-
-// WithGroup returns a handler whose records' attrs are members of a group.
-func (h *Handler) WithGroup(name string) slog.Handler {
-	if name == "" {
-		return h
-	}
-	return &Handler{core: h.core, scope: h.recorder.withGroup(h.scope, name)}
-}
-
-// encode makes an entry of a record of the handler's own, and counts it as logged.
-func (c *core) encode(ctx context.Context, r slog.Record) *entry {
-	format := c.protocols.forEncoding()
-	seq := uint64(c.count.logged.Add(1))
-	data, ending := c.recorder.appendEntry(nil, format, c.recorder.root(), ctx, &r, seq)
-	e := newEntry(data)
-	e.ending, e.format, e.urgent = ending, format, r.Level >= slog.LevelError
-	return e
-}
-
 // Flush returns when everything logged before the call is settled: taken by the
 // server, dropped for a reason that is counted, or written to SpoolDir. It returns
 // by ctx's end, in every state; the error then says how many entries are left and
 // why, and wraps ctx's. A ctx without an end waits as long as the server refuses.
 func (h *Handler) Flush(ctx context.Context) error {
 	if err := h.wait(ctx); err != nil {
-		return h.leftError("flush", h.count.tally().unsettled(), err)
+		return h.leftError("flush", h.count.Tally().Unsettled(), err)
 	}
 	return nil
 }
 
 // wait waits until what was logged so far is settled; its error is ctx's.
 func (c *core) wait(ctx context.Context) error {
-	w := &waiter{ctx: ctx, mark: uint64(c.count.logged.Load()), done: make(chan struct{})}
+	w := &waiter{ctx: ctx, mark: uint64(c.count.Logged.Load()), done: make(chan struct{})}
 	select {
 	case c.batcher.waits <- w:
 	case <-c.batcher.stopped:
 		return nil
 	case <-ctx.Done():
-		if c.count.tally().unsettled() == 0 {
+		if c.count.Tally().Unsettled() == 0 {
 			return nil
 		}
 		return ctx.Err()
@@ -200,8 +175,8 @@ func (c *core) wait(ctx context.Context) error {
 // Shutdown stops taking records, flushes, and releases all that the handler
 // holds. It returns by ctx's end, in every state: what is left then goes to
 // SpoolDir, or is dropped and counted, and the error says how many entries were
-// dropped and why. Counting them takes up to 0.1 s more where a RoundTripper does
-// not heed its context. It may be called again and at once from several
+// dropped and why. Counting them takes up to 0.1 s more where a RoundTripper
+// ignores its context. It may be called again and at once from several
 // goroutines: the first call's ctx counts, and the others return its error, or
 // their own ctx's.
 func (h *Handler) Shutdown(ctx context.Context) error {
@@ -226,7 +201,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 	case <-h.down:
 		return h.downErr
 	default:
-		return h.leftError("shutdown", h.count.tally().unsettled(), ctx.Err())
+		return h.leftError("shutdown", h.count.Tally().Unsettled(), ctx.Err())
 	}
 }
 
@@ -234,7 +209,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 func (h *Handler) end(ctx context.Context) {
 	defer close(h.down)
 	err := h.wait(ctx)
-	why := h.sender.trouble()
+	why := h.trouble()
 	close(h.batcher.quit)
 	<-h.batcher.stopped
 	h.sender.transport.close()
@@ -248,5 +223,20 @@ func (h *Handler) end(ctx context.Context) {
 }
 
 func (h *Handler) leftError(what string, left int64, err error) error {
-	return fmt.Errorf("ledger: %s: %d entries left, %s: %w", what, left, h.sender.trouble(), err)
+	return fmt.Errorf("ledger: %s: %d entries left, %s: %w", what, left, h.trouble(), err)
+}
+
+// trouble says in a few words why entries are not being delivered.
+func (c *core) trouble() string {
+	s := c.sender
+	if s.tripped() {
+		return "the circuit breaker is open"
+	}
+	if m := meaningOf(s.gate.Holding()); m != nil {
+		return m.trouble
+	}
+	if s.pacing.Load() > 0 {
+		return rateLimitUsed
+	}
+	return "the server has not answered yet"
 }

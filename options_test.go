@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/redact"
 )
 
 const testKey = "ledger_0123456789abcdefghijklmnopqrstuvwxyz_-ABCDE"
@@ -30,7 +32,7 @@ func TestDefaultsAreThoseOfTheContract(t *testing.T) {
 	if diff := cmp.Diff(want, c.Options); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if c.apiKey.reveal() != testKey {
+	if c.apiKey.Reveal() != testKey {
 		t.Error("the key is not the one given")
 	}
 }
@@ -64,7 +66,7 @@ func TestVariablesFillWhatFieldsLeaveOpen(t *testing.T) {
 	if got := c.baseURL.String(); got != "https://logs.example.com/prefix" {
 		t.Errorf("base URL %q", got)
 	}
-	if got := c.apiKey.reveal(); got != "ldg_abc" {
+	if got := c.apiKey.Reveal(); got != "ldg_abc" {
 		t.Errorf("key %q", got)
 	}
 }
@@ -119,24 +121,15 @@ func TestKeyWithoutPrefixIsAnError(t *testing.T) {
 }
 
 func TestBufferHasAnUpperBound(t *testing.T) {
-	if _, err := newConfig(&Options{APIKey: testKey, MaxBufferSize: maxEntries + 1}, nil); err == nil || !strings.Contains(err.Error(), "at most 67108864") {
+	if _, err := newConfig(&Options{APIKey: testKey, MaxBufferSize: buffer.MaxEntries + 1}, nil); err == nil || !strings.Contains(err.Error(), "at most 67108864") {
 		t.Errorf("error %v", err)
 	}
 	c, err := newConfig(&Options{APIKey: testKey, MaxBufferSize: 10, MaxBufferBytes: math.MaxInt}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if int64(c.MaxBufferBytes) > maxBytes {
+	if int64(c.MaxBufferBytes) > buffer.MaxBytes {
 		t.Errorf("MaxBufferBytes %d", c.MaxBufferBytes)
-	}
-	q := newQueue(c, &counters{}, time.Now)
-	for range 10 {
-		if q.push(&entry{data: make([]byte, 1000)}); q.over() {
-			t.Fatal("ten entries of ten are too many")
-		}
-	}
-	if n, b := q.queued.get(); n != 10 || b != 10*int64(1000+entryOverhead) {
-		t.Errorf("%d entries of %d bytes", n, b)
 	}
 }
 
@@ -197,7 +190,7 @@ func TestNoVerbPrintsTheKey(t *testing.T) {
 	if got := fmt.Sprintf("%v %s %q %+v %#v %x", c.apiKey, c.apiKey, c.apiKey, c.apiKey, c.apiKey, c.apiKey); got != strings.TrimSuffix(strings.Repeat("[redacted] ", 6), " ") {
 		t.Errorf("the key prints as %s", got)
 	}
-	if got := slog.AnyValue(opts).Resolve().String(); strings.Contains(got, testKey) || !strings.Contains(got, redacted) {
+	if got := slog.AnyValue(opts).Resolve().String(); strings.Contains(got, testKey) || !strings.Contains(got, redact.Mask) {
 		t.Errorf("options log as %s", got)
 	}
 	if opts.APIKey != testKey {

@@ -4,14 +4,18 @@ import (
 	"context"
 	"log/slog"
 	"math"
-	"math/rand/v2"
 	"net/http"
 	"sync/atomic"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/failsafe-go/failsafe-go/common"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
+	"github.com/ledger-sdk/ledger-go/internal/protocol"
+	"github.com/ledger-sdk/ledger-go/internal/stats"
+	"github.com/ledger-sdk/ledger-go/internal/throttle"
+	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
 // A sender carries a batch through one round: attempts with retries between
@@ -19,20 +23,21 @@ import (
 // outcome means for sending as a whole; what it means for the batch's entries is
 // the batcher's to decide.
 //
-// Retry is the outermost policy, so each attempt counts in the breaker. The
-// breaker is used by permit rather than as an executor, because an executor
-// takes every outcome that is no failure for a success, and 429, 401 or 413 are
-// neither.
+// A round is one composition of failsafe-go policies: retry, a place among the
+// attempts, rate limit, breaker, attempt. Retry is the outermost, so each attempt
+// counts in the breaker. The rate limit comes before the breaker, so that no
+// half-open permit is held while it waits.
 type sender struct {
 	config    *config
 	transport *transport
-	gate      *gate
-	limiter   *limiter
+	gate      *throttle.Gate
+	limiter   *throttle.Limiter
+	delays    throttle.Delays
 	breaker   circuitbreaker.CircuitBreaker[outcome]
 	retry     retrypolicy.RetryPolicy[outcome]
-	count     *counters
+	count     *stats.Counters
 	report    *diagnostics
-	protocols *protocols
+	protocols *protocol.Chooser
 	now       func() time.Time
 
 	pacing    atomic.Int32 // rounds that wait for the rate limit
@@ -43,18 +48,19 @@ type sender struct {
 	gzipTried atomic.Bool  // a refused body was tried without compression
 }
 
-func newSender(c *config, p *protocols, count *counters, report *diagnostics, now func() time.Time) *sender {
+func newSender(c *config, p *protocol.Chooser, count *stats.Counters, report *diagnostics, now func() time.Time) *sender {
 	s := &sender{
 		config:    c,
 		transport: newTransport(c, now),
-		gate:      newGate(c.HTTPPoolSize, now),
-		limiter:   newLimiter(c, now),
+		gate:      throttle.NewGate(c.HTTPPoolSize, now),
+		limiter:   throttle.NewLimiter(throttle.Limits{PerMinute: c.RequestsPerMinute, PerHour: c.RequestsPerHour}, c.givenLimits, c.RateLimitBuffer, now),
+		delays:    throttle.Delays{First: c.RetryBackoff, FirstNetwork: c.NetworkBackoff, Most: c.BreakerDelay, MostAsked: c.MaxRetryAfter},
 		count:     count,
 		report:    report,
 		protocols: p,
 		now:       now,
 		breaker: circuitbreaker.NewBuilder[outcome]().
-			WithFailureThreshold(uint(min(c.BreakerThreshold, never))).
+			WithFailureThreshold(uint(min(c.BreakerThreshold, maxAttempts))).
 			WithDelay(c.BreakerDelay).
 			WithSuccessThreshold(1).
 			Build(),
@@ -62,7 +68,7 @@ func newSender(c *config, p *protocols, count *counters, report *diagnostics, no
 	s.retry = retrypolicy.NewBuilder[outcome]().
 		// A round ends when the breaker opens: the next probe is another's turn.
 		HandleIf(func(o outcome, _ error) bool { return o.failed() && !s.breakerOpen() }).
-		WithMaxRetries(min(max(c.MaxRetries, 0), never)).
+		WithMaxRetries(min(max(c.MaxRetries, 0), maxAttempts)).
 		WithDelayFunc(func(e failsafe.ExecutionAttempt[outcome]) time.Duration { return e.LastResult().delay }).
 		ReturnLastFailure().
 		Build()
@@ -70,29 +76,16 @@ func newSender(c *config, p *protocols, count *counters, report *diagnostics, no
 	return s
 }
 
-// never is a number of attempts that no handler comes to. The breaker has a bit for
-// each that it waits for.
-const never = 1 << 20
-
-// failed reports whether the attempt failed in a way that waiting may mend.
-func (o outcome) failed() bool {
-	return o.kind == outcomeServerError || o.kind == outcomeNetworkError
-}
-
-// final reports whether the server has said its word on the entries: they stay
-// out of reach of overflow until the batcher has settled them.
-func (o outcome) final() bool {
-	return o.kind == outcomeTaken || o.kind == outcomeRefused || o.kind == outcomeTooLarge
-}
+// maxAttempts is more attempts than a round or a breaker ever waits for. The
+// breaker keeps a bit for each.
+const maxAttempts = 1 << 20
 
 // A roundResult is what a round came to.
 type roundResult struct {
-	batch *batch
-	last  outcome // of the last attempt that was made; outcomeNone when none was
-	full  bool    // as many attempts as retries and breaker allow in a row failed, and nobody else's
-	// beside means that others were taken between the round's first failure and
-	// its last: the surest sign that it is the batch and not the server.
-	beside bool
+	batch  *batch
+	last   outcome // of the last attempt that was made; outcomeNone when none was
+	full   bool    // as many attempts as retries and breaker allow failed in a row, all of this batch
+	beside bool    // others were taken between its first failure and its last: the batch fails, not the server
 	delay  time.Duration
 }
 
@@ -102,13 +95,13 @@ func (s *sender) room() (width int, next time.Time) {
 	if wait := s.breaker.RemainingDelay(); wait > 0 {
 		return 0, s.now().Add(wait)
 	}
-	return s.gate.room()
+	return s.gate.Room()
 }
 
 // largest is how many entries a request may carry for the rate limit's sake.
 func (s *sender) largest() int {
-	if s.protocols.sending().cost(2) > 1 {
-		return s.limiter.portion()
+	if s.protocols.Sending().Cost(2) > 1 {
+		return s.limiter.Portion()
 	}
 	return math.MaxInt
 }
@@ -120,213 +113,276 @@ func (s *sender) breakerOpen() bool { return s.breaker.RemainingDelay() > 0 }
 // tripped reports whether the breaker has opened and no probe has succeeded since.
 func (s *sender) tripped() bool { return !s.breaker.IsClosed() }
 
-// round sends b until the server has said its word on it, the retries are used
-// up, or something holds all sending. It returns when ctx ends.
+// round sends b until the server has said its word on it, the retries are used up,
+// something holds all sending, or ctx ends.
 func (s *sender) round(ctx context.Context, b *batch) roundResult {
-	result := roundResult{batch: b}
-	attempts, before := 0, int64(0)
-	alone, clean := int64(0), true // failures since the last success; whether all were this batch's
+	r := &round{sender: s, batch: b, result: roundResult{batch: b}, alone: true}
 	// The executor's own result is not used: it is lost when ctx ends while an
 	// attempt succeeds.
-	_, _ = failsafe.With(s.retry).WithContext(ctx).Get(func() (outcome, error) {
-		out := s.attempt(ctx, b)
-		if out.kind != outcomeNone {
-			if attempts++; attempts == 1 {
-				s.count.flushes.Add(1)
-				before = s.count.successes.Load()
-			}
-			result.last = out
-			if out.failed() {
-				streak := s.count.consecutive.Load()
-				if streak == 1 {
-					alone = 0 // others were taken just now
-				}
-				alone++
-				clean = clean && alone == streak
-			}
-		}
-		return out, nil
-	})
-	if attempts == 0 {
-		return result
-	}
-	if result.last.final() {
-		s.count.flushesOK.Add(1)
-	} else {
-		s.count.flushesFailed.Add(1)
-	}
-	s.count.lastFlush.Store(s.now().UnixNano())
-	if result.last.failed() {
-		result.full = clean && attempts > min(max(s.config.MaxRetries, 0), s.config.BreakerThreshold-1)
-		result.beside = s.count.successes.Load() > before
-		result.delay = s.rest(b, result.last)
-	}
-	return result
+	_, _ = failsafe.With(
+		s.retry,
+		guard(r.counted),
+		guard(r.oneOfFew),
+		guard(r.withinRateLimit),
+		guard(r.throughBreaker),
+	).WithContext(ctx).Get(func() (outcome, error) { return r.attempt(ctx), nil })
+	return r.end()
 }
 
-// attempt makes one request for b, when all that guards sending lets it.
-func (s *sender) attempt(ctx context.Context, b *batch) (out outcome) {
-	if s.breakerOpen() || !s.gate.enter(ctx) {
-		return outcome{}
-	}
-	learnt := func(*gate) {}
-	defer func() { s.gate.leave(learnt) }()
+// A guard is a policy of failsafe-go that stands around an attempt: it calls next
+// for the attempt and what guards it further, or returns the zero outcome where
+// there is to be none.
+type guard func(ctx context.Context, next func() outcome) outcome
 
-	format := s.protocols.sending()
-	if !s.permit(ctx, format, b) || !s.breaker.TryAcquirePermit() {
-		return outcome{}
+// ToExecutor makes guard a [failsafe.Policy].
+func (g guard) ToExecutor(outcome) any { return g }
+
+// Apply is what the executor of a failsafe.Policy does.
+func (g guard) Apply(inner func(failsafe.Execution[outcome]) *policyResult) func(failsafe.Execution[outcome]) *policyResult {
+	return func(e failsafe.Execution[outcome]) *policyResult {
+		out := g(e.Context(), func() outcome { return inner(e).Result })
+		return &policyResult{Result: out, Done: true, Success: true, SuccessAll: true}
 	}
-	entries := b.lift()
-	if len(entries) == 0 { // overflow took them meanwhile
-		s.releasePermit()
-		b.land()
-		return outcome{}
+}
+
+type policyResult = common.PolicyResult[outcome]
+
+// A round is a batch's attempts with the retries between them.
+type round struct {
+	*sender
+	batch    *batch
+	format   wire.Format // of the attempt that is being made
+	result   roundResult
+	attempts int
+	before   int64 // successes when the first attempt had ended
+	failures int64 // since the last success
+	alone    bool  // all failures in a row were this batch's
+}
+
+// counted keeps account of the round.
+func (r *round) counted(_ context.Context, next func() outcome) outcome {
+	out := next()
+	if out.kind == outcomeNone {
+		return out
 	}
-	entries = s.protocols.inFormat(entries, format)
-	began, timeout := s.now(), time.Duration(s.timeout.Load())
-	out = s.transport.send(ctx, format, entries, timeout)
-	out.took = s.now().Sub(began)
-	if out.status == http.StatusForbidden && s.contentForbidden(b, len(entries)) {
-		out.kind = outcomeRefused
+	if r.attempts++; r.attempts == 1 {
+		r.count.Flushes.Add(1)
+		r.before = r.count.Successes.Load()
 	}
-	if out.timedOut { // of what this attempt had: others side by side add nothing
-		s.timeout.Store(int64(min(2*timeout, max(maxTimeout, s.config.HTTPTimeout))))
+	r.result.last = out
+	if out.failed() {
+		inARow := r.count.Consecutive.Load()
+		if inARow == 1 {
+			r.failures = 0 // others were taken just now
+		}
+		r.failures++
+		r.alone = r.alone && r.failures == inARow
 	}
-	if !out.final() {
-		b.land()
-	}
-	if ctx.Err() != nil && out.kind == outcomeNetworkError {
-		s.releasePermit() // our own doing, not the server's
-		return outcome{}
-	}
-	learnt = s.learn(b, &out)
 	return out
 }
 
-// contentForbidden reports whether it is rather one of the n entries of b that a
-// 403 is about than the key: only something before the server answers so
-// (ledger-wire 1.4), such as a firewall that dislikes a text. The sign of it is
-// that others were taken between two that b got, and again: once may be the
-// answer to a request from before the key was revoked. Pieces of such a batch are
-// cut on without, but not dropped.
-func (s *sender) contentForbidden(b *batch, n int) bool {
-	successes := s.count.successes.Load()
-	since := b.forbidden > 0 && successes >= b.forbidden
-	b.forbidden = successes + 1
-	if since {
-		b.blames++
-	} else if b.blames < 2 {
-		b.blames = 0
+// end is what the round came to.
+func (r *round) end() roundResult {
+	if r.attempts == 0 {
+		return r.result
 	}
-	return b.blames >= 2 && (since || n > 1)
+	last := r.result.last
+	if last.final() {
+		r.count.FlushesOK.Add(1)
+	} else {
+		r.count.FlushesFailed.Add(1)
+	}
+	r.count.LastFlush.Store(r.now().UnixNano())
+	if last.failed() {
+		r.result.full = r.alone && r.attempts > min(max(r.config.MaxRetries, 0), r.config.BreakerThreshold-1)
+		r.result.beside = r.count.Successes.Load() > r.before
+		// While the server fails for all, all sending rests; a batch that only it
+		// fails on rests alone.
+		r.result.delay = r.delays.Rest(last.kind == outcomeNetworkError, r.batch.Notes.failures)
+		if !r.batch.Notes.aside {
+			r.gate.Rest(r.result.delay)
+		}
+	}
+	return r.result
 }
 
-// permit waits until the rate limit lets b through, and then spends its cost. It
-// gives up when ctx ends, or when something begins to hold sending.
-func (s *sender) permit(ctx context.Context, format wireFormat, b *batch) bool {
-	for ctx.Err() == nil && !s.gate.paused() && !s.breakerOpen() {
-		n := b.size()
+// oneOfFew waits for a place beside the attempts under way. There is none while
+// sending is paused.
+func (r *round) oneOfFew(ctx context.Context, next func() outcome) (out outcome) {
+	if r.breakerOpen() || !r.gate.Enter(ctx) {
+		return outcome{}
+	}
+	defer func() { r.gate.Leave(out.lesson) }()
+	r.format = r.protocols.Sending()
+	return next()
+}
+
+// withinRateLimit waits until the rate limit lets the batch through, and then
+// spends its cost. It gives up when ctx ends, or when something begins to hold
+// sending.
+func (r *round) withinRateLimit(ctx context.Context, next func() outcome) outcome {
+	for ctx.Err() == nil && !r.gate.Paused() && !r.breakerOpen() {
+		n := r.batch.Size()
 		if n == 0 {
-			return false
+			break
 		}
-		wait := s.limiter.take(format.cost(n))
+		wait := r.limiter.Take(r.format.Cost(n))
 		if wait == 0 {
-			return true
+			return next()
 		}
-		s.report.tell("rate limit", slog.LevelWarn, rateLimitUsed+": entries wait")
-		s.pacing.Add(1)
-		err := sleep(ctx, wait)
-		s.pacing.Add(-1)
+		r.report.tell("rate limit", slog.LevelWarn, rateLimitUsed+": entries wait")
+		r.pacing.Add(1)
+		err := throttle.Sleep(ctx, wait)
+		r.pacing.Add(-1)
 		if err != nil {
-			return false
+			break
 		}
 	}
-	return false
+	return outcome{}
 }
 
-const rateLimitUsed = "the share of the server's rate limit is used up (RequestsPerMinute, RequestsPerHour, RateLimitBuffer)"
-
-// releasePermit gives the breaker its permit back without saying how the attempt
-// went. The breaker has no call for it; entering half-open anew is one.
-func (s *sender) releasePermit() {
-	if s.breaker.IsHalfOpen() {
-		s.breaker.Open()
-		s.breaker.HalfOpen()
+// throughBreaker takes a permit of the breaker, and tells it how the attempt went.
+// The breaker's own executor would take every outcome that is no failure for a
+// success. A 429, 401 or 413 is neither: it must not close a half-open breaker.
+func (r *round) throughBreaker(_ context.Context, next func() outcome) outcome {
+	if !r.breaker.TryAcquirePermit() {
+		return outcome{}
 	}
+	out := next()
+	switch {
+	case out.kind == outcomeTaken:
+		r.breaker.RecordSuccess()
+	case out.failed():
+		r.breaker.RecordFailure()
+	case r.breaker.IsHalfOpen():
+		// The breaker has no call that gives a permit back. Entering half-open
+		// anew does.
+		r.breaker.Open()
+		r.breaker.HalfOpen()
+	}
+	return out
 }
 
-// learn notes what an outcome says of the server, and returns the change to the
-// gate. The delay before a retry is part of it.
-func (s *sender) learn(b *batch, out *outcome) func(*gate) {
-	if out.format.cost(2) > 1 {
-		s.limiter.learn(out.limits)
+// attempt makes one request for the batch. The batch's entries are out of reach of
+// overflow meanwhile, and stay so when the outcome is final.
+func (r *round) attempt(ctx context.Context) outcome {
+	b := r.batch
+	entries := b.BeginAttempt()
+	if len(entries) == 0 { // overflow took them meanwhile
+		b.EndAttempt()
+		return outcome{}
 	}
-	s.count.outcome(*out)
-	if out.kind == outcomeMisdirected && !out.stranger && s.protocols.refused(out.format) {
-		s.releasePermit()
-		return (*gate).doubtLocked // no trouble before the other protocol was tried
+	began, timeout := r.now(), time.Duration(r.timeout.Load())
+	out := r.transport.send(ctx, r.format, r.protocols.InFormat(entries, r.format), timeout)
+	out.took = r.now().Sub(began)
+	if out.status == http.StatusForbidden && r.contentForbidden(b, len(entries)) {
+		out.kind = outcomeRefused
+	}
+	if out.timedOut { // of what this attempt had: others side by side add nothing
+		r.timeout.Store(int64(min(2*timeout, max(maxTimeout, r.config.HTTPTimeout))))
+	}
+	if !out.final() {
+		b.EndAttempt()
+	}
+	if ctx.Err() != nil && out.kind == outcomeNetworkError {
+		return outcome{} // our own doing, not the server's
+	}
+	r.learn(b, &out)
+	return out
+}
+
+// contentForbidden reports whether a 403 is about one of the n entries of b, not
+// about the key. A firewall before the server that dislikes a text answers so
+// (ledger-wire 1.4). The sign is that others were taken between two that b got, and
+// again: once may be the answer to a request from before the key was revoked. Pieces
+// of such a batch are cut without the sign, but not dropped.
+func (s *sender) contentForbidden(b *batch, n int) bool {
+	successes := s.count.Successes.Load()
+	since := b.Notes.forbidden > 0 && successes >= b.Notes.forbidden
+	b.Notes.forbidden = successes + 1
+	if since {
+		b.Notes.blames++
+	} else if b.Notes.blames < 2 {
+		b.Notes.blames = 0
+	}
+	return b.Notes.blames >= 2 && (since || n > 1)
+}
+
+// learn notes what an outcome says of the server, and adds delay and lesson to it.
+func (s *sender) learn(b *batch, out *outcome) {
+	if out.format.Cost(2) > 1 {
+		s.limiter.Learn(out.limits)
+	}
+	if out.err != nil {
+		text := out.err.Error()
+		s.count.LastError.Store(&text)
+	}
+	s.count.Errors[out.counts()].Add(1)
+	if out.kind == outcomeMisdirected && !out.stranger && s.protocols.Refused(out.format) {
+		out.lesson = throttle.Doubt // no trouble before the other protocol was tried
+		return
 	}
 	s.report.outcome(*out)
 	switch out.kind {
 	case outcomeTaken:
-		s.breaker.RecordSuccess()
-		s.count.successes.Add(1)
-		s.count.consecutive.Store(0)
-		s.throttles.Store(0)
-		s.quotas.Store(0)
-		b.failures = 0
-		if !out.plain {
-			s.gzipTaken.Store(true)
-		}
-		if s.protocols.taken(out.format) {
-			s.report.switched(out.format.protocol())
-		}
-		if out.plain && !s.config.DisableCompression {
-			s.report.tell("gzip", slog.LevelWarn, "the server does not take gzip: sending uncompressed")
-		}
-		if out.took < s.config.HTTPTimeout { // else this server needs what it got
-			s.timeout.Store(int64(s.config.HTTPTimeout))
-		}
-		return (*gate).clearLocked
-	case outcomeServerError, outcomeNetworkError:
-		s.breaker.RecordFailure()
-		s.count.consecutive.Add(1)
-		b.failures++
-		out.delay = s.backoff(out.kind, b.failures)
-		pause := time.Duration(0)
-		if out.retryAfter > 0 {
-			pause = jitter(min(out.retryAfter, s.config.MaxRetryAfter))
-			out.delay = pause
-		}
-		return func(g *gate) { g.pauseLocked(causeFailing, pause) }
-	}
-	s.releasePermit()
-	switch out.kind {
+		s.learnTaken(b, out)
+		out.lesson = throttle.Clear
+		return
 	case outcomeRefused:
 		s.suspectGzip(out)
 		if out.status == http.StatusUnprocessableEntity {
-			return (*gate).recognizedLocked
+			out.lesson = throttle.Recognize
 		}
-	case outcomeThrottled:
-		pause := out.retryAfter
-		if pause == 0 {
-			pause = min(doubled(s.config.RetryBackoff, int(s.throttles.Add(1))), s.config.BreakerDelay)
-		}
-		pause = jitter(min(pause, s.config.MaxRetryAfter))
-		return func(g *gate) { g.pauseLocked(causeThrottled, pause) }
-	case outcomeQuota:
-		// The quota is reset with the server's date, or raised by somebody.
-		now := s.now().UTC()
-		midnight := now.Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now)
-		pause := min(doubled(s.config.BreakerDelay, int(s.quotas.Add(1))), max(s.config.MaxRetryAfter, s.config.BreakerDelay))
-		pause = jitter(min(pause, midnight))
-		return func(g *gate) { g.pauseLocked(causeQuota, pause) }
-	case outcomeUnauthorized:
-		return func(g *gate) { g.pauseLocked(causeUnauthorized, s.config.BreakerDelay) }
-	case outcomeMisdirected:
-		return func(g *gate) { g.pauseLocked(causeMisdirected, s.config.BreakerDelay) }
+		return
+	case outcomeTooLarge:
+		return
 	}
-	return func(*gate) {}
+	out.lesson = throttle.Pause(meanings[out.kind].cause, s.pause(b, out))
+}
+
+// learnTaken notes that the server takes entries.
+func (s *sender) learnTaken(b *batch, out *outcome) {
+	s.count.Successes.Add(1)
+	s.count.Consecutive.Store(0)
+	s.throttles.Store(0)
+	s.quotas.Store(0)
+	b.Notes.failures = 0
+	if !out.plain {
+		s.gzipTaken.Store(true)
+	}
+	if s.protocols.Taken(out.format) {
+		s.report.switched(out.format.Protocol())
+	}
+	if out.plain && !s.config.DisableCompression {
+		s.report.tell("gzip", slog.LevelWarn, "the server does not take gzip: sending uncompressed")
+	}
+	if out.took < s.config.HTTPTimeout { // otherwise the server needs what it got
+		s.timeout.Store(int64(s.config.HTTPTimeout))
+	}
+}
+
+// pause is how long all sending stops after an outcome that holds it. After a
+// failure that is only as long as the server asks for; out.delay is the batch's own.
+func (s *sender) pause(b *batch, out *outcome) time.Duration {
+	switch out.kind {
+	case outcomeServerError, outcomeNetworkError:
+		s.count.Consecutive.Add(1)
+		b.Notes.failures++
+		out.delay = s.delays.Retry(out.kind == outcomeNetworkError, b.Notes.failures)
+		if out.retryAfter == 0 {
+			return 0
+		}
+		out.delay = s.delays.Asked(out.retryAfter)
+		return out.delay
+	case outcomeThrottled:
+		if out.retryAfter == 0 {
+			return s.delays.Throttled(int(s.throttles.Add(1)))
+		}
+		return s.delays.Asked(out.retryAfter)
+	case outcomeQuota:
+		return s.delays.Quota(int(s.quotas.Add(1)), s.now())
+	}
+	return s.config.BreakerDelay
 }
 
 // suspectGzip has a refused body sent again without compression, once, as long
@@ -341,70 +397,4 @@ func (s *sender) suspectGzip(out *outcome) {
 	case out.plain:
 		s.transport.plain.Store(false)
 	}
-}
-
-// backoff is the delay after a batch's nth failure in a row: doubling, and never
-// less than it says.
-func (s *sender) backoff(kind outcomeKind, n int) time.Duration {
-	first := s.config.RetryBackoff
-	if kind == outcomeNetworkError {
-		first = s.config.NetworkBackoff
-	}
-	// Within a round of the default length nothing is capped: 2, 4, 8 s.
-	return jitter(min(doubled(first, n), max(s.config.BreakerDelay, 4*first)))
-}
-
-// rest is the pause after a round that ended without the server's word: the next
-// step of the backoff, at most BreakerDelay. While the server fails for all, all
-// sending rests; a batch that only it fails on rests alone.
-func (s *sender) rest(b *batch, last outcome) time.Duration {
-	first := s.config.RetryBackoff
-	if last.kind == outcomeNetworkError {
-		first = s.config.NetworkBackoff
-	}
-	delay := jitter(min(doubled(first, max(b.failures, 1)), s.config.BreakerDelay))
-	if !b.aside {
-		s.gate.rest(delay)
-	}
-	return delay
-}
-
-// doubled is first·2ⁿ⁻¹, kept from overflowing.
-func doubled(first time.Duration, n int) time.Duration {
-	if n > 30 || first > math.MaxInt64>>n {
-		return math.MaxInt64 / 2
-	}
-	return first << max(n-1, 0)
-}
-
-// jitter adds up to a fifth, so that clients which failed together do not come
-// back together. It never subtracts: a server's Retry-After is a promise.
-func jitter(d time.Duration) time.Duration {
-	if d <= 0 || d > math.MaxInt64/2 {
-		return max(d, 0)
-	}
-	return d + time.Duration(rand.Int64N(int64(d/5)+1))
-}
-
-// trouble says in a few words why entries are not being delivered.
-func (s *sender) trouble() string {
-	if s.tripped() {
-		return "the circuit breaker is open"
-	}
-	switch s.gate.holding() {
-	case causeFailing:
-		return "the server fails"
-	case causeThrottled:
-		return "the server's rate limit is reached"
-	case causeQuota:
-		return "the daily quota is used up"
-	case causeUnauthorized:
-		return "the server refuses the API key"
-	case causeMisdirected:
-		return "the URL is not an ingest endpoint"
-	}
-	if s.pacing.Load() > 0 {
-		return rateLimitUsed
-	}
-	return "the server has not answered yet"
 }

@@ -1,185 +1,204 @@
 package ledger
 
 import (
-	"cmp"
 	"net/http"
-	"slices"
+	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
-// What becomes of a batch, and of its entries, after a round.
+// A batch is entries on their way, with what its attempts have shown so far.
+type batch = buffer.Batch[notes]
 
-// drop settles an entry that was taken out of the queue as dropped.
-func (b *batcher) drop(e *entry, why dropReason) {
-	b.count.dropInFlight(why, e, b.now())
-	b.release(e)
+// notes are what the batcher and the sender know of a batch.
+type notes struct {
+	// The batcher's.
+	notBefore    time.Time // no round begins before
+	tried        int64     // when the last round began, in rounds; 0 before the first
+	failedRounds int       // that ended on a 5xx
+	lastFailed   int64     // successes when the last of those ended
+	aside        bool      // the round it is in does not count: see suspect
+	halving      *halving  // of which this is a piece; nil for most
+	piece        bool      // was cut off another, or is what remained
+	born         int64     // successes when the piece was cut
+	doubted      bool      // its only entry was refused once, and may go once more
+	failedAlone  bool      // its only entry failed a full round, and may fail one more
+
+	// The sender's.
+	failures  int   // attempts since the last success
+	forbidden int64 // successes when an attempt last got a 403, and one; 0 for never
+	blames    int   // how often in a row others were taken between two of those
 }
 
-// release lets go of a settled entry: of its record on disk, and its memory.
-func (b *batcher) release(e *entry) {
-	b.releaseSpooled(e)
-	e.free()
+// A halving is the search for an entry that the server fails on, by sending
+// ever smaller pieces of one batch. There is one at a time, so that an outage,
+// which looks the same, does not shatter every batch.
+type halving struct {
+	began  int64 // successes when it began
+	pieces int   // not settled yet
+	taken  bool  // a piece was taken
 }
 
-// settle decides what becomes of a batch after its round.
-func (b *batcher) settle(r roundResult) {
-	delete(b.active, r.batch)
-	if b.aside == r.batch {
-		b.aside = nil
-	}
+// A fate is what becomes of a batch after a round.
+type fate int
+
+const (
+	hold      fate = iota // it goes again, as it is
+	halve                 // it goes again, in two pieces
+	delivered             // the server has it, but for those it rejected
+	dropSome              // the entries at positions are dropped; the others go again
+	dropAll
+)
+
+// A verdict is what an outcome means for a batch and its entries.
+type verdict struct {
+	fate
+	notes     notes            // the batch's from now on
+	wait      time.Duration    // before it goes again
+	rejected  int              // how many the server rejected of what it took; it does not say reliably which
+	positions []int            // of dropSome
+	reason    stats.DropReason // of dropAll
+}
+
+// judge decides what becomes of a batch of n entries after a round. successes is
+// how many requests the server took so far, of any batch; searching is whether a
+// halving is under way. judge changes nothing.
+func judge(n int, of notes, r roundResult, successes int64, searching bool) verdict {
+	v := verdict{notes: of}
 	switch last := r.last; last.kind {
 	case outcomeTaken:
-		b.taken(r.batch, last.answer.rejected)
+		v.fate, v.rejected = delivered, min(last.answer.Rejected, n)
 	case outcomeRefused, outcomeTooLarge:
-		b.refused(r.batch, last)
+		v.judgeRefused(n, last)
 	case outcomeServerError:
-		r.batch.failedRounds++
-		r.batch.lastFailed = b.count.successes.Load()
-		r.batch.notBefore = b.now().Add(r.delay)
-		b.failed(r)
+		v.wait = r.delay
+		v.judgeFailed(n, r, successes, searching)
 	case outcomeNone: // something held it up; ask again soon, but not in a spin
-		r.batch.notBefore = b.now().Add(retryHeld)
-		b.hold(r.batch)
+		v.wait = retryHeld
 	default:
-		r.batch.notBefore = b.now().Add(r.delay)
-		b.hold(r.batch)
+		v.wait = r.delay
 	}
+	return v
 }
 
-// hold keeps batches for a later round, before those that came after them.
-func (b *batcher) hold(batches ...*batch) {
-	for _, kept := range batches {
-		kept.land()
-		if first, ok := kept.first(); ok {
-			i, _ := slices.BinarySearchFunc(b.held, first, func(other *batch, seq uint64) int {
-				its, _ := other.first()
-				return cmp.Compare(its, seq)
-			})
-			b.held = slices.Insert(b.held, i, kept)
-		} else {
-			b.done(kept)
-		}
-	}
-}
+// retryHeld is when a batch is tried again whose round made no attempt.
+const retryHeld = 10 * time.Millisecond
 
-// taken settles a batch that the server has, but for some that it rejected. It
-// does not say reliably which.
-func (b *batcher) taken(batch *batch, rejected int) {
-	entries := batch.empty()
-	rejected = min(rejected, len(entries))
-	b.count.sent.Add(int64(len(entries) - rejected))
-	if batch.halving != nil {
-		batch.halving.taken = true
-	}
-	for i, e := range entries {
-		if i < rejected {
-			b.drop(e, dropRejected)
-		} else {
-			b.release(e)
-		}
-	}
-	b.done(batch)
-}
-
-// refused drops the entries that the server names, or halves the batch to find
-// them. What is left goes again at once: nothing of it was taken.
-func (b *batcher) refused(batch *batch, out outcome) {
-	why := dropRejected
-	if out.kind == outcomeTooLarge {
-		why = dropTooLarge
-	}
+// judgeRefused drops the entries that the server names, or halves the batch to
+// find them. What is left goes again at once: nothing of it was taken.
+func (v *verdict) judgeRefused(n int, out outcome) {
 	switch {
 	case out.again:
-		b.hold(batch)
-	case out.kind == outcomeRefused && len(out.answer.positions) > 0:
-		b.dropAt(batch, out.answer.positions)
-		b.hold(batch)
-	case batch.size() > 1:
-		b.hold(batch, b.split(batch, batch.size()/2))
-	case out.status == http.StatusBadRequest && !batch.doubted:
-		batch.doubted = true // a body cut or garbled on its way gets a 400 too
-		b.hold(batch)
+	case out.kind == outcomeRefused && len(out.answer.Positions) > 0:
+		v.fate, v.positions = dropSome, out.answer.Positions
+	case n > 1:
+		v.fate = halve
+	case out.status == http.StatusBadRequest && !v.notes.doubted:
+		v.notes.doubted = true // a body cut or garbled on its way gets a 400 too
+	case out.kind == outcomeTooLarge:
+		v.fate, v.reason = dropAll, stats.TooLarge
 	default:
-		b.dropBatch(batch, why)
+		v.fate, v.reason = dropAll, stats.Rejected
 	}
 }
 
-// failed halves a batch that keeps failing, to find the entry that the server
+// judgeFailed halves a batch that keeps failing, to find the entry that the server
 // fails on, or drops that entry; but only as far as other requests show that it
 // is the batch and not the server.
-func (b *batcher) failed(r roundResult) {
-	batch := r.batch
-	if batch.halving == nil && b.search == nil && batch.failedRounds >= 2 {
-		b.search = &halving{began: b.count.successes.Load(), pieces: 1}
-		batch.halving = b.search
-		batch.born = -1 // the first cut needs no success
+func (v *verdict) judgeFailed(n int, r roundResult, successes int64, searching bool) {
+	of := &v.notes
+	of.failedRounds++
+	of.lastFailed = successes
+	if of.halving == nil && !searching && of.failedRounds >= 2 {
+		of.halving = &halving{began: successes, pieces: 1}
+		of.born = -1 // the first cut needs no success
 	}
-	if batch.halving == nil {
-		b.hold(batch)
-		return
-	}
-	successes := b.count.successes.Load()
 	switch {
-	case batch.size() > 1 && successes > batch.born:
-		b.hold(batch, b.split(batch, batch.size()/2))
-	case batch.size() == 1 && r.full && successes > batch.halving.began && (batch.halving.taken || r.beside && batch.accused):
-		b.dropBatch(batch, dropRejected)
-	case batch.size() == 1 && r.full && r.beside:
-		batch.accused = true // no piece beside it was taken, so others must be in one more round
-		b.hold(batch)
-	default:
-		b.hold(batch)
+	case of.halving == nil:
+	case n > 1 && successes > of.born:
+		v.fate = halve
+	case n > 1 || !r.full:
+	case successes > of.halving.began && (of.halving.taken || r.beside && of.failedAlone):
+		v.fate, v.reason = dropAll, stats.Rejected
+	case r.beside:
+		of.failedAlone = true // no piece beside it was taken, so others must be in one more round
 	}
 }
 
-// split leaves n entries in batch and returns the rest as another.
-func (b *batcher) split(old *batch, n int) *batch {
-	entries := old.empty()
-	rest := newBatch(b.queue, slices.Clone(entries[n:]))
-	old.keep(entries[:n:n])
-	old.piece, rest.piece = true, true
-	rest.halving, rest.notBefore = old.halving, old.notBefore
-	rest.failures, rest.forbidden, rest.blames = old.failures, old.forbidden, old.blames
-	rest.failedRounds, rest.lastFailed = old.failedRounds, old.lastFailed
-	if old.halving != nil {
-		old.halving.pieces++
-		old.born = b.count.successes.Load()
-		rest.born = old.born
+// settle carries out what becomes of a batch after its round.
+func (b *batcher) settle(r roundResult) {
+	batch := r.batch
+	delete(b.backlog.Active, batch)
+	if b.aside == batch {
+		b.aside = nil
 	}
-	return rest
-}
-
-// dropAt drops the entries at positions as rejected.
-func (b *batcher) dropAt(batch *batch, positions []int) {
-	batch.land()
-	batch.mu.Lock()
-	guilty := make([]*entry, 0, len(positions))
-	for _, i := range positions {
-		guilty = append(guilty, batch.entries[i])
+	n := batch.Size()
+	v := judge(n, batch.Notes, r, b.count.Successes.Load(), b.search != nil)
+	batch.Notes = v.notes
+	batch.Notes.notBefore = b.now().Add(v.wait)
+	if b.search == nil {
+		b.search = v.notes.halving
 	}
-	batch.mu.Unlock()
-	for _, e := range guilty {
-		if batch.remove(e) {
-			b.drop(e, dropRejected)
+	switch v.fate {
+	case hold:
+		b.backlog.Hold(batch)
+	case halve:
+		b.backlog.Hold(batch, b.split(batch, n/2))
+	case delivered:
+		b.count.Sent.Add(int64(n - v.rejected))
+		if v.notes.halving != nil {
+			v.notes.halving.taken = true
 		}
+		for i, e := range batch.Empty() {
+			if i < v.rejected {
+				b.drop(e, stats.Rejected)
+			} else {
+				b.disk.Release(e)
+			}
+		}
+		b.done(batch)
+	case dropSome:
+		for _, e := range batch.TakeAt(v.positions) {
+			b.drop(e, stats.Rejected)
+		}
+		b.backlog.Hold(batch)
+	case dropAll:
+		for _, e := range batch.Empty() {
+			b.drop(e, v.reason)
+		}
+		b.done(batch)
 	}
 }
 
-// dropBatch settles a whole batch as dropped.
-func (b *batcher) dropBatch(batch *batch, why dropReason) {
-	for _, e := range batch.empty() {
-		b.drop(e, why)
+// drop settles an entry that was taken out of the queue as dropped.
+func (b *batcher) drop(e *buffer.Entry, why stats.DropReason) {
+	b.count.DropInFlight(why, e.Notice, b.now())
+	b.disk.Release(e)
+}
+
+// split leaves n entries in a batch and returns the rest as another.
+func (b *batcher) split(old *batch, n int) *batch {
+	rest := old.Split(n)
+	old.Notes.piece = true
+	if old.Notes.halving != nil {
+		old.Notes.halving.pieces++
+		old.Notes.born = b.count.Successes.Load()
 	}
-	b.done(batch)
+	rest.Notes = old.Notes
+	rest.Notes.tried, rest.Notes.aside = 0, false
+	return rest
 }
 
 // done notes that a batch is settled.
 func (b *batcher) done(batch *batch) {
-	if batch.halving == nil {
+	h := batch.Notes.halving
+	if h == nil {
 		return
 	}
-	batch.halving.pieces--
-	if batch.halving.pieces == 0 && b.search == batch.halving {
+	h.pieces--
+	if h.pieces == 0 && b.search == h {
 		b.search = nil
 	}
-	batch.halving = nil
+	batch.Notes.halving = nil
 }

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"sync/atomic"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
 // Status is the handler's health in a form for probes; see [Handler.Status].
@@ -86,184 +87,9 @@ type RateLimiterMetrics struct {
 	LimitPerHour      int `json:"limit_per_hour"`
 }
 
-// A dropReason is why an entry will never be delivered.
-type dropReason int
-
-const (
-	dropOverflow dropReason = iota
-	dropRejected
-	dropTooLarge
-	dropClosed
-	dropReasons // how many there are
-)
-
-var dropNames = [dropReasons]string{"overflow", "rejected", "too_large", "closed"}
-
-// An errorKind is a key of Metrics.Errors.
-type errorKind int
-
-const (
-	errorNetwork errorKind = iota
-	errorRateLimit
-	errorServer
-	errorQueueFull
-	errorAuth
-	errorValidation
-	errorQuota
-	errorNotFound
-	errorKinds
-)
-
-var errorNames = [errorKinds]string{
-	"network_error", "rate_limit", "server_error", "queue_full",
-	"auth_failure", "validation_error", "quota", "not_found",
-}
-
-// counters is where every stage counts. Each counter only grows, and an entry
-// moves from one sum to the next, so a snapshot that reads them from the end of
-// an entry's way to its beginning never sees one twice:
-//
-//	logged = queued + dropped from the queue + taken
-//	taken  = in flight + sent + dropped in flight + spooled
-//	spooled = spoolIn - spoolOut
-type counters struct {
-	logged       atomic.Int64 // records and notices, and entries found on disk; also the sequence
-	queueDropped [dropReasons]atomic.Int64
-	taken        atomic.Int64 // out of the queue, by the batcher
-	sent         atomic.Int64
-	dropped      [dropReasons]atomic.Int64 // in flight
-	spoolIn      atomic.Int64              // written to disk
-	spoolOut     atomic.Int64              // read back from disk
-
-	// Times by the clock that nobody sets, in nanoseconds since started; 0 for
-	// none.
-	started            time.Time
-	lastDrop, lostFrom atomic.Int64 // lostFrom is when the first of lost was dropped
-	lost               atomic.Int64 // overflow that no notice has told of yet
-
-	flushes, flushesOK, flushesFailed atomic.Int64
-	lastFlush                         atomic.Int64 // unix nanoseconds
-	lastError                         atomic.Pointer[string]
-	errors                            [errorKinds]atomic.Int64
-	consecutive                       atomic.Int64
-	successes                         atomic.Int64
-}
-
-// at is a time as the counters keep it.
-func (c *counters) at(t time.Time) int64 { return max(int64(t.Sub(c.started)), 1) }
-
-// ago is how long before now such a time was.
-func (c *counters) ago(now time.Time, at int64) time.Duration { return time.Duration(c.at(now) - at) }
-
-// dropQueued counts an entry that leaves the queue for nowhere.
-func (c *counters) dropQueued(why dropReason, e *entry, now time.Time) {
-	c.queueDropped[why].Add(1)
-	c.noteDrop(why, e.notice, now)
-}
-
-// dropInFlight counts an entry that had been taken out of the queue.
-func (c *counters) dropInFlight(why dropReason, e *entry, now time.Time) {
-	c.dropped[why].Add(1)
-	c.noteDrop(why, e.notice, now)
-}
-
-// dropSpooled counts entries that are lost from the disk: of what was written
-// there the oldest makes room, as in memory.
-func (c *counters) dropSpooled(n int64, now time.Time) {
-	c.spoolOut.Add(n)
-	c.dropped[dropOverflow].Add(n)
-	c.noteLost(n, c.at(now))
-}
-
-func (c *counters) noteDrop(why dropReason, notice bool, now time.Time) {
-	at := c.at(now)
-	if why == dropOverflow && !notice {
-		c.noteLost(1, at)
-	} else {
-		c.lastDrop.Store(at)
-	}
-}
-
-func (c *counters) noteLost(n, at int64) {
-	c.lastDrop.Store(at)
-	c.lostFrom.CompareAndSwap(0, at) // before lost, which makes somebody read it
-	c.lost.Add(n)
-}
-
-// outcome counts one answer, or the lack of one.
-func (c *counters) outcome(out outcome) {
-	if out.err != nil {
-		text := out.err.Error()
-		c.lastError.Store(&text)
-	}
-	kind := errorKinds
-	switch out.kind {
-	case outcomeTaken:
-		if out.answer.rejected > 0 {
-			kind = errorValidation
-		}
-	case outcomeRefused, outcomeTooLarge:
-		kind = errorValidation
-	case outcomeServerError:
-		kind = errorServer
-		if out.queueFull {
-			kind = errorQueueFull
-		}
-	case outcomeNetworkError:
-		kind = errorNetwork
-	case outcomeThrottled:
-		kind = errorRateLimit
-	case outcomeQuota:
-		kind = errorQuota
-	case outcomeUnauthorized:
-		kind = errorAuth
-	case outcomeMisdirected:
-		kind = errorNotFound
-	}
-	if kind < errorKinds {
-		c.errors[kind].Add(1)
-	}
-}
-
-// A tally is where every entry is, at one instant.
-type tally struct {
-	logged, sent, queued, inFlight, spooled int64
-	dropped                                 [dropReasons]int64
-	totalDropped                            int64
-}
-
-// tally reads the counters from the end of an entry's way to its beginning.
-func (c *counters) tally() (t tally) {
-	t.sent = c.sent.Load()
-	left := t.sent
-	for why := range c.dropped {
-		t.dropped[why] = c.dropped[why].Load()
-		left += t.dropped[why]
-	}
-	out := c.spoolOut.Load()
-	t.spooled = c.spoolIn.Load() - out
-	left += t.spooled
-	taken := c.taken.Load()
-	t.inFlight = taken - left
-	for why := range c.queueDropped {
-		n := c.queueDropped[why].Load()
-		t.dropped[why] += n
-		taken += n
-	}
-	t.logged = c.logged.Load()
-	t.queued = t.logged - taken
-	for _, n := range t.dropped {
-		t.totalDropped += n
-	}
-	return t
-}
-
-// unsettled is how many entries are neither delivered, dropped nor on disk.
-func (t tally) unsettled() int64 { return t.queued + t.inFlight }
-
 // Status tells how the handler is, for probes: unhealthy while nothing can be
 // delivered (breaker open, API key refused, wrong URL), degraded while there is
-// trouble or loss, else healthy. The breaker counts as open until an attempt has
+// trouble or loss, otherwise healthy. The breaker counts as open until an attempt has
 // succeeded. Status takes no lock that logging takes, costs tens of nanoseconds
 // while all is well (benchmarks/RESULTS.md), and may be called at any time, also
 // after Shutdown.
@@ -274,7 +100,7 @@ func (h *Handler) Status() Status {
 		Healthy:                  true,
 		BufferUtilizationPercent: h.utilization(),
 		CircuitBreakerOpen:       s.tripped(),
-		ConsecutiveFailures:      int(c.consecutive.Load()),
+		ConsecutiveFailures:      int(c.Consecutive.Load()),
 	}
 	unhealthy, degraded := 0, 0
 	issue := func(n *int, text string) {
@@ -284,13 +110,12 @@ func (h *Handler) Status() Status {
 	if st.CircuitBreakerOpen {
 		issue(&unhealthy, "circuit breaker is open: the server failed repeatedly, entries are held")
 	}
-	switch s.gate.holding() {
-	case causeUnauthorized:
-		issue(&unhealthy, "the server refuses the API key: entries are held until it is accepted")
-	case causeMisdirected:
-		issue(&unhealthy, "the URL is not an ingest endpoint: check BaseURL and Protocol, entries are held")
-	case causeQuota:
-		issue(&degraded, "the daily quota is used up: entries are held until it is reset")
+	if m := meaningOf(s.gate.Holding()); m != nil && m.issue != "" {
+		if m.unhealthy {
+			issue(&unhealthy, m.issue)
+		} else {
+			issue(&degraded, m.issue)
+		}
 	}
 	if st.ConsecutiveFailures >= 3 {
 		issue(&degraded, fmt.Sprintf("%d consecutive failures", st.ConsecutiveFailures))
@@ -298,7 +123,7 @@ func (h *Handler) Status() Status {
 	if st.BufferUtilizationPercent > 90 {
 		issue(&degraded, fmt.Sprintf("buffer is %.0f%% full", st.BufferUtilizationPercent))
 	}
-	if last := c.lastDrop.Load(); last != 0 && c.ago(h.now(), last) < time.Minute {
+	if last := c.LastDrop.Load(); last != 0 && c.Ago(h.now(), last) < time.Minute {
 		issue(&degraded, "entries were dropped in the last minute")
 	}
 	switch {
@@ -312,59 +137,55 @@ func (h *Handler) Status() Status {
 
 // utilization is the larger share of the two budgets, in percent, to two digits.
 func (h *Handler) utilization() float64 {
-	q := h.queue
-	n, b := q.offWire()
-	wireEntries, wireBytes := q.wire.get()
-	share := max(float64(n+wireEntries)/float64(q.maxEntries), float64(b+wireBytes)/float64(q.maxBytes))
-	return math.Round(max(share, 0)*10_000) / 100
+	return math.Round(h.queue.Utilization()*10_000) / 100
 }
 
 // Metrics returns a snapshot for dashboards; see [Metrics] for the law it keeps.
 // It may be called at any time, also after Shutdown.
 func (h *Handler) Metrics() Metrics {
 	c := h.count
-	t := c.tally()
+	t, rates := c.Tally(), h.sender.limiter.Rates()
 	m := Metrics{
 		SDK: SDKMetrics{
-			UptimeSeconds: h.now().Sub(c.started).Seconds(),
+			UptimeSeconds: h.now().Sub(c.Started).Seconds(),
 			Version:       Version,
-			Protocol:      string(h.protocols.sending().protocol()),
+			Protocol:      h.protocols.Sending().Protocol(),
 		},
 		Buffer: BufferMetrics{
-			CurrentSize:        int(t.queued),
+			CurrentSize:        int(t.Queued),
 			MaxSize:            h.config.MaxBufferSize,
-			CurrentBytes:       int(h.queue.queued.bytes()),
+			CurrentBytes:       int(h.queue.QueuedBytes()),
 			MaxBytes:           h.config.MaxBufferBytes,
-			InFlight:           int(t.inFlight),
-			Spooled:            t.spooled,
-			TotalDropped:       t.totalDropped,
-			Dropped:            make(map[string]int64, dropReasons),
+			InFlight:           int(t.InFlight),
+			Spooled:            t.Spooled,
+			TotalDropped:       t.TotalDropped,
+			Dropped:            make(map[string]int64, stats.DropReasons),
 			UtilizationPercent: h.utilization(),
 		},
 		Flusher: FlusherMetrics{
-			SuccessfulFlushes:   c.flushesOK.Load(),
-			FailedFlushes:       c.flushesFailed.Load(),
-			TotalFlushes:        c.flushes.Load(),
-			TotalLogged:         t.logged,
-			TotalLogsSent:       t.sent,
-			TotalLogsFailed:     t.dropped[dropRejected] + t.dropped[dropTooLarge],
-			ConsecutiveFailures: int(c.consecutive.Load()),
+			SuccessfulFlushes:   c.FlushesOK.Load(),
+			FailedFlushes:       c.FlushesFailed.Load(),
+			TotalFlushes:        c.Flushes.Load(),
+			TotalLogged:         t.Logged,
+			TotalLogsSent:       t.Sent,
+			TotalLogsFailed:     t.Dropped[stats.Rejected] + t.Dropped[stats.TooLarge],
+			ConsecutiveFailures: int(c.Consecutive.Load()),
 			CircuitBreakerOpen:  h.sender.tripped(),
 		},
-		RateLimiter: h.sender.limiter.rates(),
-		Errors:      make(map[string]int64, errorKinds),
+		RateLimiter: RateLimiterMetrics{rates.Minute, rates.MinuteShare, rates.Hour, rates.HourShare},
+		Errors:      make(map[string]int64, stats.ErrorKinds),
 	}
-	for why, n := range t.dropped {
-		m.Buffer.Dropped[dropNames[why]] = n
+	for why, n := range t.Dropped {
+		m.Buffer.Dropped[stats.DropReason(why).String()] = n
 	}
-	for kind := range c.errors {
-		m.Errors[errorNames[kind]] = c.errors[kind].Load()
+	for kind := stats.NoError + 1; kind < stats.ErrorKinds; kind++ {
+		m.Errors[kind.String()] = c.Errors[kind].Load()
 	}
-	if at := c.lastFlush.Load(); at != 0 {
+	if at := c.LastFlush.Load(); at != 0 {
 		last := time.Unix(0, at).UTC()
 		m.Flusher.LastFlushTime = &last
 	}
-	if text := c.lastError.Load(); text != nil {
+	if text := c.LastError.Load(); text != nil {
 		m.Flusher.LastError = *text
 	}
 	return m

@@ -16,6 +16,11 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/errstack"
+	"github.com/ledger-sdk/ledger-go/internal/redact"
+	"github.com/ledger-sdk/ledger-go/internal/throttle"
+	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
 // What an attempt may cost, whatever the server does.
@@ -25,8 +30,8 @@ const (
 	maxBody = 1 << 20
 	// maxKept is the largest buffer that is kept for another body.
 	maxKept = 256 << 10
-	// maxAnswer bounds what is read of an answer that tells of one trouble, and
-	// maxRefusal of one that may tell of each entry: a 422 quotes them, and a
+	// maxAnswer bounds what is read of an answer that reports one trouble, and
+	// maxRefusal of one that may report each entry: a 422 quotes them, and a
 	// success gives the reason for each that was rejected.
 	maxAnswer  = 64 << 10
 	maxRefusal = 4 << 20
@@ -37,7 +42,7 @@ const (
 	maxTimeout = 35 * time.Second
 	// writeBuffer is a connection's. A usual batch of 1000 entries, compressed,
 	// fits with its headers, and goes out in one write; net/http would make
-	// a buffer for each request else.
+	// a buffer for each request otherwise.
 	writeBuffer = 32 << 10
 	// idleTimeout closes idle connections before the server does, after 5s.
 	idleTimeout = 4 * time.Second
@@ -63,7 +68,7 @@ const (
 // pass it around after the response is closed.
 type outcome struct {
 	kind       outcomeKind
-	format     wireFormat    // what was sent
+	format     wire.Format   // what was sent
 	status     int           // 0 without an answer
 	retryAfter time.Duration // what the server asked for; 0 when nothing usable
 	queueFull  bool          // 503 that told why
@@ -71,15 +76,13 @@ type outcome struct {
 	plain      bool // the body was not compressed
 	again      bool // refused for its form: the same entries go again
 	stranger   bool // a 2xx of a server that answers so whatever it is asked
-	answer     answer
-	limits     serverLimits
+	answer     wire.Answer
+	limits     throttle.Limits
 	took       time.Duration
-	delay      time.Duration // before the next attempt; set by the sender
-	err        error         // set unless taken
+	delay      time.Duration   // before the next attempt; set by the sender
+	lesson     throttle.Lesson // for the gate; set by the sender
+	err        error           // set unless taken
 }
-
-// serverLimits are the limits that an answer told of; 0 when it did not.
-type serverLimits struct{ perMinute, perHour int }
 
 // A transport makes single attempts: body, gzip, headers, and the answer read
 // into an outcome. It never sleeps and never tries again.
@@ -87,7 +90,7 @@ type transport struct {
 	client http.RoundTripper
 	owned  *http.Transport // client, when it is ours to close
 	base   *url.URL
-	key    secret
+	key    redact.Secret
 	plain  atomic.Bool // send without compression
 	now    func() time.Time
 
@@ -126,9 +129,9 @@ func (t *transport) close() {
 }
 
 // send makes one attempt to deliver entries, all encoded in format. It returns
-// by the timeout and when ctx ends, or, where the RoundTripper does not heed its
+// by the timeout and when ctx ends, or, where the RoundTripper ignores its
 // context, after patience beyond that.
-func (t *transport) send(ctx context.Context, format wireFormat, entries []*entry, timeout time.Duration) (out outcome) {
+func (t *transport) send(ctx context.Context, format wire.Format, entries []*buffer.Entry, timeout time.Duration) (out outcome) {
 	defer func() {
 		out.format = format
 		if out.err != nil {
@@ -142,15 +145,15 @@ func (t *transport) send(ctx context.Context, format wireFormat, entries []*entr
 	}
 	plain := t.plain.Load()
 	body := t.body(format, entries, plain)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.base.String()+format.path(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.base.String()+format.Path(), bytes.NewReader(body))
 	if err != nil {
 		return outcome{kind: outcomeMisdirected, err: errors.New("the URL makes no request")}
 	}
-	req.Header.Set("Content-Type", format.contentType())
+	req.Header.Set("Content-Type", format.ContentType())
 	req.Header.Set("User-Agent", "ledger-sdk-go/"+Version)
 	// Servers before 2025-11-17 know only the first, later ones prefer the second.
-	req.Header.Set("Authorization", "Bearer "+t.key.reveal())
-	req.Header.Set("X-API-Key", t.key.reveal())
+	req.Header.Set("Authorization", "Bearer "+t.key.Reveal())
+	req.Header.Set("X-API-Key", t.key.Reveal())
 	if !plain {
 		req.Header.Set("Content-Encoding", "gzip")
 	}
@@ -189,14 +192,14 @@ func (t *transport) overdue(answered <-chan outcome) outcome {
 		<-answered
 		t.strays.Add(-1)
 	}()
-	return outcome{kind: outcomeNetworkError, timedOut: true, err: errors.New("HTTP transport does not heed its context")}
+	return outcome{kind: outcomeNetworkError, timedOut: true, err: errors.New("HTTP transport ignores its context")}
 }
 
 // exchange makes the request, and reads the answer to it.
-func (t *transport) exchange(req *http.Request, format wireFormat, n int) (out outcome) {
+func (t *transport) exchange(req *http.Request, format wire.Format, n int) (out outcome) {
 	defer func() {
 		if p := recover(); p != nil && out.kind == outcomeNone { // where there is an answer, it stands
-			out = outcome{kind: outcomeNetworkError, err: t.clean(errors.New("HTTP transport panicked: " + panicValue(p)))}
+			out = outcome{kind: outcomeNetworkError, err: t.clean(errors.New("HTTP transport panicked: " + errstack.PanicValue(p)))}
 		}
 	}()
 	ctx := req.Context()
@@ -223,7 +226,7 @@ func (t *transport) exchange(req *http.Request, format wireFormat, n int) (out o
 	return out
 }
 
-// untilDone ends a body that heeds no context, such as one of which each read
+// untilDone ends a body that ignores its context, such as one of which each read
 // returns nothing.
 type untilDone struct {
 	io.ReadCloser
@@ -241,7 +244,7 @@ func (b untilDone) Read(p []byte) (int, error) {
 // quote what a server or a proxy said, so it is bounded like its other words.
 func (t *transport) clean(err error) error {
 	text := err.Error()
-	if words := shorten(t.key.maskIn(text)); words != text {
+	if words := shorten(t.key.MaskIn(text)); words != text {
 		return errors.New(words)
 	}
 	return err
@@ -249,12 +252,12 @@ func (t *transport) clean(err error) error {
 
 // body frames the entries and compresses them. The slice is fresh: a transport
 // may read a request's body even after it has returned.
-func (t *transport) body(format wireFormat, entries []*entry, plain bool) []byte {
+func (t *transport) body(format wire.Format, entries []*buffer.Entry, plain bool) []byte {
 	size := 0
 	for _, e := range entries {
-		size += e.size()
+		size += e.Size()
 	}
-	before, between, after := format.frame(len(entries), size)
+	before, between, after := format.Frame(len(entries), size)
 	if plain {
 		b := make([]byte, 0, len(before)+size+len(between)*len(entries)+len(after))
 		return writeBody(nil, b, entries, before, between, after)
@@ -283,15 +286,18 @@ func (t *transport) body(format wireFormat, entries []*entry, plain bool) []byte
 // pieces, its checksum alone by a factor of three.
 const pieceSize = 32 << 10
 
+// usualEntry is what most entries fit in: a piece has room for one more.
+const usualEntry = 2 << 10
+
 // writeBody appends a body to b and returns b. What becomes a piece goes to zw
 // instead, unless that is nil.
-func writeBody(zw *gzip.Writer, b []byte, entries []*entry, before, between, after []byte) []byte {
+func writeBody(zw *gzip.Writer, b []byte, entries []*buffer.Entry, before, between, after []byte) []byte {
 	b = append(b, before...)
 	for i, e := range entries {
 		if i > 0 {
 			b = append(b, between...)
 		}
-		b = e.appendTo(b)
+		b = e.AppendTo(b)
 		if zw != nil && len(b) >= pieceSize {
 			_, _ = zw.Write(b) // a bytes.Buffer does not fail
 			b = b[:0]
@@ -309,29 +315,29 @@ type compressor struct {
 
 func newCompressor() *compressor {
 	zw, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-	return &compressor{piece: make([]byte, 0, pieceSize+maxInSlab), gzip: zw}
+	return &compressor{piece: make([]byte, 0, pieceSize+usualEntry), gzip: zw}
 }
 
 // classify reads an answer. The status decides; the body adds detail.
-func (t *transport) classify(resp *http.Response, format wireFormat, n int) outcome {
-	out := outcome{status: resp.StatusCode, limits: parseLimits(resp.Header)}
+func (t *transport) classify(resp *http.Response, format wire.Format, n int) outcome {
+	out := outcome{status: resp.StatusCode, limits: throttle.ParseLimits(resp.Header)}
 	bound := int64(maxAnswer)
 	if resp.StatusCode == http.StatusUnprocessableEntity || resp.StatusCode/100 == 2 {
 		bound = maxRefusal
 	}
-	out.answer = format.readAnswer(resp.StatusCode, io.LimitReader(resp.Body, bound), n)
-	out.answer.message = shorten(t.key.maskIn(out.answer.message))
+	out.answer = format.ReadAnswer(resp.StatusCode, io.LimitReader(resp.Body, bound), n)
+	out.answer.Message = shorten(t.key.MaskIn(out.answer.Message))
 
 	switch status := resp.StatusCode; {
 	case status >= 200 && status < 300:
 		out.kind = outcomeTaken
 		switch {
-		case out.answer.quota:
+		case out.answer.Quota:
 			out.kind = outcomeQuota
-		case out.answer.readable || status == http.StatusAccepted:
+		case out.answer.Readable || status == http.StatusAccepted:
 		case isHTML(resp.Header): // somebody else's page, not an ingest endpoint
 			out.kind = outcomeMisdirected
-		case out.answer.foreign:
+		case out.answer.Foreign:
 			out.kind, out.stranger = outcomeMisdirected, true
 		}
 	case status == http.StatusBadRequest, status == http.StatusUnprocessableEntity:
@@ -340,7 +346,7 @@ func (t *transport) classify(resp *http.Response, format wireFormat, n int) outc
 		out.kind = outcomeTooLarge
 	case status == http.StatusTooManyRequests:
 		out.kind = outcomeThrottled
-		out.retryAfter = parseRetryAfter(resp.Header, t.now())
+		out.retryAfter = throttle.ParseRetryAfter(resp.Header, t.now())
 	case status == http.StatusPaymentRequired:
 		out.kind = outcomeQuota
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
@@ -350,16 +356,16 @@ func (t *transport) classify(resp *http.Response, format wireFormat, n int) outc
 	case status >= 500:
 		out.kind = outcomeServerError
 		if status == http.StatusServiceUnavailable {
-			out.retryAfter = parseRetryAfter(resp.Header, t.now())
-			out.queueFull = out.retryAfter > 0 || strings.Contains(out.answer.message, "queue full")
+			out.retryAfter = throttle.ParseRetryAfter(resp.Header, t.now())
+			out.queueFull = out.retryAfter > 0 || strings.Contains(out.answer.Message, "queue full")
 		}
 	default: // 404, 405, 415, redirects and what no ingest endpoint answers
 		out.kind = outcomeMisdirected
 	}
 	if out.kind != outcomeTaken {
 		text := fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
-		if out.answer.message != "" {
-			text += ": " + out.answer.message
+		if out.answer.Message != "" {
+			text += ": " + out.answer.Message
 		}
 		out.err = errors.New(text)
 	}

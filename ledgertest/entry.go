@@ -39,16 +39,19 @@ type Entry struct {
 
 func newEntry(e *ingest.Entry) Entry {
 	attributes, _ := e.Attributes.Plain().(map[string]any)
-	notes := e.Verdict.Notes
-	if e.Verdict.Outcome == ingest.Lost {
-		notes = append(slices.Clone(notes), "lost: "+e.Verdict.Reason)
-	}
 	return Entry{
 		Timestamp: e.Time, Level: e.Level, LogType: e.LogType, Importance: e.Importance, Message: e.Message,
 		ErrorType: e.ErrorType, ErrorMessage: e.ErrorMessage, StackTrace: e.StackTrace,
 		Environment: e.Environment, Release: e.Release, SDKVersion: e.SDKVersion, Platform: e.Platform, PlatformVersion: e.PlatformVersion,
-		LogID: e.LogID, Attributes: attributes, Raw: []byte(e.Raw), Notes: notes,
+		LogID: e.LogID, Attributes: attributes, Raw: []byte(e.Raw), Notes: notes(e),
 	}
+}
+
+func notes(e *ingest.Entry) []string {
+	if e.Verdict.Outcome != ingest.Lost {
+		return e.Verdict.Notes
+	}
+	return append(slices.Clone(e.Verdict.Notes), "lost: "+e.Verdict.Reason)
 }
 
 // stored is what became of the entries the server has taken. It is guarded by Server.mu.

@@ -16,6 +16,8 @@ type answer = ingest.Answer
 
 func detail(status int, text string) *answer { return ingest.Detail(status, text) }
 
+const pathSpans = "/api/v1/ingest/spans/batch"
+
 // A tamper bends how an otherwise normal request is processed. The zero value bends nothing.
 type tamper struct {
 	refuse func([]Entry) *answer // answers instead of validation
@@ -189,6 +191,10 @@ func (x *exchange) endpoint(path string, protocol Protocol) (run func(tamper) *a
 		return x.ingest, http.MethodPost
 	case path == ingest.PathLogs && protocol&OTLP != 0:
 		return x.ingest, http.MethodPost
+	case path == pathSpans && protocol&Native != 0:
+		return func(tamper) *answer {
+			return ingest.Unprocessable(ingest.Problem{Type: "missing", Loc: []any{"body", "spans"}, Msg: "Field required"})
+		}, http.MethodPost
 	case path == "/health" || path == "/health/deep":
 		return func(tamper) *answer { return ingest.JSON(http.StatusOK, map[string]string{"status": "healthy"}) }, http.MethodGet
 	case path == "/api/v1/queue/depth":
@@ -211,8 +217,8 @@ func (x *exchange) ingest(t tamper) *answer {
 		}
 	}
 	now := s.clock()
-	b.Judge(now, func(e *ingest.Entry) string {
-		if t.reject != nil && t.reject(newEntry(e)) {
+	b.Judge(now, func(i int) string {
+		if t.reject != nil && t.reject(x.request.Entries[i]) {
 			return "rejected by the test"
 		}
 		return ""
@@ -226,17 +232,32 @@ func (x *exchange) ingest(t tamper) *answer {
 			return a
 		}
 	}
-	x.store(t, otlp)
-	return b.Answer()
+	answer := b.Answer()
+	if b.Refusal == nil {
+		if late, stored := x.work(); late != nil {
+			answer = late
+			if t.first == nil || stored < *t.first {
+				t.first = &stored
+			}
+		}
+	}
+	taken := x.store(t, otlp)
+	if answer.Status == http.StatusAccepted {
+		s.mu.Lock()
+		*s.limits.usage(now) += taken
+		s.mu.Unlock()
+	}
+	return answer
 }
 
-// store stores what the verdicts say. Of a request that fails half way that is a part.
-func (x *exchange) store(t tamper, otlp bool) {
+// store stores what the verdicts say, and returns how many entries were taken. Of a request that fails half way only
+// the first are stored.
+func (x *exchange) store(t tamper, otlp bool) (taken int) {
 	s, b := x.s, x.batch
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.wake()
-	left, taken := len(b.Entries), 0
+	left := len(b.Entries)
 	if t.first != nil {
 		left = *t.first
 	}
@@ -249,7 +270,8 @@ func (x *exchange) store(t tamper, otlp bool) {
 		if left--; left < 0 {
 			continue
 		}
-		entry := newEntry(e)
+		entry := x.request.Entries[i]
+		entry.Notes = notes(e)
 		if e.Verdict.Outcome == ingest.Lost || t.lose != nil && t.lose(entry) {
 			s.stored.lost = append(s.stored.lost, entry)
 			continue
@@ -263,9 +285,7 @@ func (x *exchange) store(t tamper, otlp bool) {
 			s.stored.breaking = append(s.stored.breaking, entry)
 		}
 	}
-	if !otlp && b.Refusal == nil {
-		*s.limits.usage(s.clock()) += taken
-	}
+	return taken
 }
 
 // settings answers with the parts a client may configure itself by.

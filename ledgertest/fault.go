@@ -257,17 +257,13 @@ func Poison(match func(Entry) bool, code int) Fault {
 		if code != http.StatusUnprocessableEntity {
 			return detail(code, http.StatusText(code))
 		}
-		type problem struct {
-			Type  string `json:"type"`
-			Loc   []any  `json:"loc"`
-			Msg   string `json:"msg"`
-			Input any    `json:"input"`
-		}
-		var problems []problem
+		var problems []ingest.Problem
 		for _, i := range guilty {
-			problems = append(problems, problem{"value_error", []any{"body", "logs", i, "message"}, "Value error, refused by the test", nil})
+			problems = append(problems, ingest.Problem{
+				Type: "value_error", Loc: []any{"body", "logs", i, "message"}, Msg: "Value error, refused by the test",
+			})
 		}
-		return ingest.JSON(code, map[string]any{"detail": problems})
+		return ingest.Unprocessable(problems...)
 	})
 }
 

@@ -218,6 +218,49 @@ func TestStopAndStart(t *testing.T) {
 	})
 }
 
+// TestStopWaits: when Stop has returned, no request is being handled any more, and what was taken is kept.
+func TestStopWaits(t *testing.T) {
+	overBoth(t, func(t *testing.T, s *ledgertest.Server, c *http.Client) {
+		working := make(chan struct{})
+		ended := false // written by the handler, read after Stop
+		s.Script(ledgertest.OK(), ledgertest.Answer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			close(working)
+			<-r.Context().Done()
+			time.Sleep(time.Millisecond)
+			ended = true
+		})))
+		if o := try(c, request(t, s.URL+batchPath, []byte(batch(entry(""))))); o.status != 202 {
+			t.Fatalf("got %d, %v", o.status, o.err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		failed := make(chan error, 1)
+		go func() {
+			resp, err := c.Do(request(t, s.URL+batchPath, []byte(simple)).WithContext(ctx))
+			if err == nil {
+				resp.Body.Close()
+			}
+			failed <- err
+		}()
+		<-working
+		cancel()
+		s.Stop()
+		if !ended {
+			t.Error("Stop has returned, and a request is being handled")
+		}
+		if err := <-failed; err == nil {
+			t.Error("the request ended well")
+		}
+		if n := len(s.Entries()); n != 1 {
+			t.Errorf("%d entries are kept", n)
+		}
+		s.Close()
+		if o := try(c, request(t, s.URL+batchPath, []byte(simple))); !errors.Is(o.err, syscall.ECONNREFUSED) {
+			t.Errorf("got %d, %v", o.status, o.err)
+		}
+	})
+}
+
 func TestMaxBodyBytes(t *testing.T) {
 	s, c := newServer(t, ledgertest.WithMaxBodyBytes(1000)), newClient(t)
 	big := batch(entry(`"message":"` + strings.Repeat("a", 2000) + `"`))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -393,6 +394,126 @@ func TestQuotaIsCheckedBeforeAndCountedAfter(t *testing.T) {
 	now = noon.Add(12 * time.Hour)
 	if got := post(); got.status != 202 {
 		t.Errorf("next day: got %d", got.status)
+	}
+}
+
+// TestUnlimited: zero and less mean no limit, for both protocols.
+func TestUnlimited(t *testing.T) {
+	for _, none := range []int{0, -1} {
+		s := newServer(t, ledgertest.WithProtocol(ledgertest.Both), ledgertest.WithClock(atNoon), ledgertest.WithRateLimits(none, none), ledgertest.WithDailyQuota(none))
+		c := newClient(t)
+		s.SetDailyQuota(none, 1<<30)
+		for range 3 {
+			got := do(t, c, request(t, s.URL+batchPath, []byte(batch(many(1000, entry(""))...))))
+			if got.status != 202 || got.header.Get("X-RateLimit-Limit-Minute")+got.header.Get("X-RateLimit-Limit-Hour") != "" {
+				t.Errorf("%d: got %d %s %v", none, got.status, got.body, got.header)
+			}
+			if got := do(t, c, request(t, s.URL+logsPath, []byte(jsonLogs(manyRecords(1000)...)))); got.status != 200 || got.body != `{}` {
+				t.Errorf("%d: OTLP got %d %s", none, got.status, got.body)
+			}
+		}
+		s.SetDailyQuota(100, 100)
+		if got := do(t, c, request(t, s.URL+batchPath, []byte(batch(entry(""))))); got.status != 402 {
+			t.Errorf("%d: used up: got %d", none, got.status)
+		}
+	}
+}
+
+// TestReset: faults, counters and entries go, settings stay.
+func TestReset(t *testing.T) {
+	s, c := newServer(t, ledgertest.WithClock(atNoon), ledgertest.WithRateLimits(3, 3), ledgertest.WithDailyQuota(5)), newClient(t)
+	post := func() int {
+		return do(t, c, request(t, s.URL+batchPath, []byte(batch(entry(`"log_id":"a"`), entry(`"message":"\u0000"`))))).status
+	}
+	for name, fault := range map[string]func(){
+		"SetFault": func() { s.SetFault(func(*ledgertest.Request) ledgertest.Fault { return ledgertest.Status(503, "") }) },
+		"Always":   func() { s.Always(ledgertest.Status(503, "")) },
+		"Script":   func() { s.Script(ledgertest.Repeat(2, ledgertest.Status(503, ""))...) },
+	} {
+		if got := []int{post(), post(), post()}; !slices.Equal(got, []int{202, 202, 202}) { // the last overshoots the quota
+			t.Errorf("%s: got %v", name, got)
+		}
+		s.Reset()
+		fault()
+		if got := post(); got != 503 {
+			t.Errorf("%s: got %d", name, got)
+		}
+		s.Reset()
+		if n := len(s.Requests()) + len(s.Entries()) + len(s.Received()) + len(s.Lost()) + s.Duplicates() + s.Scripted(); n != 0 {
+			t.Errorf("%s: %d things are left", name, n)
+		}
+	}
+	post()
+	post()
+	post()
+	if got := post(); got != 429 {
+		t.Errorf("the limit has gone: got %d", got)
+	}
+	s.SetRateLimits(0, 0)
+	if got := post(); got != 402 {
+		t.Errorf("the quota has gone: got %d", got)
+	}
+}
+
+// TestAnswersSeen has what the real servers were seen to answer, apart from bodies.
+func TestAnswersSeen(t *testing.T) {
+	s := ledgertest.New(t, ledgertest.InMemory(), ledgertest.WithClock(atNoon), ledgertest.WithProtocol(ledgertest.Both))
+	c := &http.Client{Transport: s.Transport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	limit := func(r reply) string { return r.header.Get("X-RateLimit-Limit-Minute") }
+
+	if got := do(t, c, request(t, s.URL+logsPath, []byte(`[]`))); got.status != 500 || limit(got) != "" {
+		t.Errorf("OTLP 500: got %d with limit %q", got.status, limit(got))
+	}
+	if got := do(t, c, request(t, s.URL+logsPath, []byte(`{}`))); got.status != 200 || limit(got) != "1000" {
+		t.Errorf("OTLP 200: got %d with limit %q", got.status, limit(got))
+	}
+	if got := do(t, c, request(t, s.URL+batchPath, []byte(batch(raw(`"attributes":{"x":100000000000000000000}`))))); got.status != 500 || limit(got) != "1000" {
+		t.Errorf("native 500: got %d with limit %q", got.status, limit(got))
+	}
+	if got := do(t, c, request(t, s.URL+batchPath, []byte(batch(entry(""))), "Authorization", "", "X-API-Key", " "+ledgertest.APIKey+" ")); got.status != 401 {
+		t.Errorf("spaces around the key: got %d", got.status)
+	}
+	health := request(t, s.URL+"/health/", nil, "Authorization", "")
+	health.Method = http.MethodGet
+	if got := do(t, c, health); got.status != 401 {
+		t.Errorf("/health/ without a key: got %d", got.status)
+	}
+	if got := do(t, c, request(t, s.URL+"/api/v1/ingest/spans/batch", []byte(`{"spans":[{}]}`))); got.status != 422 || !strings.Contains(got.body, `"loc":["body","spans"]`) {
+		t.Errorf("spans: got %d %s", got.status, got.body)
+	}
+	utf16 := func(s string) (b []byte) {
+		for _, r := range s {
+			b = append(b, byte(r), byte(r>>8))
+		}
+		return b
+	}
+	if got := do(t, c, request(t, s.URL+batchPath, utf16(batch(entry(`"message":"é"`))))); got.status != 202 || s.Entries()[0].Message != "é" {
+		t.Errorf("UTF-16: got %d %s", got.status, got.body)
+	}
+	if got := do(t, c, request(t, s.URL+logsPath, utf16(jsonLogs(jsonRecord("é"))))); got.status != 200 || s.Entries()[1].Message != "é" {
+		t.Errorf("UTF-16 by OTLP: got %d %s", got.status, got.body)
+	}
+}
+
+// TestLostAndBroken: what the server does without a word can be seen.
+func TestLostAndBroken(t *testing.T) {
+	s, c := newServer(t, ledgertest.WithProtocol(ledgertest.Both), ledgertest.WithClock(atNoon)), newClient(t)
+	long := strings.Repeat("x", 2700)
+	do(t, c, request(t, s.URL+batchPath, []byte(batch(entry(`"level":"error","message":"`+long+`"`), entry("")))))
+	if e, l := s.Entries(), s.Lost(); len(e) != 1 || len(l) != 1 || len(l[0].Notes) != 1 || !strings.HasPrefix(l[0].Notes[0], "lost: an index row of ") {
+		t.Errorf("%d stored, lost %+v", len(e), l)
+	}
+	records := append(manyRecords(199), `{"severityNumber":17,"body":{"stringValue":"`+long+`"}}`)
+	s.Reset()
+	do(t, c, request(t, s.URL+logsPath, []byte(jsonLogs(append(records, jsonRecord("next"))...))))
+	if e, l := s.Entries(), s.Lost(); len(e) != 1 || e[0].Message != "next" || len(l) != 200 || l[0].Notes[0] != "lost: entry 199 of the request takes its neighbours with it" {
+		t.Errorf("OTLP: stored %+v, %d lost", e, len(l))
+	}
+	path := `/` + strings.Repeat("p", 496)
+	s.Reset()
+	do(t, c, request(t, s.URL+batchPath, []byte(batch(entry(`"log_type":"endpoint","attributes":{"endpoint":{"method":"GET","path":"`+path+`","status_code":200,"duration_ms":1}}`), entry("")))))
+	if e, b := s.Entries(), s.BreakingAnalytics(); len(e) != 2 || len(b) != 1 || len(b[0].Notes) != 1 {
+		t.Errorf("%d stored, breaking %+v", len(e), b)
 	}
 }
 

@@ -33,7 +33,7 @@ const (
 	Both   = Native | OTLP             // no real server does, a deployment in progress looks like it
 )
 
-// A Server is a Ledger server for tests. Make one with [NewServer] or [NewInMemory]. Its methods are safe for
+// A Server is a Ledger server for tests. Make one with [New] in a test, or with [NewServer]. Its methods are safe for
 // concurrent use.
 type Server struct {
 	// URL is the base URL, without a trailing slash. It stays the same over [Server.Stop] and [Server.Start].
@@ -46,6 +46,8 @@ type Server struct {
 	keepBodies bool
 	idle       time.Duration
 	clock      func() time.Time
+
+	works works
 
 	life     sync.Mutex // held by Start, Stop and Close
 	handlers sync.WaitGroup
@@ -109,26 +111,14 @@ func WithIdleTimeout(d time.Duration) Option {
 // WithBodies keeps the body of every request for [Server.Requests].
 func WithBodies() Option { return func(s *Server) { s.keepBodies = true } }
 
+// InMemory makes a server without a listener, to be reached by [Server.Transport] or [Server.Handler]. Its URL is fit
+// for requests through Transport; nothing listens there. It starts no goroutine of its own and so can be used in a
+// testing/synctest bubble, where it must be made inside the bubble.
+func InMemory() Option { return func(s *Server) { s.inMemory, s.URL = true, "http://127.0.0.1:1" } }
+
 // NewServer starts a server on loopback. Like httptest.NewServer it panics when it cannot listen.
-// The caller must Close it.
+// The caller must Close it; [New] does that by itself.
 func NewServer(opts ...Option) *Server {
-	s := newServer(opts)
-	s.Start()
-	return s
-}
-
-// NewInMemory returns a running server without a listener, to be reached by [Server.Transport] or
-// [Server.Handler]. It starts no goroutine of its own and so can be used in a testing/synctest bubble, where it must
-// be made inside the bubble. Its URL is fit for requests through Transport; nothing listens there.
-func NewInMemory(opts ...Option) *Server {
-	s := newServer(opts)
-	s.inMemory = true
-	s.URL = "http://127.0.0.1:1"
-	s.Start()
-	return s
-}
-
-func newServer(opts []Option) *Server {
 	s := &Server{
 		addr:       "127.0.0.1:0",
 		maxMessage: ingest.MaxBody,
@@ -144,7 +134,13 @@ func newServer(opts []Option) *Server {
 			o(s)
 		}
 	}
+	s.Start()
 	return s
+}
+
+// NewInMemory is [NewServer] with the option [InMemory].
+func NewInMemory(opts ...Option) *Server {
+	return NewServer(append(slices.Clip(opts), InMemory())...)
 }
 
 // Start brings the server up again after [Server.Stop], on the same port and with everything it had stored. It does

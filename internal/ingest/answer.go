@@ -38,6 +38,11 @@ func Detail(status int, text string) *Answer {
 	return JSON(status, map[string]string{"detail": text})
 }
 
+// Unprocessable returns the answer 422 to a request with these problems.
+func Unprocessable(problems ...Problem) *Answer {
+	return JSON(http.StatusUnprocessableEntity, map[string]any{"detail": problems})
+}
+
 // QueueFull returns what the server says to a body that is too large, or when it has too much to do.
 func QueueFull() *Answer {
 	a := Detail(http.StatusServiceUnavailable, "Service temporarily unavailable - queue full")

@@ -22,15 +22,18 @@ func FuzzParseJSON(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		v, _, err := parseJSON(data)
+		v, text, err := parseJSON(data)
 		if err != nil {
 			if json.Valid(data) && utf8.Valid(data) && !bytes.Contains(data, bytes.Repeat([]byte("1"), 1000)) && len(data) < 1000 {
 				t.Fatalf("%q: %v", data, err)
 			}
 			return
 		}
-		if v.odd&oddNonFinite == 0 && !json.Valid(bytes.TrimPrefix(data, []byte("\ufeff"))) {
+		if v.odd&oddNonFinite == 0 && !json.Valid([]byte(text)) {
 			t.Fatalf("%q was accepted", data)
+		}
+		if written := v.AppendJSON(nil); v.written() != len(written) {
+			t.Fatalf("%q is written as %q, and measured as %d", data, written, v.size)
 		}
 		if v.odd&(oddNonFinite|oddSurrogate) != 0 {
 			return

@@ -1,8 +1,8 @@
 package ingest
 
 import (
+	"encoding/binary"
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -52,66 +52,26 @@ func parseJSON(body []byte) (v Value, text string, err error) {
 	return v, text, nil
 }
 
-// decodeText is what Python's json.loads does to bytes: it tells UTF-8, UTF-16 and UTF-32 apart by the byte order
-// mark or by where the zeros are. A lone surrogate becomes an escape, which comes to the same inside a string.
+// decodeText is what Python's json.loads does to bytes: UTF-16 is told by its byte order mark or by where the zeros
+// are. Two differences from Python: UTF-32 is unreadable, and a lone surrogate in UTF-16 becomes U+FFFD.
 func decodeText(body []byte) (text string, ok bool) {
-	if len(body) < 2 || body[0] != 0 && body[1] != 0 && body[0] < 0xfe {
+	var order binary.ByteOrder
+	switch {
+	case len(body) < 2:
+	case body[0] == 0xfe && body[1] == 0xff, body[0] == 0 && body[1] != 0:
+		order = binary.BigEndian
+	case body[0] == 0xff && body[1] == 0xfe, body[0] != 0 && body[1] == 0:
+		order = binary.LittleEndian
+	}
+	if order == nil {
 		text = string(body)
 		return strings.TrimPrefix(text, "\ufeff"), utf8.ValidString(text)
 	}
-	size, little := unitsOf(body)
-	if size == 1 {
-		return string(body), utf8.Valid(body)
+	units := make([]uint16, len(body)/2)
+	for i := range units {
+		units[i] = order.Uint16(body[2*i:])
 	}
-	if len(body)%size != 0 {
-		return "", false
-	}
-	var units []rune
-	for i := 0; i < len(body); i += size {
-		var u rune
-		for j := range size {
-			at := j
-			if little {
-				at = size - 1 - j
-			}
-			u = u<<8 | rune(body[i+at])
-		}
-		units = append(units, u)
-	}
-	var b strings.Builder
-	for i := 0; i < len(units); i++ {
-		u := units[i]
-		switch {
-		case i == 0 && u == 0xfeff:
-		case size == 2 && i+1 < len(units) && utf16.DecodeRune(u, units[i+1]) != utf8.RuneError:
-			b.WriteRune(utf16.DecodeRune(u, units[i+1]))
-			i++
-		case utf16.IsSurrogate(u):
-			fmt.Fprintf(&b, `\u%04x`, u)
-		case !utf8.ValidRune(u):
-			return "", false
-		default:
-			b.WriteRune(u)
-		}
-	}
-	return b.String(), true
-}
-
-// unitsOf is Python's json.detect_encoding for a body of two bytes or more that has a zero or a byte order mark.
-func unitsOf(b []byte) (size int, littleEndian bool) {
-	four := len(b) >= 4
-	switch {
-	case four && (string(b[:4]) == "\xff\xfe\x00\x00" || b[0] != 0 && b[1] == 0 && b[2] == 0 && b[3] == 0):
-		return 4, true
-	case four && (string(b[:4]) == "\x00\x00\xfe\xff" || b[0] == 0 && b[1] == 0):
-		return 4, false
-	case b[0] == 0xff && b[1] == 0xfe, b[0] != 0 && b[1] == 0:
-		return 2, true
-	case b[0] == 0xfe && b[1] == 0xff, b[0] == 0 && b[1] != 0:
-		return 2, false
-	default:
-		return 1, false
-	}
+	return strings.TrimPrefix(string(utf16.Decode(units)), "\ufeff"), len(body)%2 == 0
 }
 
 type parser struct {

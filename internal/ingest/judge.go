@@ -17,8 +17,8 @@ const (
 
 // Judge sets the verdict of every entry, and the refusal of the request, as of now. [Decode] has called it already;
 // call it again for another time, or when there is more to reject: reject, if not nil, is asked about each entry that
-// is good and returns why it is not, or "".
-func (b *Batch) Judge(now time.Time, reject func(*Entry) string) {
+// is good, by its index, and returns why it is not, or "".
+func (b *Batch) Judge(now time.Time, reject func(i int) string) {
 	b.Refusal = b.decoded
 	if b.Refusal != nil {
 		return
@@ -27,7 +27,7 @@ func (b *Batch) Judge(now time.Time, reject func(*Entry) string) {
 		e := &b.Entries[i]
 		text, crash := e.rejection(now)
 		if text == "" && reject != nil {
-			if reason := reject(e); reason != "" {
+			if reason := reject(i); reason != "" {
 				text = "1 validation error for LogEntry\n  Value error, " + reason + modelError
 			}
 		}

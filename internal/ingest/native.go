@@ -13,10 +13,10 @@ import (
 // The gateway's schema: what is wrong with a request of Ledger's own protocol is refused here, with everything else
 // in the request.
 
-// A problem is one item of a 422 answer's detail.
-type problem struct {
+// A Problem is one item of the detail of an answer 422.
+type Problem struct {
 	Type  string          `json:"type"`
-	Loc   []any           `json:"loc"`
+	Loc   []any           `json:"loc"` // names and indexes, the first "body"
 	Msg   string          `json:"msg"`
 	Input json.RawMessage `json:"input"`
 	Ctx   any             `json:"ctx,omitempty"`
@@ -62,7 +62,7 @@ type gateway struct {
 	text     string // the body in UTF-8
 	inBatch  bool   // the entries are items of a batch
 	entry    int    // the one at hand; -1 when it is about the body
-	problems []problem
+	problems []Problem
 }
 
 // decodeNative reads a body of Ledger's own JSON.
@@ -83,7 +83,7 @@ func (b *Batch) decodeNative(body []byte, contentType string) {
 
 // read fills b.Entries. It returns false when Python's parser gives up.
 func (g *gateway) read(body []byte, contentType string, b *Batch) bool {
-	missing := problem{Type: "missing", Msg: "Field required"}
+	missing := Problem{Type: "missing", Msg: "Field required"}
 	if len(body) == 0 {
 		g.report(missing, Value{})
 		return true
@@ -98,7 +98,7 @@ func (g *gateway) read(body []byte, contentType string, b *Batch) bool {
 	var syntax *syntaxError
 	switch {
 	case errors.As(err, &syntax):
-		g.report(problem{Type: "json_invalid", Msg: "JSON decode error", Ctx: map[string]string{"error": syntax.msg}}, Value{}, syntax.pos)
+		g.report(Problem{Type: "json_invalid", Msg: "JSON decode error", Ctx: map[string]string{"error": syntax.msg}}, Value{}, syntax.pos)
 		g.problems[0].Input = json.RawMessage("{}")
 		return true
 	case err != nil:
@@ -133,13 +133,13 @@ func (g *gateway) envelope(root Value, b *Batch) {
 	logs, ok := root.Lookup("logs")
 	switch {
 	case !ok:
-		g.report(problem{Type: "missing", Msg: "Field required"}, root, "logs")
+		g.report(Problem{Type: "missing", Msg: "Field required"}, root, "logs")
 		return
 	case logs.Kind != List:
-		g.report(problem{Type: "list_type", Msg: "Input should be a valid list"}, logs, "logs")
+		g.report(Problem{Type: "list_type", Msg: "Input should be a valid list"}, logs, "logs")
 		return
 	case len(logs.Items) == 0:
-		g.report(problem{
+		g.report(Problem{
 			Type: "too_short", Msg: "List should have at least 1 item after validation, not 0",
 			Ctx: map[string]any{"field_type": "List", "min_length": 1, "actual_length": 0},
 		}, logs, "logs")
@@ -155,7 +155,7 @@ func (g *gateway) envelope(root Value, b *Batch) {
 	}
 	g.entry = -1
 	if n > MaxEntries {
-		g.report(problem{
+		g.report(Problem{
 			Type: "too_long", Msg: fmt.Sprintf("List should have at most %d items after validation, not %d", MaxEntries, n),
 			Ctx: map[string]any{"field_type": "List", "max_length": MaxEntries, "actual_length": n},
 		}, logs, "logs")
@@ -170,7 +170,7 @@ func (g *gateway) check(v Value, e *Entry) {
 		return
 	}
 	if f, ok := v.Lookup("timestamp"); !ok {
-		g.report(problem{Type: "missing", Msg: "Field required"}, v, "timestamp")
+		g.report(Problem{Type: "missing", Msg: "Field required"}, v, "timestamp")
 	} else if at, naive, p := parseTimestamp(f); p != nil {
 		g.report(*p, f, "timestamp")
 	} else {
@@ -182,7 +182,7 @@ func (g *gateway) check(v Value, e *Entry) {
 		f, ok := v.Lookup(spec.name)
 		switch {
 		case !ok && spec.fallback == "":
-			g.report(problem{Type: "missing", Msg: "Field required"}, v, spec.name)
+			g.report(Problem{Type: "missing", Msg: "Field required"}, v, spec.name)
 		case !ok:
 			*spec.place(e) = spec.fallback
 		case f.Kind == String && slices.Contains(spec.words, f.Text):
@@ -190,7 +190,7 @@ func (g *gateway) check(v Value, e *Entry) {
 		default:
 			last := len(spec.words) - 1
 			expected := "'" + strings.Join(spec.words[:last], "', '") + "' or '" + spec.words[last] + "'"
-			g.report(problem{
+			g.report(Problem{
 				Type: "literal_error", Msg: "Input should be " + expected, Ctx: map[string]string{"expected": expected},
 			}, f, spec.name)
 		}
@@ -202,13 +202,13 @@ func (g *gateway) check(v Value, e *Entry) {
 		switch {
 		case f.null():
 		case f.Kind != String:
-			g.report(problem{Type: "string_type", Msg: "Input should be a valid string"}, f, spec.name)
+			g.report(Problem{Type: "string_type", Msg: "Input should be a valid string"}, f, spec.name)
 		case f.odd&oddSurrogate != 0:
-			g.report(problem{
+			g.report(Problem{
 				Type: "string_unicode", Msg: "Input should be a valid string, unable to parse raw data as a unicode string",
 			}, f, spec.name)
 		case longer(f.Text, spec.limit):
-			g.report(problem{
+			g.report(Problem{
 				Type: "string_too_long", Msg: fmt.Sprintf("String should have at most %d characters", spec.limit),
 				Ctx: map[string]int{"max_length": spec.limit},
 			}, f, spec.name)
@@ -221,7 +221,7 @@ func (g *gateway) check(v Value, e *Entry) {
 	if f := v.Get("attributes"); f.Kind == Object {
 		e.Attributes = f
 	} else if !f.null() {
-		g.report(problem{Type: "dict_type", Msg: "Input should be a valid dictionary"}, f, "attributes")
+		g.report(Problem{Type: "dict_type", Msg: "Input should be a valid dictionary"}, f, "attributes")
 	}
 	// The server drops log_id with every unknown field; it is kept here to tell redeliveries.
 	if f := v.Get("log_id"); f.Kind == String {
@@ -231,12 +231,12 @@ func (g *gateway) check(v Value, e *Entry) {
 	e.Service = e.Attributes.Get("service").Display()
 }
 
-var notAnObject = problem{
+var notAnObject = Problem{
 	Type: "model_attributes_type", Msg: "Input should be a valid dictionary or object to extract fields from",
 }
 
 // report adds p, which is about the value in, found at path in the entry at hand or in the body.
-func (g *gateway) report(p problem, in Value, path ...any) {
+func (g *gateway) report(p Problem, in Value, path ...any) {
 	p.entry, p.Loc = g.entry, []any{"body"}
 	if g.entry >= 0 {
 		p.Loc = append(p.Loc, "logs", g.entry)
@@ -250,7 +250,7 @@ func (g *gateway) report(p problem, in Value, path ...any) {
 }
 
 // refuseSchema makes the answer 422 of the problems. When it would quote something that is no text, the server fails.
-func (b *Batch) refuseSchema(problems []problem) {
+func (b *Batch) refuseSchema(problems []Problem) {
 	fails := false
 	for _, p := range problems {
 		fails = fails || p.unspeakable
@@ -271,6 +271,6 @@ func (b *Batch) refuseSchema(problems []problem) {
 	if fails {
 		b.refuse(Detail(http.StatusInternalServerError, "Internal server error"))
 	} else {
-		b.refuse(JSON(http.StatusUnprocessableEntity, map[string]any{"detail": problems}))
+		b.refuse(Unprocessable(problems...))
 	}
 }

@@ -3,7 +3,6 @@ package ingest
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -56,46 +55,24 @@ func pythonFloat(f float64) string {
 	return s
 }
 
-// fromHex is Python's bytes.fromhex, which takes spaces between bytes.
-func fromHex(s string) ([]byte, error) {
-	if strings.ContainsAny(s, " \t\n\r\v\f") {
-		for _, word := range strings.Fields(s) {
-			if len(word)%2 != 0 {
-				return nil, hex.ErrLength
-			}
-		}
-		s = strings.Join(strings.Fields(s), "")
-	}
-	return hex.DecodeString(s)
-}
+// fromHex is Python's bytes.fromhex, which passes over white space.
+func fromHex(s string) ([]byte, error) { return hex.DecodeString(strings.Join(strings.Fields(s), "")) }
 
-// fromBase64 is Python's urlsafe_b64decode after padding, which passes over what is not in the alphabet.
+// fromBase64 is Python's urlsafe_b64decode, which passes over what is not in the alphabet and ends at the padding.
 func fromBase64(s string) ([]byte, error) {
-	s += strings.Repeat("=", 4-len(s)%4)
-	var digits []byte
-	padding := 0
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '=':
-			if padding++; len(digits)%4 >= 2 && len(digits)%4+padding >= 4 {
-				return base64.RawStdEncoding.DecodeString(string(digits))
-			}
-			continue
-		case c == '-':
-			digits = append(digits, '+')
-		case c == '_':
-			digits = append(digits, '/')
-		case isDigit(c), 'a' <= c|0x20 && c|0x20 <= 'z', c == '+', c == '/':
-			digits = append(digits, c)
+	s, _, _ = strings.Cut(s, "=")
+	return base64.RawStdEncoding.DecodeString(strings.Map(func(r rune) rune {
+		switch {
+		case r == '-':
+			return '+'
+		case r == '_':
+			return '/'
+		case '0' <= r && r <= '9', 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', r == '+', r == '/':
+			return r
 		default:
-			continue
+			return -1
 		}
-		padding = 0
-	}
-	if len(digits)%4 != 0 {
-		return nil, errors.New("incorrect padding")
-	}
-	return base64.RawStdEncoding.DecodeString(string(digits))
+	}, s))
 }
 
 func bytesValue(b []byte) Value { return textValue(base64.StdEncoding.EncodeToString(b)) }

@@ -9,12 +9,12 @@ import (
 
 // parseTimestamp reads what pydantic takes for a datetime, to the microsecond, fractions cut off.
 // naive reports a date without a zone.
-func parseTimestamp(v Value) (at time.Time, naive bool, p *problem) {
+func parseTimestamp(v Value) (at time.Time, naive bool, p *Problem) {
 	switch v.Kind {
 	case Int, Float:
 		at, reason := fromUnix(v.Text)
 		if reason != "" {
-			return at, false, &problem{
+			return at, false, &Problem{
 				Type: "datetime_parsing", Msg: "Input should be a valid datetime, " + reason,
 				Ctx: map[string]string{"error": reason},
 			}
@@ -23,14 +23,14 @@ func parseTimestamp(v Value) (at time.Time, naive bool, p *problem) {
 	case String:
 		at, naive, reason := fromText(v.Text)
 		if reason != "" {
-			return at, false, &problem{
+			return at, false, &Problem{
 				Type: "datetime_from_date_parsing", Msg: "Input should be a valid datetime or date, " + reason,
 				Ctx: map[string]string{"error": reason},
 			}
 		}
 		return at, naive, nil
 	default:
-		return at, false, &problem{Type: "datetime_type", Msg: "Input should be a valid datetime"}
+		return at, false, &Problem{Type: "datetime_type", Msg: "Input should be a valid datetime"}
 	}
 }
 
@@ -66,97 +66,62 @@ func fromText(s string) (at time.Time, naive bool, reason string) {
 		at, reason = fromUnix(s)
 		return at, false, reason
 	}
-	if len(s) < len("2006-01-02") {
+	if len(s) < len(time.DateOnly) {
 		return at, false, "input is too short"
 	}
-	year, ok1 := digitsAt(s, 0, 4)
-	month, ok2 := digitsAt(s, 5, 2)
-	day, ok3 := digitsAt(s, 8, 2)
-	if !ok1 || !ok2 || !ok3 || s[4] != '-' || s[7] != '-' {
-		return at, false, "invalid date separator, expected `-`"
+	layout, naive := layoutOf(s)
+	if layout == "" {
+		return at, false, "unexpected extra characters at the end of the input"
 	}
-	// time.Date normalises 31 April to 1 May; a date that is not one changes.
-	if d := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC); year < 1 || int(d.Month()) != month || d.Day() != day {
-		return at, false, "day value is outside expected range"
+	if len(s) > len(time.DateOnly) && s[len(time.DateOnly)] != 'T' {
+		s = s[:len(time.DateOnly)] + "T" + s[len("2006-01-02T"):]
 	}
-	if len(s) == len("2006-01-02") {
-		return time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC), true, ""
+	at, err := time.Parse(layout, strings.TrimSuffix(s, "z"))
+	if err != nil || at.Year() < 1 {
+		return at, false, "day, hour, minute or second value is outside expected range"
 	}
-	if !strings.ContainsRune("Tt _", rune(s[10])) {
-		return at, false, "invalid datetime separator, expected `T`, `t`, `_` or space"
-	}
-	clock := s[11:]
-	hour, ok1 := digitsAt(clock, 0, 2)
-	minute, ok2 := digitsAt(clock, 3, 2)
-	if !ok1 || !ok2 || clock[2] != ':' || hour > 23 || minute > 59 {
-		return at, false, "invalid time"
-	}
-	rest := clock[5:]
-	var second, micros int
-	if strings.HasPrefix(rest, ":") {
-		if second, ok1 = digitsAt(rest, 1, 2); !ok1 || second > 59 {
-			return at, false, "second value is outside expected range of 0-59"
-		}
-		rest = rest[3:]
-		if rest != "" && (rest[0] == '.' || rest[0] == ',') {
-			n := 1
-			for n < len(rest) && isDigit(rest[n]) {
-				n++
-			}
-			if n == 1 {
-				return at, false, "second fraction is missing"
-			}
-			micros, _ = strconv.Atoi((rest[1:n] + "000000")[:6])
-			rest = rest[n:]
-		}
-	}
-	offset, naive, ok := parseZone(rest)
-	if !ok {
-		return at, false, "invalid timezone offset"
-	}
-	at = time.Date(year, time.Month(month), day, hour, minute, second, micros*1000, time.UTC)
-	return at.Add(-offset), naive, ""
+	return at.UTC().Truncate(time.Microsecond), naive, ""
 }
 
-// parseZone reads Z, ±hh:mm, ±hhmm, or nothing.
-func parseZone(s string) (offset time.Duration, naive, ok bool) {
+const (
+	hourLayout   = "2006-01-02T15"
+	minuteLayout = hourLayout + ":04"
+	secondLayout = minuteLayout + ":05" // and a fraction, if there is one
+)
+
+var zoneLayouts = [2][3]string{ // without a zone, with Z or ±hh:mm, with ±hhmm
+	{minuteLayout, minuteLayout + "Z07:00", minuteLayout + "-0700"},
+	{secondLayout, secondLayout + "Z07:00", secondLayout + "-0700"},
+}
+
+// layoutOf returns how a text is to be parsed, or "" when time.Parse would take for a time what pydantic does not.
+func layoutOf(s string) (layout string, naive bool) {
 	switch {
-	case s == "":
-		return 0, true, true
-	case s == "Z" || s == "z":
-		return 0, false, true
-	case s[0] != '+' && s[0] != '-':
-		return 0, false, false
+	case len(s) == len(time.DateOnly):
+		return time.DateOnly, true
+	case len(s) <= len(hourLayout) || s[len(hourLayout)] != ':' || !strings.ContainsRune("Tt _", rune(s[len(time.DateOnly)])):
+		return "", false
 	}
-	digits := s[1:]
-	if len(digits) == 5 && digits[2] == ':' {
-		digits = digits[:2] + digits[3:]
+	layouts := &zoneLayouts[0]
+	if len(s) > len(minuteLayout) && s[len(minuteLayout)] == ':' {
+		layouts = &zoneLayouts[1]
 	}
-	hours, ok1 := digitsAt(digits, 0, 2)
-	minutes, ok2 := digitsAt(digits, 2, 2)
-	if !ok1 || !ok2 || len(digits) != 4 || hours > 23 || minutes > 59 {
-		return 0, false, false
+	i := strings.IndexAny(s[len(hourLayout):], "Zz+-")
+	if i < 0 {
+		return layouts[0], true
 	}
-	offset = time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
-	if s[0] == '-' {
-		offset = -offset
+	switch zone := s[len(hourLayout)+i:]; {
+	case zone == "z":
+		return layouts[0], false
+	case zone == "Z":
+		return layouts[1], false
+	case len(zone) < len("-0700") || len(zone) > len("-07:00") || zone[1:3] > "23" || zone[len(zone)-2:] > "59":
+		return "", false
+	case len(zone) == len("-0700"):
+		return layouts[2], false
+	default:
+		return layouts[1], false
 	}
-	return offset, false, true
-}
-
-// digitsAt reads the n digits at position at.
-func digitsAt(s string, at, n int) (int, bool) {
-	if len(s) < at+n {
-		return 0, false
-	}
-	number := 0
-	for _, c := range []byte(s[at : at+n]) {
-		if !isDigit(c) {
-			return 0, false
-		}
-		number = number*10 + int(c-'0')
-	}
-	return number, true
 }
 
 // isNumber reports whether s is an integer or decimal literal without an exponent.

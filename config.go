@@ -1,0 +1,302 @@
+package ledger
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"maps"
+	"math"
+	"net"
+	"net/url"
+	"reflect"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/redact"
+	"github.com/ledger-sdk/ledger-go/internal/throttle"
+	"github.com/ledger-sdk/ledger-go/internal/wire"
+)
+
+// A config is what the rest of the package reads: options with the environment
+// and the defaults applied, and checked. It never changes.
+type config struct {
+	Options
+	apiKey      redact.Secret
+	baseURL     *url.URL
+	givenLimits throttle.Limits // RequestsPerMinute and RequestsPerHour, 0 where they are the default
+	warnings    []string        // for the diagnostics, at start-up
+}
+
+// variables are the fields of Options that have an environment variable, and its
+// name: their tag "env".
+func variables() iter.Seq2[reflect.StructField, string] {
+	return func(yield func(reflect.StructField, string) bool) {
+		for _, field := range reflect.VisibleFields(reflect.TypeFor[Options]()) {
+			if name := field.Tag.Get("env"); name != "" && !yield(field, name) {
+				return
+			}
+		}
+	}
+}
+
+// variableOf names the environment variable of a field of Options, or "".
+func variableOf(field string) string {
+	f, _ := reflect.TypeFor[Options]().FieldByName(field)
+	return f.Tag.Get("env")
+}
+
+// parsers read what package env has no parser for, or reads in another way.
+var parsers = map[reflect.Type]env.ParserFunc{
+	reflect.TypeFor[time.Duration](): parseDuration,
+	reflect.TypeFor[slog.Leveler]():  parseLevel,
+}
+
+// parseDuration reads "5s", or "5.0" in seconds as the Python SDK writes it.
+func parseDuration(s string) (any, error) {
+	if seconds, err := strconv.ParseFloat(s, 64); err == nil {
+		nanos := seconds * float64(time.Second)
+		if math.IsNaN(nanos) || math.Abs(nanos) >= math.MaxInt64 {
+			return nil, fmt.Errorf("%q is not a duration", s)
+		}
+		return time.Duration(nanos), nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a duration: want 5s, or seconds as 5.0", s)
+	}
+	return d, nil
+}
+
+// parseLevel reads slog's names and offsets, and Python's WARNING and CRITICAL.
+func parseLevel(s string) (any, error) {
+	name := strings.ToUpper(s)
+	switch name {
+	case "WARNING":
+		name = "WARN"
+	case "CRITICAL", "FATAL":
+		return LevelCritical, nil
+	}
+	var level slog.Level
+	if level.UnmarshalText([]byte(name)) != nil {
+		return nil, fmt.Errorf("%q is not a level: want a name such as INFO or WARN+2", s)
+	}
+	return level, nil
+}
+
+// newConfig applies the environment (of vars, "name=value" each) and the
+// defaults to opts, and checks the result. Its error joins every fault.
+func newConfig(opts *Options, vars []string) (*config, error) {
+	c := &config{}
+	if opts != nil {
+		c.Options = *opts
+	}
+	lookup := env.ToMap(vars)
+	keys := []redact.Secret{redact.NewSecret(strings.TrimSpace(c.APIKey)), redact.NewSecret(strings.TrimSpace(lookup[variableOf("APIKey")]))}
+	var faults []error
+	fault := func(field, format string, args ...any) {
+		name := field
+		if v := variableOf(field); v != "" {
+			name += " (" + v + ")"
+		}
+		err := fmt.Errorf("ledger: %s: "+format, append([]any{name}, args...)...)
+		// A fault quotes the value, and that may be a key pasted into the wrong line.
+		for _, key := range keys {
+			if text := key.MaskIn(err.Error()); text != err.Error() {
+				err = errors.New(text)
+			}
+		}
+		faults = append(faults, err)
+	}
+
+	c.applyEnvironment(lookup, fault)
+	c.applyDefaults()
+	c.check(fault)
+	c.warn(lookup)
+	return c, errors.Join(faults...)
+}
+
+type faultFunc func(field, format string, args ...any)
+
+// applyEnvironment fills the zero fields from variables. A variable whose field
+// is set is not even read.
+func (c *config) applyEnvironment(lookup map[string]string, fault faultFunc) {
+	fields := reflect.ValueOf(&c.Options).Elem()
+	wanted := make(map[string]string)
+	for field, name := range variables() {
+		if value := strings.TrimSpace(lookup[name]); value != "" && fields.FieldByIndex(field.Index).IsZero() {
+			wanted[name] = value
+		}
+	}
+	err := env.ParseWithOptions(&c.Options, env.Options{Environment: wanted, FuncMap: parsers})
+	var all env.AggregateError
+	if errors.As(err, &all) {
+		for _, one := range all.Errors {
+			var parse env.ParseError
+			if errors.As(one, &parse) {
+				fault(parse.Name, "%w", parse.Err)
+			} else {
+				fault("environment", "%w", one)
+			}
+		}
+	}
+}
+
+func (c *config) applyDefaults() {
+	c.APIKey = strings.TrimSpace(c.APIKey)
+	c.BaseURL = cmp.Or(strings.TrimSpace(c.BaseURL), "http://localhost:8000")
+	c.Protocol = cmp.Or(c.Protocol, ProtocolAuto)
+	c.Release = cmp.Or(c.Release, buildRelease())
+	if c.Level == nil {
+		c.Level = slog.LevelInfo
+	}
+	c.FlushInterval = cmp.Or(c.FlushInterval, 5*time.Second)
+	c.MaxBufferSize = cmp.Or(c.MaxBufferSize, 10_000)
+	if c.FlushSize == 0 {
+		c.FlushSize = wire.MaxBatch
+		if c.MaxBufferSize > 0 {
+			c.FlushSize = min(wire.MaxBatch, c.MaxBufferSize)
+		}
+	}
+	c.MaxBufferBytes = int(min(int64(cmp.Or(c.MaxBufferBytes, 16<<20)), buffer.MaxBytes))
+	c.HTTPTimeout = cmp.Or(c.HTTPTimeout, 5*time.Second)
+	c.HTTPPoolSize = cmp.Or(c.HTTPPoolSize, 10)
+	c.givenLimits = throttle.Limits{PerMinute: c.RequestsPerMinute, PerHour: c.RequestsPerHour}
+	c.RequestsPerMinute = cmp.Or(c.RequestsPerMinute, 1000)
+	c.RequestsPerHour = cmp.Or(c.RequestsPerHour, 50_000)
+	c.RateLimitBuffer = cmp.Or(c.RateLimitBuffer, 0.9)
+	if c.MaxRetries == 0 {
+		c.MaxRetries = 3
+	}
+	c.MaxRetries = max(c.MaxRetries, -1)
+	c.RetryBackoff = cmp.Or(c.RetryBackoff, 2*time.Second)
+	c.NetworkBackoff = cmp.Or(c.NetworkBackoff, 5*time.Second)
+	c.MaxRetryAfter = cmp.Or(c.MaxRetryAfter, 10*time.Minute)
+	c.BreakerThreshold = cmp.Or(c.BreakerThreshold, 5)
+	c.BreakerDelay = cmp.Or(c.BreakerDelay, time.Minute)
+	c.SpoolMaxBytes = cmp.Or(c.SpoolMaxBytes, 64<<20)
+}
+
+// check finds every fault; it corrects nothing.
+func (c *config) check(fault faultFunc) {
+	switch key := c.APIKey; {
+	case key == "":
+		fault("APIKey", "required")
+	case !strings.HasPrefix(key, "ldg_") && !strings.HasPrefix(key, "ledger_"):
+		fault("APIKey", `must begin "ldg_" or "ledger_"`)
+	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
+		fault("APIKey", "holds a character that no key has")
+	}
+	c.apiKey = redact.NewSecret(c.APIKey)
+	c.APIKey = ""
+
+	if u, err := url.Parse(c.BaseURL); err != nil {
+		fault("BaseURL", "not a URL") // the parser's text would quote what may hold a password
+	} else {
+		switch {
+		case u.Scheme != "http" && u.Scheme != "https":
+			fault("BaseURL", "must begin http:// or https://")
+		case u.Hostname() == "":
+			fault("BaseURL", "has no host")
+		case u.User != nil:
+			fault("BaseURL", "must not hold a user name or password")
+		case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
+			fault("BaseURL", "must not hold a query or fragment")
+		}
+		u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
+		c.baseURL = u
+	}
+	for field, v := range map[string]any{"Level": c.Level, "HTTPTransport": c.HTTPTransport, "Diagnostics": c.Diagnostics} {
+		if v := reflect.ValueOf(v); v.Kind() == reflect.Pointer && v.IsNil() {
+			fault(field, "holds a nil %v", v.Type())
+		}
+	}
+	switch c.Protocol {
+	case ProtocolAuto, ProtocolLedger, ProtocolOTLP:
+	default:
+		fault("Protocol", "%q is none of auto, ledger, otlp", string(c.Protocol))
+	}
+	if n := utf8.RuneCountInString(c.Environment); n > wire.MaxEnvironment {
+		fault("Environment", "%d characters, at most %d", n, wire.MaxEnvironment)
+	}
+	if n := utf8.RuneCountInString(c.Release); n > wire.MaxRelease {
+		fault("Release", "%d characters, at most %d", n, wire.MaxRelease)
+	}
+	if n := utf8.RuneCountInString(c.Service); n > wire.MaxService {
+		fault("Service", "%d characters, at most %d", n, wire.MaxService)
+	}
+	for field, n := range map[string]int64{
+		"FlushInterval": int64(c.FlushInterval), "FlushSize": int64(c.FlushSize),
+		"MaxBufferSize": int64(c.MaxBufferSize), "MaxBufferBytes": int64(c.MaxBufferBytes),
+		"HTTPTimeout": int64(c.HTTPTimeout), "HTTPPoolSize": int64(c.HTTPPoolSize),
+		"RequestsPerMinute": int64(c.RequestsPerMinute), "RequestsPerHour": int64(c.RequestsPerHour),
+		"RetryBackoff": int64(c.RetryBackoff), "NetworkBackoff": int64(c.NetworkBackoff),
+		"MaxRetryAfter": int64(c.MaxRetryAfter), "BreakerThreshold": int64(c.BreakerThreshold),
+		"BreakerDelay": int64(c.BreakerDelay), "SpoolMaxBytes": c.SpoolMaxBytes,
+	} {
+		if n < 0 {
+			fault(field, "must not be negative")
+		}
+	}
+	if c.MaxBufferSize > buffer.MaxEntries {
+		fault("MaxBufferSize", "%d, at most %d", c.MaxBufferSize, buffer.MaxEntries)
+	}
+	switch {
+	case c.FlushSize > wire.MaxBatch:
+		fault("FlushSize", "%d, at most %d (the server's limit)", c.FlushSize, wire.MaxBatch)
+	case c.MaxBufferSize > 0 && c.FlushSize > c.MaxBufferSize:
+		fault("FlushSize", "%d is more than MaxBufferSize %d: no batch would ever fill", c.FlushSize, c.MaxBufferSize)
+	}
+	if !(c.RateLimitBuffer > 0 && c.RateLimitBuffer <= 1) {
+		fault("RateLimitBuffer", "%v is not in (0, 1]", c.RateLimitBuffer)
+	}
+}
+
+// warn notes what is allowed but likely a mistake.
+func (c *config) warn(lookup map[string]string) {
+	if u := c.baseURL; u != nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
+		c.warnings = append(c.warnings, "BaseURL is plain http: the API key and the logs cross the network unencrypted")
+	}
+	known := make(map[string]bool)
+	for _, name := range variables() {
+		known[name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(lookup)) {
+		if strings.HasPrefix(name, "LEDGER_") && !known[name] {
+			c.warnings = append(c.warnings, "unknown environment variable "+name)
+		}
+	}
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}
+
+// buildRelease is the main module's version, or its VCS revision, or "".
+func buildRelease() string {
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	release := build.Main.Version
+	if release == "" || release == "(devel)" {
+		release = ""
+		for _, s := range build.Settings {
+			if s.Key == "vcs.revision" {
+				release = s.Value
+			}
+		}
+	}
+	if runes := []rune(release); len(runes) > wire.MaxRelease {
+		release = string(runes[:wire.MaxRelease])
+	}
+	return release
+}

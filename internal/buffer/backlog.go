@@ -1,0 +1,305 @@
+package buffer
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/stats"
+)
+
+// A Backlog is all that is not settled: what is queued, what is being made into a
+// batch, batches that wait, and batches that a sender has. One goroutine owns it.
+type Backlog[N any] struct {
+	Held   []*Batch[N]            // wait for a round; those that came back from one are before younger ones
+	Active map[*Batch[N]]struct{} // in a round
+
+	queue   *Queue
+	emptied func(*Batch[N])
+	forming []*Entry         // the next batch's first entries, which are held
+	formed  [maxTaken]*Entry // where they are
+}
+
+// NewBacklog makes a backlog of what comes out of q. It calls emptied with each
+// batch that it took the last entry of, or was given without one.
+func NewBacklog[N any](q *Queue, emptied func(*Batch[N])) *Backlog[N] {
+	return &Backlog[N]{queue: q, emptied: emptied, Active: make(map[*Batch[N]]struct{})}
+}
+
+// Waiting is how many entries wait to be made into a batch.
+func (b *Backlog[N]) Waiting() int64 { return b.queue.queued.entries() + int64(len(b.forming)) }
+
+// Cut makes a batch of the oldest queued entries, at most n of them and of
+// bodyBytes; nil when there are none. Urgent ones come first when there are more
+// than fit, but for the few that are forming; within the batch the order is that
+// of logging.
+func (b *Backlog[N]) Cut(n, bodyBytes int) *Batch[N] { return b.cut((*lane).take, n, bodyBytes) }
+
+// Mark marks what is queued now, for CutMarked.
+func (b *Backlog[N]) Mark() {
+	b.queue.urgent.mark()
+	b.queue.ordinary.mark()
+}
+
+// CutMarked is Cut for what was marked. What came since is left, or somebody who
+// waits for the marked entries would wait for them too.
+func (b *Backlog[N]) CutMarked(n, bodyBytes int) *Batch[N] {
+	return b.cut((*lane).takeMarked, n, bodyBytes)
+}
+
+func (b *Backlog[N]) cut(method taking, n, bodyBytes int) *Batch[N] {
+	entries := make([]*Entry, 0, min(b.Waiting(), int64(n)))
+	size := 0
+	for len(entries) < n && b.form(method, n-len(entries)) {
+		e := b.forming[0]
+		if size += bodySize(e); size > bodyBytes && len(entries) > 0 {
+			break
+		}
+		entries = append(entries, e)
+		b.forming[0], b.forming = nil, b.forming[1:]
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	SortBySeq(entries)
+	batch := &Batch[N]{queue: b.queue}
+	batch.put(entries) // they are held already
+	return batch
+}
+
+// form reports whether entries are forming, and takes out some, at most n, if
+// none are.
+func (b *Backlog[N]) form(method taking, n int) bool {
+	for _, l := range []*lane{&b.queue.urgent, &b.queue.ordinary} {
+		if len(b.forming) > 0 {
+			return true
+		}
+		b.forming = b.queue.take(l, method, b.formed[:0], n)
+		b.queue.count.Taken.Add(int64(len(b.forming)))
+	}
+	return len(b.forming) > 0
+}
+
+// Hold keeps batches for a later round, before those that came after them.
+func (b *Backlog[N]) Hold(batches ...*Batch[N]) {
+	for _, kept := range batches {
+		kept.EndAttempt()
+		first, ok := kept.First()
+		if !ok {
+			b.emptied(kept)
+			continue
+		}
+		i, _ := slices.BinarySearchFunc(b.Held, first, func(other *Batch[N], seq uint64) int {
+			its, _ := other.First()
+			return cmp.Compare(its, seq)
+		})
+		b.Held = slices.Insert(b.Held, i, kept)
+	}
+}
+
+// Join adds fresh to a held batch that may take it, the newest such, when they fit
+// n entries and bodyBytes together. Otherwise it holds fresh by itself.
+func (b *Backlog[N]) Join(fresh *Batch[N], n, bodyBytes int, may func(*Batch[N]) bool) {
+	for _, other := range slices.Backward(b.Held) {
+		if other.Size() == 0 || !may(other) {
+			continue
+		}
+		if other.Size()+fresh.Size() > n || other.BodySize()+fresh.BodySize() > bodyBytes {
+			break
+		}
+		entries := slices.Concat(other.Empty(), fresh.Empty())
+		SortBySeq(entries)
+		other.Keep(entries)
+		return
+	}
+	b.Held = append(b.Held, fresh)
+}
+
+// Take takes the i-th held batch out.
+func (b *Backlog[N]) Take(i int) *Batch[N] {
+	taken := b.Held[i]
+	b.Held = slices.Delete(b.Held, i, i+1)
+	return taken
+}
+
+// Discard takes the held batches out that match, and frees their entries.
+func (b *Backlog[N]) Discard(match func(*Batch[N]) bool) {
+	var discarded []*Batch[N]
+	b.Held = slices.DeleteFunc(b.Held, func(held *Batch[N]) bool {
+		if !match(held) {
+			return false
+		}
+		discarded = append(discarded, held)
+		return true
+	})
+	for _, batch := range discarded {
+		for _, e := range batch.Empty() {
+			e.Free()
+		}
+		b.emptied(batch)
+	}
+}
+
+// OldestTaken is the lowest sequence of what was taken out of the queue and is not
+// settled; false when there is nothing.
+func (b *Backlog[N]) OldestTaken() (oldest uint64, any bool) {
+	consider := func(seq uint64, ok bool) {
+		if ok && (!any || seq < oldest) {
+			oldest, any = seq, true
+		}
+	}
+	for _, waiting := range b.Held {
+		consider(waiting.First())
+	}
+	for sending := range b.Active {
+		consider(sending.First())
+	}
+	for _, e := range b.forming {
+		consider(e.Seq, true)
+	}
+	return oldest, any
+}
+
+// evictAtOnce bounds what is taken out before room is looked at again.
+const evictAtOnce = 1000
+
+// Evict drops the oldest entries while the budget is exceeded: entries that no
+// attempt has, ordinary ones first. release is called with each after it was
+// counted. At a time no more goes than fits the budget: there are other things to
+// do beside loggers that keep up with it.
+func (b *Backlog[N]) Evict(now time.Time, release func(*Entry)) {
+	for left := b.queue.maxEntries; b.queue.over(); {
+		if left <= 0 {
+			b.queue.poke()
+			return
+		}
+		victims := b.TakeOldest(b.queue.Excess(1), evictAtOnce)
+		if len(victims) == 0 {
+			return // attempts have all
+		}
+		left -= int64(len(victims))
+		for _, e := range victims {
+			b.queue.count.DropInFlight(stats.Overflow, e.Notice, now)
+			release(e)
+		}
+	}
+}
+
+// TakeOldest takes out the entries that are to go first, as many as make up for
+// x, but at most n; none when none can go.
+func (b *Backlog[N]) TakeOldest(x Excess, n int) (victims []*Entry) {
+	for _, urgent := range []bool{false, true} {
+		l := &b.queue.ordinary
+		if urgent {
+			l = &b.queue.urgent
+		}
+		for x.Some() && len(victims) < n {
+			before := len(victims)
+			if victims = b.takeHeld(victims, urgent, &x, n); len(victims) > before {
+				continue
+			}
+			if victims = b.takeForming(victims, urgent, &x, n); len(victims) > before {
+				continue
+			}
+			e := b.queue.pop(l)
+			if e == nil {
+				break
+			}
+			b.queue.count.Taken.Add(1)
+			x.less(e)
+			victims = append(victims, e)
+		}
+	}
+	return victims
+}
+
+// takeHeld takes the oldest entries of a class out of the batch that has the
+// oldest of all, as long as no other has an older one.
+func (b *Backlog[N]) takeHeld(victims []*Entry, urgent bool, x *Excess, n int) []*Entry {
+	for before := len(victims); ; {
+		from, next := b.oldestOf(urgent)
+		if from == nil {
+			return victims
+		}
+		victims = from.takeOldest(victims, urgent, next, x, n)
+		if i := slices.Index(b.Held, from); i >= 0 && from.Size() == 0 {
+			b.emptied(b.Take(i))
+		}
+		if len(victims) > before {
+			return victims
+		} // otherwise an attempt has just begun
+	}
+}
+
+// oldestOf returns the batch with the oldest entry of a class that can be
+// dropped, nil for none, and the sequence that the next batch has such from.
+func (b *Backlog[N]) oldestOf(urgent bool) (from *Batch[N], next uint64) {
+	oldest := uint64(math.MaxUint64)
+	next = oldest
+	consider := func(candidate *Batch[N]) {
+		switch seq, ok := candidate.oldest(urgent); {
+		case !ok:
+		case seq < oldest:
+			from, oldest, next = candidate, seq, oldest
+		default:
+			next = min(next, seq)
+		}
+	}
+	for candidate := range b.Active {
+		consider(candidate)
+	}
+	for _, candidate := range b.Held {
+		consider(candidate)
+	}
+	return from, next
+}
+
+func (b *Backlog[N]) takeForming(victims []*Entry, urgent bool, x *Excess, n int) []*Entry {
+	b.forming = slices.DeleteFunc(b.forming, func(e *Entry) bool {
+		if e.Urgent != urgent || !x.Some() || len(victims) >= n {
+			return false
+		}
+		b.queue.held.add(-1, -int64(e.memory()))
+		x.less(e)
+		victims = append(victims, e)
+		return true
+	})
+	return victims
+}
+
+// Close takes everything out, oldest first; from now on the queue drops what comes.
+// Of batches that a sender still has it returns copies, since that may read them.
+func (b *Backlog[N]) Close() (left []*Entry) {
+	q := b.queue
+	q.sealed.Store(true)
+	for _, e := range b.forming {
+		q.held.add(-1, -int64(e.memory()))
+		left = append(left, e)
+	}
+	for _, waiting := range b.Held {
+		left = append(left, waiting.Empty()...)
+	}
+	for _, l := range []*lane{&q.urgent, &q.ordinary} {
+		for e := q.pop(l); e != nil; e = q.pop(l) {
+			q.count.Taken.Add(1)
+			left = append(left, e)
+		}
+	}
+	for abandoned := range b.Active {
+		for _, e := range abandoned.Empty() {
+			copied := *e
+			copied.Data, copied.slab = slices.Clone(e.Data), nil
+			left = append(left, &copied)
+		}
+	}
+	b.Held, b.Active, b.forming = nil, nil, nil
+	clear(b.formed[:])
+	SortBySeq(left)
+	return left
+}
+
+// SortBySeq sorts entries in the order of logging.
+func SortBySeq(entries []*Entry) {
+	slices.SortFunc(entries, func(a, b *Entry) int { return cmp.Compare(a.Seq, b.Seq) })
+}

@@ -1,0 +1,260 @@
+// Package buffer keeps entries in memory, within a budget, from the call that logged
+// them until they are settled: entries and their memory, the queue, batches, and
+// what goes when the budget is used up.
+//
+// Callers push, and one goroutine owns what comes out; nothing waits for anything.
+// The package must never know how an entry is sent, what an answer means, or that
+// there is a disk.
+package buffer
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/stats"
+)
+
+// A Queue is where callers leave entries and the batcher finds them, in buffered
+// channels used without waiting: one lane for urgent entries, one for ordinary
+// ones. Both share one budget with the entries that the batcher holds. Nothing here
+// locks.
+//
+// Entries that an attempt has do not count against the budget, because they cannot
+// be dropped. But their bytes take up to 5/8 of the byte budget, so that memory stays
+// near MaxBytes even while a slow server keeps every connection busy.
+type Queue struct {
+	ordinary, urgent lane
+
+	maxEntries, maxBytes int64
+	wakeEntries          int64 // queued entries that make a batch
+	wakeBytes            int64
+	few                  int // entries that are taken out at once, and their bytes
+	fewBytes             int64
+
+	queued    load // in the channels
+	held      load // taken out, and not being attempted
+	attempted load // an attempt has them
+
+	wakeAbove float64 // see QueueLimits
+
+	sealed atomic.Bool   // nobody takes entries out any more
+	wake   chan struct{} // to the batcher: a threshold was crossed
+	count  *stats.Counters
+	now    func() time.Time
+}
+
+// At most maxTaken entries are taken out at once, and a 64th of either budget.
+const maxTaken, takenShare = 128, 64
+
+// QueueLimits is what a queue is given. A batch is full at BatchEntries, or at
+// BatchBytes in a body.
+type QueueLimits struct {
+	MaxEntries, MaxBytes     int
+	BatchEntries, BatchBytes int
+	// WakeAbove is the share of the budget in use above which the batcher is woken at
+	// each entry, for it to make room; 0 for the whole.
+	WakeAbove float64
+}
+
+// NewQueue makes an empty queue, which counts what it drops in count.
+func NewQueue(c QueueLimits, count *stats.Counters, now func() time.Time) *Queue {
+	return &Queue{
+		ordinary:    newLane(c.MaxEntries),
+		urgent:      newLane(c.MaxEntries),
+		maxEntries:  int64(c.MaxEntries),
+		maxBytes:    int64(c.MaxBytes),
+		wakeEntries: int64(c.BatchEntries),
+		wakeBytes:   int64(min(c.BatchBytes, c.MaxBytes/4)), // well before bytes run out: attempts may have 5/8 of them
+		few:         min(max(c.MaxEntries/takenShare, 1), maxTaken),
+		fewBytes:    int64(min(max(c.MaxBytes/takenShare, 1), c.BatchBytes/4)), // what a full body leaves of them goes before urgent ones
+		wakeAbove:   c.WakeAbove,
+		wake:        make(chan struct{}, 1),
+		count:       count,
+		now:         now,
+	}
+}
+
+// Push leaves e for the batcher. It never waits: where there is no room, the
+// oldest entry goes, those below Error first. It reports false when the queue
+// is sealed, and then e is counted as dropped.
+func (q *Queue) Push(e *Entry) bool {
+	size := int64(e.memory())
+	n, b := q.queued.add(1, size)
+	l := &q.ordinary
+	if e.Urgent {
+		l = &q.urgent
+	}
+	for sent := false; !sent; {
+		select {
+		case l.channels[l.open.Load()] <- e:
+			sent = true
+		default:
+			q.dropFrom(l)
+		}
+	}
+
+	// e belongs to others from here on.
+	if n > q.maxEntries || b > q.byteLimit() {
+		for q.overAlone() && (q.dropFrom(&q.ordinary) || q.dropFrom(&q.urgent)) {
+		}
+	}
+	if n == 1 || n == q.wakeEntries || b >= q.wakeBytes && b-size < q.wakeBytes || q.strained(n, b) {
+		q.poke()
+	}
+	if q.sealed.Load() {
+		q.dropAll()
+		return false
+	}
+	return true
+}
+
+// poke wakes the batcher, if it is not awake already.
+func (q *Queue) poke() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// strained reports whether the batcher has to see to the budget, with n entries
+// of b bytes in the channels.
+func (q *Queue) strained(n, b int64) bool {
+	if q.wakeAbove > 0 && q.Pressed(q.wakeAbove) {
+		return true
+	}
+	heldEntries, heldBytes := q.held.get()
+	return heldEntries > 0 && (n+heldEntries > q.maxEntries || b+heldBytes > q.byteLimit())
+}
+
+func (q *Queue) byteLimit() int64 {
+	return q.maxBytes - min(q.attempted.bytes(), q.maxBytes/8*5)
+}
+
+// overAlone reports whether the channels alone hold more than the budget, so
+// that what is dropped from them would have to go in any case.
+func (q *Queue) overAlone() bool {
+	n, b := q.queued.get()
+	return n > q.maxEntries || b > q.byteLimit()
+}
+
+// An Excess is what there is too much of, where it is not negative.
+type Excess struct{ entries, bytes int64 }
+
+// Some reports whether there is too much of anything.
+func (x Excess) Some() bool { return x.entries > 0 || x.bytes > 0 }
+
+// less takes e off.
+func (x *Excess) less(e *Entry) {
+	x.entries--
+	x.bytes -= int64(e.memory())
+}
+
+// Excess is what the channels and the batcher's droppable entries have beyond
+// a share of the budget.
+func (q *Queue) Excess(share float64) Excess {
+	n, b := q.droppable()
+	return Excess{n - int64(share*float64(q.maxEntries)), b - int64(share*float64(q.byteLimit()))}
+}
+
+// over reports whether the budget is exceeded.
+func (q *Queue) over() bool { return q.Excess(1).Some() }
+
+// Pressed reports whether more than share of the budget is in use: where a spool
+// begins to take entries, before the budget makes them go.
+func (q *Queue) Pressed(share float64) bool { return q.Excess(share).Some() }
+
+// droppable is what counts against the budget: in the channels and held.
+func (q *Queue) droppable() (entries, bytes int64) {
+	n, b := q.queued.get()
+	heldEntries, heldBytes := q.held.get()
+	return n + heldEntries, b + heldBytes
+}
+
+// Len is how many entries are in the channels themselves.
+func (q *Queue) Len() (n int) {
+	for _, l := range []*lane{&q.ordinary, &q.urgent} {
+		n += len(l.channels[0]) + len(l.channels[1])
+	}
+	return n
+}
+
+// Taken is how many entries were taken out, and are held or being attempted.
+func (q *Queue) Taken() int64 { return q.held.entries() + q.attempted.entries() }
+
+// Woken receives when the batcher is to look at the queue.
+func (q *Queue) Woken() <-chan struct{} { return q.wake }
+
+// Budget is how many entries and bytes there may be.
+func (q *Queue) Budget() (entries, bytes int) { return int(q.maxEntries), int(q.maxBytes) }
+
+// Full reports whether there is no room for one more entry.
+func (q *Queue) Full() bool {
+	n, bytes := q.droppable()
+	return n >= q.maxEntries || bytes >= q.byteLimit()
+}
+
+// Utilization is the larger share of the two budgets that is in use, attempts
+// included.
+func (q *Queue) Utilization() float64 {
+	n, b := q.droppable()
+	attempted, attemptedBytes := q.attempted.get()
+	return max(float64(n+attempted)/float64(q.maxEntries), float64(b+attemptedBytes)/float64(q.maxBytes), 0)
+}
+
+// QueuedBytes is the memory of the entries in the channels.
+func (q *Queue) QueuedBytes() int64 { return q.queued.bytes() }
+
+// Ready reports whether so many bytes are queued that they make a batch.
+func (q *Queue) Ready() bool { return q.queued.bytes() >= q.wakeBytes }
+
+// pop takes the oldest entry out of a lane; nil when there is none.
+func (q *Queue) pop(l *lane) *Entry {
+	e := l.receive()
+	if e != nil {
+		q.queued.add(-1, -int64(e.memory()))
+	}
+	return e
+}
+
+// take moves at most n entries to the end of entries, the oldest that the method
+// takes of the lane, and holds them. They are few, since until all are out they
+// are counted as queued: the count is in memory that callers would wait for if it
+// changed at every entry.
+func (q *Queue) take(l *lane, method taking, entries []*Entry, n int) []*Entry {
+	before := len(entries)
+	entries = method(l, entries, min(n, q.few), q.fewBytes)
+	taken, bytes := int64(len(entries)-before), int64(0)
+	if taken == 0 {
+		return entries
+	}
+	for _, e := range entries[before:] {
+		bytes += int64(e.memory())
+	}
+	q.held.add(taken, bytes)
+	q.queued.add(-taken, -bytes)
+	return entries
+}
+
+// taking is one of the methods [lane.take] and [lane.takeMarked].
+type taking = func(l *lane, entries []*Entry, n int, bytes int64) []*Entry
+
+// dropFrom drops a lane's oldest entry to make room.
+func (q *Queue) dropFrom(l *lane) bool {
+	e := q.pop(l)
+	if e == nil {
+		return false
+	}
+	q.count.DropQueued(stats.Overflow, e.Notice, q.now())
+	e.Free()
+	return true
+}
+
+// dropAll drops what is queued, as closed.
+func (q *Queue) dropAll() {
+	for _, l := range []*lane{&q.ordinary, &q.urgent} {
+		for e := q.pop(l); e != nil; e = q.pop(l) {
+			q.count.DropQueued(stats.Closed, e.Notice, q.now())
+			e.Free()
+		}
+	}
+}

@@ -1,0 +1,284 @@
+// Package encode turns a slog record into an encoded entry: it reads the values
+// of attrs, With attrs and groups, masks secrets, and finds the entry's log type,
+// error, endpoint and trace ids. An [Encoder] never panics and never waits,
+// whatever a record holds.
+//
+// The handler calls it on the goroutine that logs. This package must never know
+// which formats there are, what happens to an entry afterwards, or where options
+// come from.
+package encode
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/errstack"
+	"github.com/ledger-sdk/ledger-go/internal/jsontext"
+	"github.com/ledger-sdk/ledger-go/internal/rawslog"
+	"github.com/ledger-sdk/ledger-go/internal/redact"
+	"github.com/ledger-sdk/ledger-go/internal/wire"
+)
+
+// maxAhead is how far in the future a record's time may be. The server refuses
+// an entry more than five minutes ahead of its own clock (ledger-wire 2.3); one
+// minute is left for clocks that differ.
+const maxAhead = 4 * 60 // seconds
+
+// A Format is a [wire.Format] that can also write entries. For one entry the
+// encoder calls Begin, then appends any number of attributes, calls EndAttrs, and
+// then AppendFields and AppendFailure if there is something to append.
+//
+// root says whether an attribute is one of the entry's own, and not a group's.
+type Format interface {
+	wire.Format
+	// Begin appends what comes before the attributes.
+	Begin(b []byte, level slog.Level, message string) []byte
+	// AppendAttr appends one attribute. Its key is clean text. Its value is no
+	// group and no LogValuer, and has the kind Any only for nil.
+	AppendAttr(b []byte, key string, v slog.Value, root bool) []byte
+	// AppendKnown is AppendAttr for a known key and a value of a scalar kind.
+	AppendKnown(b []byte, k *wire.KnownKey, kind slog.Kind, v slog.Value, root bool) []byte
+	// AppendJSON appends an attribute whose value is sanitized JSON.
+	AppendJSON(b []byte, key string, json []byte, root bool) []byte
+	// OpenGroup begins a group. CloseGroup ends the innermost one; mark was the
+	// length of b when OpenGroup was called.
+	OpenGroup(b []byte, key string, root bool) []byte
+	CloseGroup(b []byte, mark int) []byte
+	// EndAttrs ends the attributes; mark was the length of b when they began.
+	EndAttrs(b []byte, mark int) []byte
+	AppendFields(b []byte, own wire.Fields) []byte
+	AppendFailure(b []byte, e wire.Failure) []byte
+	// ToJSON appends attributes of this format as JSON members with a comma after
+	// each. At the root it adds what own holds.
+	ToJSON(b, attrs []byte, root bool, own *wire.Fields) ([]byte, error)
+	// FromJSON appends such JSON members, which stand within level groups, as
+	// attributes of this format. At level 0 it moves what has a field of its own
+	// to own; hasEndpoint says whether that includes the member "endpoint".
+	FromJSON(b, members []byte, level int, hasEndpoint bool, own *wire.Fields) []byte
+}
+
+// MaxFormats is how many formats there are: Ledger's own, and OTLP.
+const MaxFormats = 2
+
+// A Config is what an Encoder needs. The first three fields are those of the
+// handler's options.
+type Config struct {
+	AddSource    bool
+	ReplaceAttr  func([]string, slog.Attr) slog.Attr
+	ContextAttrs func(context.Context) []slog.Attr
+	Secrets      *redact.Keys       // nil masks nothing
+	Formats      [MaxFormats]Format // the first writes JSON
+	First        int                // the index of the format that the first records will be in
+	Now          func() time.Time
+}
+
+// An Encoder turns records into entries. It is safe for concurrent use.
+type Encoder struct {
+	config   Config
+	secret   *redact.Keys
+	keys     *wire.KeyTable
+	formats  [MaxFormats]Format
+	asWire   [MaxFormats]wire.Format // the formats again, to compare with
+	limits   [MaxFormats]wire.Limits // of the formats
+	current  atomic.Int32            // the format of the last entry; With attrs are encoded in it
+	knownNow atomic.Int64            // Unix seconds; never ahead of the clock
+}
+
+// New returns an encoder.
+func New(c Config) *Encoder {
+	enc := &Encoder{config: c, secret: c.Secrets, keys: &wire.KeyTable{}, formats: c.Formats}
+	if enc.secret == nil {
+		enc.secret = &redact.Keys{}
+	}
+	for i, f := range c.Formats {
+		enc.asWire[i], enc.limits[i] = f, f.Limits()
+	}
+	enc.current.Store(int32(c.First))
+	return enc
+}
+
+// indexOf returns a format's index.
+func (enc *Encoder) indexOf(format wire.Format) int {
+	if format == enc.asWire[0] {
+		return 0
+	}
+	return 1
+}
+
+// Append appends an entry for r to b and returns it with its ending, which is not
+// part of it. The ending has no kinds if the entry is whole already. Append never
+// panics, never waits and takes no lock, whatever the record holds. format is one
+// of the encoder's; seq must be unique within the process.
+func (enc *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.Context, r *slog.Record, seq uint64) (entry []byte, e wire.Ending) {
+	start := len(b)
+	whole := b
+	defer func() {
+		if p := recover(); p != nil {
+			entry, e = enc.appendLastResort(whole, enc.indexOf(format), *r, seq, p)
+		}
+	}()
+
+	index := enc.indexOf(format)
+	f, limits := enc.formats[index], &enc.limits[index]
+	if enc.current.Load() != int32(index) {
+		enc.current.Store(int32(index))
+	}
+	bound := s.bound[index].Load()
+	if bound == nil {
+		bound = enc.boundIn(s, index)
+	}
+	sec, nsec := r.Time.Unix(), r.Time.Nanosecond()
+	timely := true
+	if sec <= 0 || sec >= enc.knownNow.Load()+maxAhead {
+		sec, nsec, timely = enc.timeOf(r.Time, limits.Earliest)
+	}
+
+	var w walk // a literal would be built elsewhere and copied
+	w.enc, w.f, w.limits, w.replace, w.budget = enc, f, limits, enc.config.ReplaceAttr, maxVisits
+	w.b = f.Begin(b, r.Level, r.Message)
+	attrs := len(w.b)
+
+	// The SDK's own attributes come first. Of two with the same key the last one
+	// counts, and that must be the program's.
+	if !timely && !r.Time.IsZero() {
+		w.b = f.AppendAttr(w.b, "time", slog.TimeValue(r.Time), true)
+	}
+	if enc.config.AddSource {
+		if src := r.Source(); src != nil {
+			w.appendSource(src)
+		}
+	}
+	var fromContext *facts
+	if enc.config.ContextAttrs != nil {
+		w.appendContext(ctx, s, r)
+		found := w.facts
+		fromContext = &found
+		w.facts = facts{}
+	}
+	w.masked = s.masked
+	if bound.hasFacts {
+		w.facts, w.Fields = s.facts, bound.Fields
+		w.err, w.errMessage = nil, "" // the record's own error comes first
+	}
+
+	prefix := len(w.b)
+	w.b = append(w.b, bound.prefix...)
+	if rawslog.HasAttrs(r) {
+		w.recordAttrs(s, r)
+	}
+	for i := len(bound.marks) - 1; i >= 0; i-- {
+		w.b = f.CloseGroup(w.b, prefix+bound.marks[i])
+	}
+	if w.truncated {
+		w.b = f.AppendAttr(w.b, "_truncated", slog.BoolValue(true), true)
+	}
+	w.b = f.EndAttrs(w.b, attrs)
+
+	if fromContext != nil || s.err != nil {
+		w.facts.complete(&s.facts, fromContext)
+	}
+	b = enc.appendTail(w.b, f, &w.facts, r.Level, r.PC)
+	e = wire.Ending{Sec: sec, Nsec: int32(nsec), Kinds: w.facts.kinds(wire.LevelOf(r.Level)), Seq: seq}
+	if wire.MayExceed(len(b)-start, w.facts.hasEndpoint, limits) {
+		return append(b[:start], wire.Fit(wire.Whole(f, b[start:], e), f)...), wire.Ending{Seq: seq}
+	}
+	return b, e
+}
+
+// recordAttrs appends the record's own attrs, in the groups that no With attr has
+// opened yet. A group that stays empty leaves nothing.
+func (w *walk) recordAttrs(s *Scope, r *slog.Record) {
+	w.enterScope(s)
+	switch {
+	case s.opened == len(s.groups):
+		w.attrsIn(r)
+		return
+	case len(s.groups) == 1 && s.groups[0] == wire.EndpointKey:
+		w.endpointRecord(r)
+		return
+	}
+	var few [8]int
+	marks := few[:0]
+	before := len(w.b)
+	for i := s.opened; i < min(len(s.groups), w.limits.Depth-1); i++ {
+		marks = append(marks, len(w.b))
+		w.b = w.f.OpenGroup(w.b, s.groups[i], i == 0)
+	}
+	if !w.attrsIn(r) {
+		w.b = w.b[:before]
+		return
+	}
+	if s.opened == 0 && s.groups[0] == wire.EndpointKey {
+		w.hasEndpoint = false
+	}
+	for i := len(marks) - 1; i >= 0; i-- {
+		w.b = w.f.CloseGroup(w.b, marks[i])
+	}
+}
+
+// attrsIn appends r's attrs and reports whether it appended something.
+func (w *walk) attrsIn(r *slog.Record) (some bool) {
+	if rawslog.LayoutKnown {
+		front, back := rawslog.Attrs(r)
+		some = w.attrs(front)
+		return len(back) > 0 && w.attrs(back) || some
+	}
+	r.Attrs(func(a slog.Attr) bool {
+		some = w.attr(a) || some
+		return true
+	})
+	return some
+}
+
+// appendTail appends what comes between the attributes and the ending.
+func (enc *Encoder) appendTail(b []byte, f Format, facts *facts, level slog.Level, pc uintptr) []byte {
+	if !facts.hasEndpoint {
+		facts.Endpoint = nil
+	}
+	if facts.Fields != (wire.Fields{}) {
+		b = f.AppendFields(b, facts.Fields)
+	}
+	if facts.err == nil {
+		return b
+	}
+	e := wire.Failure{Type: errstack.TypeOf(facts.err), Message: facts.errMessage}
+	if e.Message == "" || e.Message[0] == 0 && jsontext.Clean(e.Message) == "" {
+		e.Message = e.Type
+	}
+	if wire.LevelOf(level) >= wire.Error {
+		e.Stack = jsontext.Cut(errstack.Stack(facts.err, pc), wire.MaxStackTrace)
+	}
+	e.Type, e.Message = jsontext.Cut(e.Type, wire.MaxErrorType), jsontext.Cut(e.Message, wire.MaxErrorMessage)
+	return f.AppendFailure(b, e)
+}
+
+// appendLastResort appends an entry for a record that made the encoder panic,
+// which would be a fault of this package. The message still arrives.
+func (enc *Encoder) appendLastResort(b []byte, format int, r slog.Record, seq uint64, panicked any) ([]byte, wire.Ending) {
+	f := enc.formats[format]
+	sec, nsec, _ := enc.timeOf(time.Time{}, enc.limits[format].Earliest)
+	b = f.Begin(b, r.Level, r.Message)
+	attrs := len(b)
+	b = f.AppendAttr(b, "_error", slog.StringValue(errstack.PanicText(nil, panicked)), true)
+	b = f.EndAttrs(b, attrs)
+	var none facts
+	return b, wire.Ending{Sec: sec, Nsec: int32(nsec), Kinds: none.kinds(wire.LevelOf(r.Level)), Seq: seq}
+}
+
+// timeOf returns the time to log for t: t itself, or the current time if t is
+// zero, too far ahead, or a time that the format or the server cannot express. If
+// the clock shows such a time, it takes the nearest second that they can. timeOf
+// is called only for times that may not be fine: the usual record needs no look
+// at the clock.
+func (enc *Encoder) timeOf(t time.Time, earliest int64) (sec int64, nsec int, timely bool) {
+	now := enc.config.Now()
+	sec, nsec = min(max(now.Unix(), earliest), wire.Latest-maxAhead), now.Nanosecond()
+	enc.knownNow.Store(sec)
+	jsontext.NoteToday(sec)
+	if t.IsZero() || t.Unix() < earliest || t.After(time.Unix(sec, int64(nsec)).Add(maxAhead*time.Second)) {
+		return sec, nsec, false
+	}
+	return t.Unix(), t.Nanosecond(), true
+}

@@ -1,0 +1,176 @@
+package throttle
+
+import (
+	"math"
+	"sync"
+	"time"
+)
+
+// A window keeps what was sent within the last span, so that no stretch of that
+// length, wherever it begins, holds more than the share. A token bucket that
+// keeps this law has to halve the rate; a log of send times need not.
+//
+// Sends close together are kept as one, stamped with the latest, which makes the
+// window a little stricter and its memory a thousand entries at most.
+type window struct {
+	span  time.Duration
+	limit int     // the share in whole requests, as Metrics shows it
+	most  int     // what is let through: fewer than the share, at least one
+	sends []sends // oldest first
+	total int
+}
+
+type sends struct {
+	first, last time.Time
+	count       int
+}
+
+// slack is added to a window's span: requests may reach the server a little
+// closer together than they left.
+const slack = 100 * time.Millisecond
+
+// newWindow allows fewer than limit×buffer a span, but at least one.
+func newWindow(span time.Duration, limit int, buffer float64) *window {
+	w := &window{span: span}
+	w.setShare(limit, buffer)
+	return w
+}
+
+func (w *window) setShare(limit int, buffer float64) {
+	share := float64(limit) * buffer
+	// 1000×0.9 must not become 899.999…
+	share = min(math.Round(share*1e6)/1e6, math.MaxInt32)
+	w.limit = int(share)
+	w.most = max(1, int(math.Ceil(share))-1)
+}
+
+func (w *window) expire(now time.Time) {
+	gone := 0
+	for gone < len(w.sends) && now.Sub(w.sends[gone].last) >= w.span+slack {
+		w.total -= w.sends[gone].count
+		gone++
+	}
+	w.sends = append(w.sends[:0], w.sends[gone:]...)
+}
+
+// wait returns how long until n more fit; w has been expired. More than ever
+// fits waits for an empty window.
+func (w *window) wait(now time.Time, n int) time.Duration {
+	n = min(n, w.most)
+	room := w.most - w.total
+	for _, s := range w.sends {
+		if room >= n {
+			break
+		}
+		room += s.count
+		if room >= n {
+			return s.last.Add(w.span + slack).Sub(now)
+		}
+	}
+	return 0
+}
+
+func (w *window) add(now time.Time, n int) {
+	w.total += n
+	if last := len(w.sends) - 1; last >= 0 && now.Sub(w.sends[last].first) < w.span/1000 {
+		w.sends[last].last = now
+		w.sends[last].count += n
+		return
+	}
+	w.sends = append(w.sends, sends{now, now, n})
+}
+
+// A Limiter keeps requests (under OTLP: records) within a share of the server's
+// limits by minute and by hour. It is safe for concurrent use, and is asked once
+// a request.
+type Limiter struct {
+	mu           sync.Mutex
+	minute, hour *window
+	buffer       float64
+	given        Limits // by the options; 0 where they are the default
+	now          func() time.Time
+}
+
+// NewLimiter keeps fewer than share, in (0, 1], of limits in any minute and hour.
+// given are the limits that were asked for, 0 where limits holds a default; what
+// the server says does not raise them.
+func NewLimiter(limits, given Limits, share float64, now func() time.Time) *Limiter {
+	return &Limiter{
+		minute: newWindow(time.Minute, limits.PerMinute, share),
+		hour:   newWindow(time.Hour, limits.PerHour, share),
+		buffer: share,
+		given:  given,
+		now:    now,
+	}
+}
+
+// Take spends n if they fit now; otherwise it returns how long until they do.
+func (l *Limiter) Take(n int) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	l.minute.expire(now)
+	l.hour.expire(now)
+	if wait := max(l.minute.wait(now, n), l.hour.wait(now, n)); wait > 0 {
+		return wait
+	}
+	l.minute.add(now, n)
+	l.hour.add(now, n)
+	return 0
+}
+
+// Portion is the largest n to ask for: what fits now, but no less than a part of
+// what ever fits, so that waiting for room does not end in scraps.
+func (l *Limiter) Portion() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	l.minute.expire(now)
+	l.hour.expire(now)
+	most := min(l.minute.most, l.hour.most)
+	left := min(l.minute.most-l.minute.total, l.hour.most-l.hour.total)
+	return max(left, most/leastPortion, 1)
+}
+
+// leastPortion is the part of what ever fits that is worth a request.
+const leastPortion = 4
+
+// Learn sets limits that the server reported, where lower ones were not given; 0
+// leaves one as it is.
+func (l *Limiter) Learn(told Limits) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if told.PerMinute > 0 {
+		l.minute.setShare(lower(told.PerMinute, l.given.PerMinute), l.buffer)
+	}
+	if told.PerHour > 0 {
+		l.hour.setShare(lower(told.PerHour, l.given.PerHour), l.buffer)
+	}
+}
+
+// lower is the lower of two limits, of which given may be 0 for none.
+func lower(told, given int) int {
+	if given > 0 {
+		return min(told, given)
+	}
+	return told
+}
+
+// Rates are what a limiter used of its share, and the shares.
+type Rates struct {
+	Minute, MinuteShare int
+	Hour, HourShare     int
+}
+
+// Rates reads the limiter for Metrics.
+func (l *Limiter) Rates() Rates {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	l.minute.expire(now)
+	l.hour.expire(now)
+	return Rates{
+		Minute: l.minute.total, MinuteShare: l.minute.limit,
+		Hour: l.hour.total, HourShare: l.hour.limit,
+	}
+}

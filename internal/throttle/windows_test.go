@@ -1,0 +1,110 @@
+package throttle
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// No window of a minute or an hour, wherever it begins, may hold the share.
+func TestLimiterKeepsTheLawInEveryWindow(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 59, 0, time.UTC)
+	l := NewLimiter(Limits{40, 600}, Limits{}, 0.9, func() time.Time { return now })
+	random := rand.New(rand.NewPCG(1, 2))
+	var sent []time.Time
+	for now.Before(time.Date(2026, 1, 1, 5, 0, 0, 0, time.UTC)) {
+		for l.Take(1) == 0 {
+			sent = append(sent, now)
+			if random.IntN(3) == 0 {
+				now = now.Add(time.Duration(random.Int64N(int64(2 * time.Second))))
+			}
+		}
+		wait := l.Take(1)
+		if wait <= 0 {
+			sent = append(sent, now)
+			continue
+		}
+		if random.IntN(2) == 0 {
+			wait = time.Duration(random.Int64N(int64(wait)) + 1)
+		}
+		now = now.Add(wait)
+	}
+	most := func(span time.Duration) (most int) {
+		from := 0
+		for to, at := range sent {
+			for at.Sub(sent[from]) > span { // both ends belong to the window
+				from++
+			}
+			most = max(most, to-from+1)
+		}
+		return most
+	}
+	if n := most(time.Minute); n >= 36 || n < 30 {
+		t.Errorf("%d in a minute, want nearly 36 and fewer", n)
+	}
+	if n := most(time.Hour); n >= 540 || n < 530 {
+		t.Errorf("%d in an hour, want nearly 540 and fewer", n)
+	}
+	rates := l.Rates()
+	if rates.MinuteShare != 36 || rates.HourShare != 540 {
+		t.Errorf("rates %+v", rates)
+	}
+}
+
+func TestLimiterAlwaysLetsOneThrough(t *testing.T) {
+	now := time.Unix(0, 0)
+	l := NewLimiter(Limits{1, 1}, Limits{}, 0.1, func() time.Time { return now })
+	if l.Take(1) != 0 {
+		t.Fatal("nothing passes at all")
+	}
+	if wait := l.Take(1); wait < time.Hour {
+		t.Errorf("the next after %v", wait)
+	}
+}
+
+func TestLimiterBudgetsRecords(t *testing.T) {
+	now := time.Unix(0, 0)
+	l := NewLimiter(Limits{1000, 50_000}, Limits{}, 0.9, func() time.Time { return now })
+	if n := l.Portion(); n != 899 {
+		t.Errorf("at most %d at once", n)
+	}
+	if l.Take(600) != 0 || l.Take(300) == 0 || l.Portion() != 299 || l.Take(280) != 0 || l.Take(19) != 0 || l.Take(1) == 0 {
+		t.Error("899 records do not fit, or 900 do")
+	}
+	if n := l.Portion(); n != 224 {
+		t.Errorf("%d at once where nothing fits, want a quarter", n)
+	}
+	now = now.Add(61 * time.Second)
+	if wait := l.Take(5000); wait != 0 {
+		t.Errorf("more than ever fits must pass an empty window, waits %v", wait)
+	}
+	l.Learn(Limits{PerMinute: 10})
+	if l.Portion() != 2 || l.Rates().MinuteShare != 9 {
+		t.Errorf("after learning: %d, %+v", l.Portion(), l.Rates())
+	}
+}
+
+// What the options ask for beside the server's word is only ever less.
+func TestLimiterKeepsToTheLowerLimit(t *testing.T) {
+	l := NewLimiter(Limits{100, 50_000}, Limits{PerMinute: 100}, 0.9, time.Now)
+	for _, test := range []struct{ told, minute, hour int }{{1000, 90, 900}, {50, 45, 45}, {200, 90, 180}, {100_000, 90, 90_000}} {
+		l.Learn(Limits{test.told, test.told})
+		if r := l.Rates(); r.MinuteShare != test.minute || r.HourShare != test.hour {
+			t.Errorf("told %d: %+v", test.told, r)
+		}
+	}
+}
+
+func TestLimiterMemoryIsBounded(t *testing.T) {
+	now := time.Unix(0, 0)
+	l := NewLimiter(Limits{1e9, 1e9}, Limits{}, 1, func() time.Time { return now })
+	for range 200_000 {
+		if l.Take(1) != 0 {
+			t.Fatal("limited")
+		}
+		now = now.Add(40 * time.Millisecond)
+	}
+	if n := len(l.minute.sends) + len(l.hour.sends); n > 2100 {
+		t.Errorf("%d records of sends", n)
+	}
+}

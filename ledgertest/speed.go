@@ -1,0 +1,143 @@
+package ledgertest
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/ingest"
+)
+
+// A Speed says how long the server works on a request for entries that has passed its checks. The zero Speed answers
+// at once. A client that leaves changes nothing: the server works on and stores the entries.
+type Speed struct {
+	// PerEntry is the work on one entry when the server has nothing else to do. Requests side by side share the
+	// server: with ten of them each takes ten times as long, and all together bring no more than one does.
+	PerEntry time.Duration
+
+	// Latency is added to every request, whatever the load.
+	Latency time.Duration
+}
+
+// Speeds for [WithSpeed].
+var (
+	// SpeedV1 is that of a server before 2.0 as measured: one batch of 1000 entries takes about half a second, and
+	// ten side by side take 4.8 seconds each. More requests side by side bring only longer waits. Work that takes
+	// longer than the server's own limit of 10 seconds, 5 for a single entry, ends with 500 and a part stored.
+	SpeedV1 = Speed{PerEntry: 480 * time.Microsecond}
+
+	// SpeedV2 is that of a server from 2.0 on, which puts up to 200 entries into its queue at a time: every answer
+	// takes 200 milliseconds whatever the load. The figure is an assumption, not a measurement.
+	SpeedV2 = Speed{Latency: 200 * time.Millisecond}
+)
+
+// WithSpeed makes the server take its time over requests for entries. It works by time.Now and timers, not by the
+// clock of [WithClock], and so in a testing/synctest bubble.
+func WithSpeed(speed Speed) Option { return func(s *Server) { s.works.speed = speed } }
+
+// works is where requests side by side share the server.
+type works struct {
+	speed Speed
+
+	mu      sync.Mutex
+	jobs    map[*job]struct{}
+	at      time.Time     // up to which the jobs' progress is counted
+	changed chan struct{} // closed when the number of jobs changes
+}
+
+type job struct{ left time.Duration }
+
+// do works for as long as total takes beside the other jobs, but no longer than limit. It returns the part of the
+// work that was done, from 0 to 1, and false when gone was closed meanwhile.
+func (w *works) do(total, limit time.Duration, gone <-chan struct{}) (part float64, ok bool) {
+	if total <= 0 {
+		return 1, true
+	}
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	j := &job{left: total}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.progress()
+	w.change(func() { w.jobs[j] = struct{}{} })
+	defer func() {
+		w.progress()
+		w.change(func() { delete(w.jobs, j) })
+	}()
+	for {
+		w.progress()
+		if j.left <= 0 {
+			return 1, true
+		}
+		changed, finished := w.changed, time.NewTimer(j.left*time.Duration(len(w.jobs)))
+		w.mu.Unlock()
+		over := false
+		select {
+		case <-changed:
+		case <-finished.C:
+		case <-deadline.C:
+			over, ok = true, true
+		case <-gone:
+			over = true
+		}
+		finished.Stop()
+		w.mu.Lock()
+		if over {
+			w.progress()
+			return 1 - float64(max(0, j.left))/float64(total), ok
+		}
+	}
+}
+
+// progress gives every job its share of the time that has passed. w.mu is held.
+func (w *works) progress() {
+	now := time.Now()
+	if n := time.Duration(len(w.jobs)); n > 0 {
+		share := now.Sub(w.at) / n
+		for j := range w.jobs {
+			j.left -= share
+		}
+	}
+	w.at = now
+}
+
+// change changes the jobs and lets those there are reckon again. w.mu is held.
+func (w *works) change(how func()) {
+	if w.jobs == nil {
+		w.jobs, w.changed = make(map[*job]struct{}), make(chan struct{})
+	}
+	how()
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+// work spends the time that the server's [Speed] wants. When that is more than the server grants itself, it returns
+// the answer and how many entries are stored.
+func (x *exchange) work() (late *answer, stored int) {
+	n := len(x.batch.Entries)
+	limit, text := 10*time.Second, "Failed to ingest batch"
+	switch x.r.URL.Path {
+	case ingest.PathSingle:
+		limit, text = 5*time.Second, "Failed to ingest log"
+	case ingest.PathLogs:
+		limit, text = 30*time.Second, "Failed to ingest logs"
+	}
+	w := &x.s.works
+	part, ok := w.do(time.Duration(n)*w.speed.PerEntry, limit, x.gone)
+	if ok && w.speed.Latency > 0 {
+		timer := time.NewTimer(w.speed.Latency)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-x.gone:
+			ok = false
+		}
+	}
+	if !ok {
+		panic(http.ErrAbortHandler) // the server went down
+	}
+	if part < 1 {
+		return detail(http.StatusInternalServerError, text), int(part * float64(n))
+	}
+	return nil, n
+}
