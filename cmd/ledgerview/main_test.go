@@ -4,9 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -18,6 +22,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/ledger-sdk/ledger-go"
 	"github.com/ledger-sdk/ledger-go/ledgerview"
 )
 
@@ -138,8 +143,14 @@ func TestPortTaken(t *testing.T) {
 
 func TestFaultsOnTheCommandLine(t *testing.T) {
 	dir := t.TempDir()
-	binary := filepath.Join(dir, "binary")
-	if err := os.WriteFile(binary, []byte("{\"msg\":\"x\"}\nPK\x03\x04"), 0o600); err != nil {
+	archive := filepath.Join(dir, "archive")
+	if err := os.WriteFile(archive, []byte("{\"msg\":\"x\"}\nPK\x03\x04"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	later := filepath.Join(dir, "later")
+	header := []byte("ldgspl\n\x02")
+	header = binary.LittleEndian.AppendUint32(header, crc32.Checksum(header, crc32.MakeTable(crc32.Castagnoli)))
+	if err := errors.Join(os.Mkdir(later, 0o700), os.WriteFile(filepath.Join(later, "ledger-0000000000000001.spool"), header, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
@@ -157,7 +168,10 @@ func TestFaultsOnTheCommandLine(t *testing.T) {
 		{[]string{"-addr", "192.0.2.1:8000"}, 1, "cannot assign requested address"},
 		{[]string{"-open", filepath.Join(dir, "none")}, 1, "no such file"},
 		{[]string{"-open", dir}, 1, "is a directory"},
-		{[]string{"-open", binary}, 1, binary + ": line 2: no JSON object"},
+		{[]string{"-open", archive}, 1, archive + ": line 2: no JSON object"},
+		{[]string{"-spool", filepath.Join(dir, "none")}, 1, "no such file"},
+		{[]string{"-spool", dir}, 1, "no spool is here"},
+		{[]string{"-spool", later}, 1, "written by a later version"},
 		{[]string{"-help"}, 0, "-max-bytes memory"},
 	} {
 		if status, said := fails(tt.args...); status != tt.status || !strings.Contains(said, tt.said) {
@@ -258,5 +272,46 @@ func TestDemo(t *testing.T) {
 	began := time.Now()
 	if status := p.stop(); status != 0 || time.Since(began) > 3*time.Second {
 		t.Errorf("status %d after %v", status, time.Since(began))
+	}
+}
+
+// What a handler could not deliver is shown, and is still there for it.
+func TestSpool(t *testing.T) {
+	for _, protocol := range []ledger.Protocol{ledger.ProtocolLedger, ledger.ProtocolOTLP} {
+		t.Run(string(protocol), func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "spool")
+			h, err := ledger.NewHandler(&ledger.Options{
+				BaseURL: "http://127.0.0.1:1", APIKey: ledgerview.APIKey, Protocol: protocol, Service: "shop", Environment: "dev", SpoolDir: dir, Diagnostics: slog.DiscardHandler,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			log := slog.New(h)
+			log.Info("first", "user", slog.GroupValue(slog.Int("id", 42)))
+			log.Error("second", "error", errors.New("why"))
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			_ = h.Shutdown(ctx) // cannot deliver
+			p := start(t, nil, "-addr", "127.0.0.1:0", "-spool", dir)
+			if got := p.messages(); len(got) != 2 || got[0] != "first" || got[1] != "second" {
+				t.Fatalf("%q", got)
+			}
+			var list struct {
+				Records []struct {
+					Level, Environment, Protocol string
+					Error                        *struct{ Message string }
+					Verdict                      struct{ Accepted bool }
+				}
+			}
+			p.get("/api/records?q=user.id:42+OR+level:error", &list)
+			if len(list.Records) != 2 || list.Records[0].Error.Message != "why" || list.Records[1].Environment != "dev" || list.Records[1].Protocol != string(protocol) || !list.Records[0].Verdict.Accepted {
+				t.Errorf("%+v", list)
+			}
+			p.stop()
+			again, err := ledgerview.New(nil).Spool(dir)
+			if again != 2 || err != nil {
+				t.Errorf("still there: %d %v", again, err)
+			}
+		})
 	}
 }
