@@ -44,15 +44,8 @@ type batcher struct {
 	search  *halving
 	aside   *batch // the suspect in a round
 	waiters []*waiter
+	hurried time.Time                  // when pauses last ended for a waiter
 	crashes atomic.Pointer[crash.File] // nil without a spool
-}
-
-// A waiter waits until every entry up to a mark is settled.
-type waiter struct {
-	ctx    context.Context
-	mark   uint64
-	notice bool // a notice of drops is still to be queued, and waited for
-	done   chan struct{}
 }
 
 // grace is how long a round may take to return once it was told to.
@@ -89,13 +82,14 @@ func newBatcher(c *config, q *buffer.Queue, count *stats.Counters, s *sender, re
 // for the next thing to happen.
 func (b *batcher) run() {
 	defer close(b.stopped)
-	b.disk.Open()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		b.makeRoom()
 		b.announce()
 		b.stamp()
+		b.answer()
+		b.hasten()
 		b.dispatch()
 		b.answer()
 		if d, ok := b.nextTurn(); ok {
@@ -113,6 +107,7 @@ func (b *batcher) run() {
 			b.waiters = append(b.waiters, w)
 			b.announce()
 			b.drain()
+			w.taken = true
 		case <-b.quit:
 			b.finish()
 			return
@@ -122,13 +117,14 @@ func (b *batcher) run() {
 
 // drain takes what is queued into batches, for somebody who waits for it. What
 // comes meanwhile is left, or a drain that loggers keep up with would not end.
-// Batches join others that wait for their first round: those who flush often do
-// not send a request for each entry then.
+// Batches join others that nothing is known against: those who flush often do not
+// send a request for each entry then.
 func (b *batcher) drain() {
 	b.backlog.Mark()
 	for fresh := b.cut(b.backlog.CutMarked); fresh != nil; fresh = b.cut(b.backlog.CutMarked) {
 		b.backlog.Join(fresh, b.most(), bodyBytes, func(other *batch) bool {
-			return other.Notes.tried == 0 && !other.Notes.piece && !spill.Spooled(other)
+			its := other.Notes
+			return !its.piece && its.halving == nil && !its.doubted && !its.failedAlone && !b.suspect(other) && !spill.Spooled(other)
 		})
 		b.makeRoom() // what came meanwhile may be more urgent
 	}
@@ -143,6 +139,7 @@ func (b *batcher) cut(cut func(n, bytes int) *batch) *batch {
 	fresh := cut(b.most(), bodyBytes)
 	if fresh != nil {
 		n = fresh.Size()
+		fresh.Notes.since = b.since
 	}
 	b.owed = max(b.owed-int64(n), 0)
 	switch {
@@ -160,6 +157,26 @@ func (b *batcher) stamp() {
 	if b.since.IsZero() && b.backlog.Waiting() > 0 {
 		b.since = b.now()
 	}
+	b.count.Oldest.Store(b.oldest())
+}
+
+// oldest is when the oldest entry that waits was logged, as the counters keep time;
+// 0 when none waits.
+func (b *batcher) oldest() (at int64) {
+	consider := func(since time.Time) {
+		if its := b.count.At(since); !since.IsZero() && (at == 0 || its < at) {
+			at = its
+		}
+	}
+	consider(b.since)
+	consider(b.disk.Since())
+	for _, waiting := range b.backlog.Held {
+		consider(waiting.Notes.since)
+	}
+	for sending := range b.backlog.Active {
+		consider(sending.Notes.since)
+	}
+	return at
 }
 
 // due reports whether what is queued makes a batch now: it is enough, or old
@@ -196,8 +213,9 @@ func (b *batcher) dispatch() {
 			b.aside = next
 		}
 		b.backlog.Active[next] = struct{}{}
+		patience := b.sender.patience
 		go func() {
-			result := b.sender.round(b.ctx, next)
+			result := b.sender.round(b.ctx, patience, next)
 			select {
 			case b.results <- result:
 			case <-b.stopped:
@@ -283,32 +301,17 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 			soonest(b.since.Add(b.config.FlushInterval))
 		}
 	}
-	return max(at.Sub(b.now()), 0), !at.IsZero()
-}
-
-// answer tells the waiters whose entries are all settled.
-func (b *batcher) answer() {
-	if len(b.waiters) == 0 {
-		return
+	if wait, ok := b.nextHurry(); ok {
+		soonest(b.now().Add(wait))
 	}
-	oldest, any := b.backlog.OldestTaken()
-	b.waiters = slices.DeleteFunc(b.waiters, func(w *waiter) bool {
-		if w.ctx.Err() != nil {
-			return true
-		}
-		if w.notice || any && oldest <= w.mark {
-			return false
-		}
-		close(w.done)
-		return true
-	})
+	return max(at.Sub(b.now()), 0), !at.IsZero()
 }
 
 // makeRoom has the oldest entries go to disk while memory is under pressure, and
 // drops what is over the budget even so.
 func (b *batcher) makeRoom() {
 	if kept := b.disk.Relieve(); kept != nil {
-		kept.Notes.tried = b.rounds
+		kept.Notes.tried, kept.Notes.since = b.rounds, cmp.Or(b.since, b.now())
 		b.backlog.Hold(kept)
 	}
 	b.backlog.Evict(b.now(), b.disk.Release)
@@ -320,22 +323,28 @@ func (b *batcher) unspool(width int) *batch {
 	if width == 1 && (len(b.backlog.Held) > 0 || b.due()) {
 		return nil
 	}
-	return b.disk.Read(b.most())
+	since := b.disk.Since()
+	batch := b.disk.Read(b.most())
+	if batch != nil {
+		batch.Notes.since = since
+	}
+	return batch
 }
 
 // announce queues the notice of what overflow has dropped, when the episode is
 // over: nothing was dropped for FlushInterval, or somebody is flushing. It waits
-// for a place, so that the notice itself makes nothing go.
+// for a place, so that the notice itself makes nothing go, but not when it is all that
+// somebody still waits for: loggers may keep the buffer full for ever.
 func (b *batcher) announce() {
 	lost := b.count.Lost.Load()
 	if lost == 0 {
 		return
 	}
 	b.report.tell("overflow", slog.LevelWarn, "the buffer is full: the oldest entries are dropped", slog.Int64("so far", lost))
-	if b.queue.Full() {
+	wanted := slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })
+	if b.queue.Full() && !slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice && b.settled(w) }) {
 		return
 	}
-	wanted := slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })
 	now, last := b.now(), b.count.LastDrop.Load()
 	if !wanted && b.count.Ago(now, last) < b.config.FlushInterval {
 		return

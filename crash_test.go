@@ -102,6 +102,10 @@ var crashes = map[string]func(*ledger.Handler){
 		go explode("toast burnt")
 		select {}
 	},
+	"panic at once": func(*ledger.Handler) {
+		go explode("toast burnt")
+		select {}
+	},
 	"fatal error": func(*ledger.Handler) {
 		var mu sync.Mutex
 		unlock(&mu)
@@ -136,9 +140,11 @@ func TestCrashingProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slog.New(h).Info("alive")
-	if err := h.Flush(t.Context()); err != nil {
-		t.Fatal(err)
+	if os.Getenv("TEST_CRASH") != "panic at once" {
+		slog.New(h).Info("alive")
+		if err := h.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	crash(h)
 }
@@ -146,6 +152,7 @@ func TestCrashingProcess(t *testing.T) {
 func TestCrashBecomesOneCriticalEntryAtTheNextStart(t *testing.T) {
 	for name, want := range map[string]struct{ message, frame string }{
 		"panic in a goroutine":     {"panic: toast burnt", "in ledger-go_test.explode"},
+		"panic at once":            {"panic: toast burnt", "in ledger-go_test.explode"},
 		"fatal error":              {"fatal error of the Go runtime, in sync.(*Mutex).unlockSlow", "in ledger-go_test.unlock"},
 		"panic that was delivered": {"panic: told already", "in ledger-go_test.explode"},
 

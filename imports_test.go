@@ -37,7 +37,7 @@ var mayImport = map[string]string{
 	"internal/ingest":   "",
 	"httplog":           "",
 	"ledgertest":        "internal/ingest",
-	"ledgerview":        "internal/ingest internal/spool",
+	"ledgerview":        "internal/ingest internal/spool internal/wire",
 
 	// The root wires them all.
 	".": "internal/stats internal/throttle internal/redact internal/errstack internal/wire internal/native internal/otlp " +

@@ -40,10 +40,14 @@ type sender struct {
 	protocols *protocol.Chooser
 	now       func() time.Time
 
-	pacing    atomic.Int32 // rounds that wait for the rate limit
-	timeout   atomic.Int64 // of the next attempt, a time.Duration
+	pacing    atomic.Int32    // rounds that wait for the rate limit
+	timeout   atomic.Int64    // of the next attempt, a time.Duration
+	retryAt   atomic.Int64    // when the batch that failed last is tried again, in Unix nanoseconds
+	patience  context.Context // of the rounds that begin now: they wait no longer once it ends
+	hurry     context.CancelFunc
 	throttles atomic.Int32 // consecutive 429s, for the ordinary backoff
 	quotas    atomic.Int32 // consecutive answers that the quota is used up
+	refusals  atomic.Int32 // consecutive pauses because the API key is refused
 	gzipTaken atomic.Bool  // the server has taken a compressed body
 	gzipTried atomic.Bool  // a refused body was tried without compression
 }
@@ -73,7 +77,19 @@ func newSender(c *config, p *protocol.Chooser, count *stats.Counters, report *di
 		ReturnLastFailure().
 		Build()
 	s.timeout.Store(int64(c.HTTPTimeout))
+	s.patience, s.hurry = context.WithCancel(context.Background())
 	return s
+}
+
+// resume ends every pause, so that an attempt can be made now: that of all sending,
+// the breaker's, and those between the attempts of a round. The batcher calls it.
+func (s *sender) resume() {
+	s.gate.Resume()
+	if s.breakerOpen() {
+		s.breaker.HalfOpen()
+	}
+	s.hurry()
+	s.patience, s.hurry = context.WithCancel(context.Background())
 }
 
 // maxAttempts is more attempts than a round or a breaker ever waits for. The
@@ -115,17 +131,23 @@ func (s *sender) tripped() bool { return !s.breaker.IsClosed() }
 
 // round sends b until the server has said its word on it, the retries are used up,
 // something holds all sending, or ctx ends.
-func (s *sender) round(ctx context.Context, b *batch) roundResult {
-	r := &round{sender: s, batch: b, result: roundResult{batch: b}, alone: true}
-	// The executor's own result is not used: it is lost when ctx ends while an
-	// attempt succeeds.
+//
+// When patience ends before, the round ends instead of pausing; an attempt that is
+// being made goes on.
+func (s *sender) round(ctx, patience context.Context, b *batch) roundResult {
+	waits, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(patience, stop)()
+	r := &round{sender: s, batch: b, patience: patience, result: roundResult{batch: b}, alone: true}
+	// The executor's own result is not used: it is lost when its context ends while
+	// an attempt succeeds.
 	_, _ = failsafe.With(
 		s.retry,
 		guard(r.counted),
 		guard(r.oneOfFew),
 		guard(r.withinRateLimit),
 		guard(r.throughBreaker),
-	).WithContext(ctx).Get(func() (outcome, error) { return r.attempt(ctx), nil })
+	).WithContext(waits).Get(func() (outcome, error) { return r.attempt(ctx), nil })
 	return r.end()
 }
 
@@ -151,6 +173,7 @@ type policyResult = common.PolicyResult[outcome]
 type round struct {
 	*sender
 	batch    *batch
+	patience context.Context
 	format   wire.Format // of the attempt that is being made
 	result   roundResult
 	attempts int
@@ -171,6 +194,7 @@ func (r *round) counted(_ context.Context, next func() outcome) outcome {
 	}
 	r.result.last = out
 	if out.failed() {
+		r.retryAt.Store(r.now().Add(out.delay).UnixNano())
 		inARow := r.count.Consecutive.Load()
 		if inARow == 1 {
 			r.failures = 0 // others were taken just now
@@ -193,6 +217,10 @@ func (r *round) end() roundResult {
 		r.count.FlushesFailed.Add(1)
 	}
 	r.count.LastFlush.Store(r.now().UnixNano())
+	if last.failed() && r.patience.Err() != nil {
+		r.result.last = outcome{} // the round was cut short: the batch goes again at once
+		return r.result
+	}
 	if last.failed() {
 		r.result.full = r.alone && r.attempts > min(max(r.config.MaxRetries, 0), r.config.BreakerThreshold-1)
 		r.result.beside = r.count.Successes.Load() > r.before
@@ -344,8 +372,10 @@ func (s *sender) learn(b *batch, out *outcome) {
 func (s *sender) learnTaken(b *batch, out *outcome) {
 	s.count.Successes.Add(1)
 	s.count.Consecutive.Store(0)
+	s.count.LastSuccess.Store(s.count.At(s.now()))
 	s.throttles.Store(0)
 	s.quotas.Store(0)
+	s.refusals.Store(0)
 	b.Notes.failures = 0
 	if !out.plain {
 		s.gzipTaken.Store(true)
@@ -381,6 +411,11 @@ func (s *sender) pause(b *batch, out *outcome) time.Duration {
 		return s.delays.Asked(out.retryAfter)
 	case outcomeQuota:
 		return s.delays.Quota(int(s.quotas.Add(1)), s.now())
+	case outcomeUnauthorized:
+		if s.gate.Paused() {
+			return 0 // several attempts were refused at once
+		}
+		return s.delays.Refused(int(s.refusals.Add(1)))
 	}
 	return s.config.BreakerDelay
 }

@@ -14,6 +14,7 @@ type batch = buffer.Batch[notes]
 // notes are what the batcher and the sender know of a batch.
 type notes struct {
 	// The batcher's.
+	since        time.Time // when its oldest entry was logged, at the earliest
 	notBefore    time.Time // no round begins before
 	tried        int64     // when the last round began, in rounds; 0 before the first
 	failedRounds int       // that ended on a 5xx

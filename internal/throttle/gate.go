@@ -169,6 +169,14 @@ func (g *Gate) pauseLocked(why Cause, d time.Duration) {
 	}
 }
 
+// Resume ends a pause: the next attempt may begin now. What the pause was for
+// holds until an attempt succeeds.
+func (g *Gate) Resume() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.until = time.Time{}
+}
+
 // Rest pauses all sending for d, if the server still fails for all.
 func (g *Gate) Rest(d time.Duration) {
 	g.mu.Lock()
