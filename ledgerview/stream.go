@@ -11,7 +11,7 @@ import (
 const (
 	streamPause = 50 * time.Millisecond // between two looks; many records come in one event
 	streamAlive = 15 * time.Second      // between signs of life
-	streamWrite = 30 * time.Second      // for one event; a page that takes longer is gone
+	writeTime   = 30 * time.Second      // for one event, or a piece of an answer; a client that takes longer is gone
 	maxEvent    = 500                   // records in an event
 	maxEventLen = 1 << 20               // bytes, roughly, in an event
 	maxBehind   = 20000                 // records that a page may lag behind before it misses some
@@ -40,7 +40,7 @@ func (v *Viewer) stream(w http.ResponseWriter, r *http.Request) {
 	v.streams.Add(1)
 	defer v.streams.Add(-1)
 	s := streamer{v: v, w: w, control: http.NewResponseController(w), filter: f, last: last}
-	if !s.write([]byte(": connected\n\n")) {
+	if !s.write([]byte(": connected\nretry: 1000\n\n")) {
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())
@@ -160,11 +160,16 @@ func (s *streamer) send(ctx context.Context, snap *snapshot) bool {
 func (h *hit) id() uint64 { return h.view.first + uint64(h.at) }
 
 func (s *streamer) write(pieces ...[]byte) bool {
-	_ = s.control.SetWriteDeadline(time.Now().Add(streamWrite)) // in memory there is none
+	extendWrite(s.control)
 	for _, b := range pieces {
 		if _, err := s.w.Write(b); err != nil {
 			return false
 		}
 	}
 	return s.control.Flush() == nil
+}
+
+// extendWrite gives the client time for one more write. What it was promised stays in memory only so long.
+func extendWrite(control *http.ResponseController) {
+	_ = control.SetWriteDeadline(time.Now().Add(writeTime)) // in memory there is none
 }
