@@ -2,11 +2,9 @@ package ledgerview
 
 import (
 	"errors"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestQueries(t *testing.T) {
@@ -145,13 +143,14 @@ func TestDeepQueries(t *testing.T) {
 	if _, err := parseQuery(q); err != nil {
 		t.Error(err)
 	}
-	began := time.Now()
+	// Were asterisks tried in every combination, this would not end.
 	p := open(t, nil)
 	p.post(202, entry(0, strings.Repeat("a", 9000)))
-	p.find(url.QueryEscape(strings.Repeat("a*", 1000)))
-	p.find("message:" + strings.Repeat("a*", 1000) + "b")
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("asterisks take %v", took)
+	if got := p.find("message:" + strings.Repeat("a*", 1000)); len(got) != 1 {
+		t.Errorf("found %d", len(got))
+	}
+	if got := p.find("message:" + strings.Repeat("a*", 1000) + "b"); len(got) != 0 {
+		t.Errorf("found %d", len(got))
 	}
 }
 
