@@ -28,7 +28,7 @@ type figure struct {
 	got    float64
 	target float64
 	unit   string
-	atMost bool // else at least
+	atMost bool // the target is a maximum; otherwise a minimum
 }
 
 func (f figure) met() bool {
