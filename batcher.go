@@ -3,7 +3,6 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/crash"
 	"github.com/ledger-sdk/ledger-go/internal/spill"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
+	"github.com/ledger-sdk/ledger-go/internal/throttle"
 )
 
 // A batcher is the one goroutine that decides when there is a batch, and which one
@@ -43,6 +43,8 @@ type batcher struct {
 	rounds  int64
 	search  *halving
 	aside   *batch // the suspect in a round
+	rush    throttle.Rush
+	look    time.Time // when to look for a rush again; zero for not by itself
 	waiters []*waiter
 	crashes atomic.Pointer[crash.File] // nil without a spool
 }
@@ -96,6 +98,7 @@ func (b *batcher) run() {
 		b.makeRoom()
 		b.announce()
 		b.stamp()
+		b.press()
 		b.dispatch()
 		b.answer()
 		if d, ok := b.nextTurn(); ok {
@@ -196,14 +199,42 @@ func (b *batcher) dispatch() {
 			b.aside = next
 		}
 		b.backlog.Active[next] = struct{}{}
+		patience := b.sender.patience
 		go func() {
-			result := b.sender.round(b.ctx, next)
+			result := b.sender.round(b.ctx, patience, next)
 			select {
 			case b.results <- result:
 			case <-b.stopped:
 			}
 		}()
 	}
+}
+
+// press has the next attempt made now where the wait for it would cost more than a
+// batch, or where many wait for a server that has said only that they were too many.
+func (b *batcher) press() {
+	b.look = time.Time{}
+	last, next, ok := b.sender.due()
+	if !ok || b.disk.Root() != nil {
+		return
+	}
+	now, size := b.now(), int64(b.config.FlushSize)
+	press, later := b.rush.Look(now, last, next, b.count.Logged.Load(), b.queue.Room(), size)
+	b.look = later
+	if b.sender.gate.Holding() == throttle.Throttled && b.backlog.Waiting() >= size {
+		longest := last.Add(4 * b.config.RetryBackoff)
+		press = press || !now.Before(longest)
+		if later.IsZero() || longest.Before(later) {
+			b.look = longest
+		}
+	}
+	if !press {
+		return
+	}
+	for _, held := range b.backlog.Held {
+		held.Notes.notBefore = time.Time{}
+	}
+	b.sender.press()
 }
 
 // suspect reports whether it is rather the batch that the server fails on than
@@ -238,6 +269,9 @@ func (b *batcher) pick() *batch {
 	}
 	// In an outage few batches are cut, whatever trickles in; they take turns.
 	failing := best >= 0 && b.backlog.Held[best].Notes.failedRounds > 0 && len(b.backlog.Held) < b.config.HTTPPoolSize
+	if b.sender.gate.Holding() == throttle.Refusing { // new entries may be others
+		failing = b.rounds%2 == 0
+	}
 	repeated := best >= 0 && b.backlog.Held[best].Notes.tried != 0 && b.backlog.Held[best].Notes.tried == b.rounds
 	if (best < 0 || failing) && b.due() || repeated && b.backlog.Waiting() > 0 {
 		if fresh := b.cut(b.backlog.Cut); fresh != nil {
@@ -269,6 +303,7 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 			soonest(now.Add(left))
 		} // otherwise it waits for room, which comes with an outcome
 	}
+	soonest(b.look)
 	width, next := b.sender.room()
 	if len(b.backlog.Held) > 0 || b.backlog.Waiting() > 0 || b.disk.Len() > 0 {
 		soonest(next)
@@ -284,24 +319,6 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 		}
 	}
 	return max(at.Sub(b.now()), 0), !at.IsZero()
-}
-
-// answer tells the waiters whose entries are all settled.
-func (b *batcher) answer() {
-	if len(b.waiters) == 0 {
-		return
-	}
-	oldest, any := b.backlog.OldestTaken()
-	b.waiters = slices.DeleteFunc(b.waiters, func(w *waiter) bool {
-		if w.ctx.Err() != nil {
-			return true
-		}
-		if w.notice || any && oldest <= w.mark {
-			return false
-		}
-		close(w.done)
-		return true
-	})
 }
 
 // makeRoom has the oldest entries go to disk while memory is under pressure, and
@@ -354,16 +371,6 @@ func (b *batcher) announce() {
 	if wanted {
 		b.drain()
 	}
-}
-
-// dropNotice is the entry that tells of drops by overflow.
-func (b *batcher) dropNotice(dropped int64, since, until time.Time) *buffer.Entry {
-	r := slog.NewRecord(b.now(), slog.LevelWarn, fmt.Sprintf("ledger: dropped %d entries", dropped), 0)
-	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", stats.Overflow.String()),
-		slog.Time("since", since.UTC()), slog.Time("until", until.UTC()))
-	e := b.encode(context.Background(), r)
-	e.Notice, e.Urgent = true, true // what it tells would be lost with it
-	return e
 }
 
 // finish ends all rounds, and drops what is left or leaves it to the spool. A

@@ -166,7 +166,7 @@ func (c *config) applyDefaults() {
 		}
 	}
 	c.MaxBufferBytes = int(min(int64(cmp.Or(c.MaxBufferBytes, 16<<20)), buffer.MaxBytes))
-	c.HTTPTimeout = cmp.Or(c.HTTPTimeout, 5*time.Second)
+	c.HTTPTimeout = cmp.Or(c.HTTPTimeout, 15*time.Second)
 	c.HTTPPoolSize = cmp.Or(c.HTTPPoolSize, 10)
 	c.givenLimits = throttle.Limits{PerMinute: c.RequestsPerMinute, PerHour: c.RequestsPerHour}
 	c.RequestsPerMinute = cmp.Or(c.RequestsPerMinute, 1000)

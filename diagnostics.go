@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
@@ -30,9 +31,13 @@ type meaning struct {
 }
 
 var meanings = [...]meaning{
-	outcomeNone:     {},
-	outcomeTaken:    {final: true},
-	outcomeRefused:  {final: true, counts: stats.ValidationError},
+	outcomeNone:  {},
+	outcomeTaken: {final: true},
+	outcomeRefused: {
+		final: true, counts: stats.ValidationError, cause: throttle.Refusing,
+		trouble: "the server refuses every request",
+		issue:   "the server refuses every request: entries are held",
+	},
 	outcomeTooLarge: {final: true, counts: stats.ValidationError},
 	outcomeServerError: {
 		failed: true, counts: stats.ServerError, cause: throttle.Failing,
@@ -256,4 +261,14 @@ func hint(out outcome) slog.Attr {
 // switched tells that another protocol is in use from now on.
 func (d *diagnostics) switched(to string) {
 	d.tell("protocol", slog.LevelInfo, "the server speaks another protocol: using it from now on", slog.String("protocol", to))
+}
+
+// dropNotice is the entry that tells of drops by overflow.
+func (b *batcher) dropNotice(dropped int64, since, until time.Time) *buffer.Entry {
+	r := slog.NewRecord(b.now(), slog.LevelWarn, fmt.Sprintf("ledger: dropped %d entries", dropped), 0)
+	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", stats.Overflow.String()),
+		slog.Time("since", since.UTC()), slog.Time("until", until.UTC()))
+	e := b.encode(context.Background(), r)
+	e.Notice, e.Urgent = true, true // what it tells would be lost with it
+	return e
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -172,6 +173,24 @@ func (c *core) wait(ctx context.Context) error {
 	}
 }
 
+// answer tells the waiters whose entries are all settled.
+func (b *batcher) answer() {
+	if len(b.waiters) == 0 {
+		return
+	}
+	oldest, any := b.backlog.OldestTaken()
+	b.waiters = slices.DeleteFunc(b.waiters, func(w *waiter) bool {
+		if w.ctx.Err() != nil {
+			return true
+		}
+		if w.notice || any && oldest <= w.mark {
+			return false
+		}
+		close(w.done)
+		return true
+	})
+}
+
 // Shutdown stops taking records, flushes, and releases all that the handler
 // holds. It returns by ctx's end, in every state: what is left then goes to
 // SpoolDir, or is dropped and counted, and the error says how many entries were
@@ -229,7 +248,7 @@ func (h *Handler) leftError(what string, left int64, err error) error {
 // trouble says in a few words why entries are not being delivered.
 func (c *core) trouble() string {
 	s := c.sender
-	if s.tripped() {
+	if s.breaker.Tripped() {
 		return "the circuit breaker is open"
 	}
 	if m := meaningOf(s.gate.Holding()); m != nil {

@@ -83,7 +83,7 @@ type Options struct {
 	MaxBufferBytes int `env:"LEDGER_MAX_BUFFER_BYTES"`
 
 	// HTTPTimeout bounds the first attempt, from DNS to the answer's last byte;
-	// default 5s. It doubles after a timeout, up to 35s, because the server may
+	// default 15s. It doubles after a timeout, up to 35s, because the server may
 	// take 30s to say what became of a batch. Variable: LEDGER_HTTP_TIMEOUT.
 	HTTPTimeout time.Duration `env:"LEDGER_HTTP_TIMEOUT"`
 	// HTTPPoolSize bounds concurrent requests and idle connections; default 10.

@@ -24,7 +24,7 @@ func TestDefaultsAreThoseOfTheContract(t *testing.T) {
 	want := Options{
 		BaseURL: "http://localhost:8000", Protocol: ProtocolAuto, Release: "r", Level: slog.LevelInfo,
 		FlushInterval: 5 * time.Second, FlushSize: 1000, MaxBufferSize: 10_000, MaxBufferBytes: 16 << 20,
-		HTTPTimeout: 5 * time.Second, HTTPPoolSize: 10,
+		HTTPTimeout: 15 * time.Second, HTTPPoolSize: 10,
 		RequestsPerMinute: 1000, RequestsPerHour: 50_000, RateLimitBuffer: 0.9,
 		MaxRetries: 3, RetryBackoff: 2 * time.Second, NetworkBackoff: 5 * time.Second, MaxRetryAfter: 10 * time.Minute,
 		BreakerThreshold: 5, BreakerDelay: time.Minute, SpoolMaxBytes: 64 << 20,

@@ -99,7 +99,7 @@ func (h *Handler) Status() Status {
 		Status:                   "healthy",
 		Healthy:                  true,
 		BufferUtilizationPercent: h.utilization(),
-		CircuitBreakerOpen:       s.tripped(),
+		CircuitBreakerOpen:       s.breaker.Tripped(),
 		ConsecutiveFailures:      int(c.Consecutive.Load()),
 	}
 	unhealthy, degraded := 0, 0
@@ -170,7 +170,7 @@ func (h *Handler) Metrics() Metrics {
 			TotalLogsSent:       t.Sent,
 			TotalLogsFailed:     t.Dropped[stats.Rejected] + t.Dropped[stats.TooLarge],
 			ConsecutiveFailures: int(c.Consecutive.Load()),
-			CircuitBreakerOpen:  h.sender.tripped(),
+			CircuitBreakerOpen:  h.sender.breaker.Tripped(),
 		},
 		RateLimiter: RateLimiterMetrics{rates.Minute, rates.MinuteShare, rates.Hour, rates.HourShare},
 		Errors:      make(map[string]int64, stats.ErrorKinds),

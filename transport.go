@@ -78,6 +78,8 @@ type outcome struct {
 	stranger   bool // a 2xx of a server that answers so whatever it is asked
 	answer     wire.Answer
 	limits     throttle.Limits
+	unheard    bool // no request reached the server
+	once       bool // it failed, and is not to be tried again in this round
 	took       time.Duration
 	delay      time.Duration   // before the next attempt; set by the sender
 	lesson     throttle.Lesson // for the gate; set by the sender
@@ -211,6 +213,7 @@ func (t *transport) exchange(req *http.Request, format wire.Format, n int) (out 
 		return outcome{
 			kind:     outcomeNetworkError,
 			timedOut: errors.Is(ctx.Err(), context.DeadlineExceeded),
+			unheard:  notReached(err),
 			err:      t.clean(err),
 		}
 	}
@@ -224,6 +227,12 @@ func (t *transport) exchange(req *http.Request, format wire.Format, n int) (out 
 	// endless body costs the connection.
 	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
 	return out
+}
+
+// notReached reports whether no connection to the server, or to a proxy, was made.
+func notReached(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
 }
 
 // untilDone ends a body that heeds no context, such as one of which each read

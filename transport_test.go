@@ -168,7 +168,7 @@ func TestTimeoutDoublesUpToThirtyFiveSeconds(t *testing.T) {
 		if err := h.Flush(r.Context()); err != nil {
 			r.Fatal(err)
 		}
-		want := []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 35 * time.Second, 35 * time.Second, 0}
+		want := []time.Duration{15 * time.Second, 30 * time.Second, 35 * time.Second, 35 * time.Second, 35 * time.Second, 0}
 		if fmt.Sprint(lengths) != fmt.Sprint(want) {
 			r.Errorf("timeouts %v, want %v", lengths, want)
 		}

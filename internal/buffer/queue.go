@@ -96,6 +96,7 @@ func (q *Queue) Push(e *Entry) bool {
 	if n > q.maxEntries || b > q.byteLimit() {
 		for q.overAlone() && (q.dropFrom(&q.ordinary) || q.dropFrom(&q.urgent)) {
 		}
+		q.poke()
 	}
 	if n == 1 || n == q.wakeEntries || b >= q.wakeBytes && b-size < q.wakeBytes || q.strained(n, b) {
 		q.poke()
@@ -184,6 +185,17 @@ func (q *Queue) Woken() <-chan struct{} { return q.wake }
 
 // Budget is how many entries and bytes there may be.
 func (q *Queue) Budget() (entries, bytes int) { return int(q.maxEntries), int(q.maxBytes) }
+
+// Room is how many more entries there is room for, when they are as large as those
+// that there are.
+func (q *Queue) Room() int64 {
+	n, bytes := q.droppable()
+	room := q.maxEntries - n
+	if bytes > 0 {
+		room = min(room, (q.byteLimit()-bytes)*n/bytes)
+	}
+	return max(room, 0)
+}
 
 // Full reports whether there is no room for one more entry.
 func (q *Queue) Full() bool {
