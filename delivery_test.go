@@ -45,14 +45,15 @@ func forProtocols(t *testing.T, test func(*testing.T, ledger.Protocol)) {
 	}
 }
 
-func inOneBubble(t *testing.T, protocol ledger.Protocol, change func(*ledger.Options), test func(*rig)) {
+func inOneBubble(t *testing.T, protocol ledger.Protocol, change func(*ledger.Options), test func(*rig), of ...ledgertest.Option) {
 	t.Helper()
 	served := ledgertest.Native
 	if protocol == ledger.ProtocolOTLP {
 		served = ledgertest.OTLP
 	}
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{T: t, protocol: protocol, server: ledgertest.NewInMemory(ledgertest.WithProtocol(served), ledgertest.WithRateLimits(0, 0), ledgertest.WithDailyQuota(0)), notes: &noteTaker{}}
+		of := append([]ledgertest.Option{ledgertest.WithProtocol(served), ledgertest.WithRateLimits(0, 0), ledgertest.WithDailyQuota(0)}, of...)
+		r := &rig{T: t, protocol: protocol, server: ledgertest.NewInMemory(of...), notes: &noteTaker{}}
 		defer r.server.Close()
 		opts := &ledger.Options{
 			APIKey:        ledgertest.APIKey,
