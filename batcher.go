@@ -197,6 +197,7 @@ func (b *batcher) dispatch() {
 		next.Notes.tried, next.Notes.aside = b.rounds, b.suspect(next)
 		if next.Notes.aside {
 			b.aside = next
+			next.Notes.failures = 0 // it is not the server that is to be spared
 		}
 		b.backlog.Active[next] = struct{}{}
 		patience := b.sender.patience

@@ -196,6 +196,30 @@ func TestFiveHundredThatSticksToEntriesCostsOnlyThem(t *testing.T) {
 	}
 }
 
+// With other traffic that passes, also little of it, two entries of five hundred are
+// found within ten minutes.
+func TestFiveHundredThatSticksIsSettledWithinTenMinutes(t *testing.T) {
+	for _, every := range []time.Duration{200 * time.Millisecond, 5 * time.Second, 15 * time.Second} {
+		t.Run(every.String(), func(t *testing.T) {
+			inBubble(t, nil, func(r *rig) {
+				r.server.Always(ledgertest.Poison(guilty, 500))
+				r.logMixed(500, 123, 377)
+				beside, began := 0, time.Now()
+				for ; r.handler.Metrics().Buffer.Dropped["rejected"] < 2; beside++ {
+					if time.Since(began) > 10*time.Minute {
+						r.Fatalf("%d of 2 found after ten minutes", r.handler.Metrics().Buffer.Dropped["rejected"])
+					}
+					r.log.Info("beside them")
+					r.wait(every)
+				}
+				r.Logf("after %v", time.Since(began))
+				r.mustFlush()
+				r.checkCost(498+beside, 2, "rejected")
+			})
+		})
+	}
+}
+
 // With other traffic beside it, too, a sticking 500 loses and doubles nothing,
 // and what is logged meanwhile does not wait for the search to end.
 func TestFiveHundredThatSticksToAnEntryHoldsUpNobody(t *testing.T) {

@@ -196,7 +196,7 @@ func (b *batcher) drop(e *buffer.Entry, why stats.DropReason) {
 // split leaves n entries in a batch and returns the rest as another.
 func (b *batcher) split(old *batch, n int) *batch {
 	rest := old.Split(n)
-	old.Notes.piece = true
+	old.Notes.piece, old.Notes.failures = true, 0
 	if old.Notes.halving != nil {
 		old.Notes.halving.pieces++
 		old.Notes.born = b.count.Successes.Load()
