@@ -174,7 +174,7 @@ func (b *Backlog[N]) Evict(now time.Time, release func(*Entry)) {
 			b.queue.poke()
 			return
 		}
-		victims := b.TakeOldest(b.queue.Excess(1), evictAtOnce)
+		victims := b.TakeOldest(1, evictAtOnce)
 		if len(victims) == 0 {
 			return // attempts have all
 		}
@@ -186,10 +186,11 @@ func (b *Backlog[N]) Evict(now time.Time, release func(*Entry)) {
 	}
 }
 
-// TakeOldest takes out the entries that are to go first, as many as make up for
-// x, but at most n; none when none can go.
-func (b *Backlog[N]) TakeOldest(x Excess, n int) (victims []*Entry) {
+// TakeOldest takes out the entries that are to go first, as many as there are beyond
+// a share of the budget, but at most n; none when none can go.
+func (b *Backlog[N]) TakeOldest(share float64, n int) (victims []*Entry) {
 	for _, urgent := range []bool{false, true} {
+		x := b.queue.Excess(share)
 		l := &b.queue.ordinary
 		if urgent {
 			l = &b.queue.urgent
@@ -202,7 +203,7 @@ func (b *Backlog[N]) TakeOldest(x Excess, n int) (victims []*Entry) {
 			if victims = b.takeForming(victims, urgent, &x, n); len(victims) > before {
 				continue
 			}
-			e := b.queue.pop(l)
+			e := b.queue.popIf(l, func() bool { return b.queue.Excess(share).Some() })
 			if e == nil {
 				break
 			}

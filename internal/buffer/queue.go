@@ -8,6 +8,7 @@
 package buffer
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,8 +17,8 @@ import (
 
 // A Queue is where callers leave entries and the batcher finds them, in buffered
 // channels used without waiting: one lane for urgent entries, one for ordinary
-// ones. Both share one budget with the entries that the batcher holds. Nothing here
-// locks.
+// ones. Both share one budget with the entries that the batcher holds. Only who makes
+// room takes a lock, for as long as it takes to look and to take one entry out.
 //
 // Entries that an attempt has do not count against the budget, because they cannot
 // be dropped. But their bytes take up to 5/8 of the byte budget, so that memory stays
@@ -37,6 +38,7 @@ type Queue struct {
 
 	wakeAbove float64 // see QueueLimits
 
+	room   sync.Mutex    // see popIf
 	sealed atomic.Bool   // nobody takes entries out any more
 	wake   chan struct{} // to the batcher: a threshold was crossed
 	count  *stats.Counters
@@ -88,13 +90,13 @@ func (q *Queue) Push(e *Entry) bool {
 		case l.channels[l.open.Load()] <- e:
 			sent = true
 		default:
-			q.dropFrom(l)
+			q.dropIfOver(l)
 		}
 	}
 
 	// e belongs to others from here on.
 	if n > q.maxEntries || b > q.byteLimit() {
-		for q.overAlone() && (q.dropFrom(&q.ordinary) || q.dropFrom(&q.urgent)) {
+		for q.dropIfOver(&q.ordinary) || q.dropIfOver(&q.urgent) {
 		}
 		q.poke()
 	}
@@ -226,6 +228,19 @@ func (q *Queue) pop(l *lane) *Entry {
 	return e
 }
 
+// popIf takes the oldest entry out of a lane if there is too much; nil when there is
+// not, or no entry. Callers and the owner make room at once: who looks and takes has
+// to be one at a time, or two entries go for one that is too many. Nobody waits for
+// more than that.
+func (q *Queue) popIf(l *lane, tooMuch func() bool) *Entry {
+	q.room.Lock()
+	defer q.room.Unlock()
+	if !tooMuch() {
+		return nil
+	}
+	return q.pop(l)
+}
+
 // take moves at most n entries to the end of entries, the oldest that the method
 // takes of the lane, and holds them. They are few, since until all are out they
 // are counted as queued: the count is in memory that callers would wait for if it
@@ -248,9 +263,10 @@ func (q *Queue) take(l *lane, method taking, entries []*Entry, n int) []*Entry {
 // taking is one of the methods [lane.take] and [lane.takeMarked].
 type taking = func(l *lane, entries []*Entry, n int, bytes int64) []*Entry
 
-// dropFrom drops a lane's oldest entry to make room.
-func (q *Queue) dropFrom(l *lane) bool {
-	e := q.pop(l)
+// dropIfOver drops a lane's oldest entry if there is no room; false when there was
+// nothing to drop.
+func (q *Queue) dropIfOver(l *lane) bool {
+	e := q.popIf(l, q.overAlone)
 	if e == nil {
 		return false
 	}

@@ -135,7 +135,7 @@ func (s *Spill[N]) Relieve() (kept *buffer.Batch[N]) {
 		if s.putBack() {
 			continue
 		}
-		victims := s.backlog.TakeOldest(s.queue.Excess(Above), atOnce)
+		victims := s.backlog.TakeOldest(Above, atOnce)
 		if len(victims) == 0 {
 			return nil
 		}
