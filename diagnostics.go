@@ -263,11 +263,12 @@ func (d *diagnostics) switched(to string) {
 	d.tell("protocol", slog.LevelInfo, "the server speaks another protocol: using it from now on", slog.String("protocol", to))
 }
 
-// dropNotice is the entry that tells of drops by overflow.
+// dropNotice is the entry that tells of drops by overflow: how many, since when, and
+// the commonest messages among them.
 func (b *batcher) dropNotice(dropped int64, since, until time.Time) *buffer.Entry {
 	r := slog.NewRecord(b.now(), slog.LevelWarn, fmt.Sprintf("ledger: dropped %d entries", dropped), 0)
 	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", stats.Overflow.String()),
-		slog.Time("since", since.UTC()), slog.Time("until", until.UTC()))
+		slog.Time("since", since.UTC()), slog.Time("until", until.UTC()), slog.Any("messages", b.queue.TakeLost()))
 	e := b.encode(context.Background(), r)
 	e.Notice, e.Urgent = true, true // what it tells would be lost with it
 	return e

@@ -180,6 +180,7 @@ func (b *Backlog[N]) Evict(now time.Time, release func(*Entry)) {
 		}
 		left -= int64(len(victims))
 		for _, e := range victims {
+			b.queue.lose(e)
 			b.queue.count.DropInFlight(stats.Overflow, e.Notice, now)
 			release(e)
 		}

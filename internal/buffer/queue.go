@@ -39,6 +39,7 @@ type Queue struct {
 	wakeAbove float64 // see QueueLimits
 
 	room   sync.Mutex    // see popIf
+	lost   sketch        // of what made room
 	sealed atomic.Bool   // nobody takes entries out any more
 	wake   chan struct{} // to the batcher: a threshold was crossed
 	count  *stats.Counters
@@ -270,10 +271,22 @@ func (q *Queue) dropIfOver(l *lane) bool {
 	if e == nil {
 		return false
 	}
+	q.lose(e)
 	q.count.DropQueued(stats.Overflow, e.Notice, q.now())
 	e.Free()
 	return true
 }
+
+// lose notes what an entry said that makes room.
+func (q *Queue) lose(e *Entry) {
+	if !e.Notice {
+		q.lost.add(e)
+	}
+}
+
+// TakeLost returns the commonest messages among the entries that made room since the
+// last call, at most ten.
+func (q *Queue) TakeLost() []Lost { return q.lost.take() }
 
 // dropAll drops what is queued, as closed.
 func (q *Queue) dropAll() {
