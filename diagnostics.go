@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -272,4 +273,16 @@ func (b *batcher) dropNotice(dropped int64, since, until time.Time) *buffer.Entr
 	e := b.encode(context.Background(), r)
 	e.Notice, e.Urgent = true, true // what it tells would be lost with it
 	return e
+}
+
+// maxQuoted bounds the server's words in errors and diagnostics, in bytes.
+const maxQuoted = 200
+
+// shorten bounds the server's words, and keeps them on one line.
+func shorten(s string) string {
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "�")), " ")
+	if len(s) <= maxQuoted {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxQuoted], "") + "…"
 }

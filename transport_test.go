@@ -477,3 +477,44 @@ func TestRoundTripperThatHeedsNoContext(t *testing.T) {
 		_ = h.Shutdown(ctx)
 	})
 }
+
+// Ten answers of 101 are ten failed attempts, not the end of sending: what follows
+// one is no body, and does not end by itself.
+func TestSwitchingProtocolsIsNoEnd(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) { o.FlushSize = 10 }, func(r *rig) {
+		r.server.Script(ledgertest.Repeat(12, ledgertest.Status(101, ""))...)
+		r.burst(200)
+		r.wait(10 * time.Minute)
+		if n := r.stored(); n != 200 {
+			r.Errorf("%d of 200 entries arrived", n)
+		}
+	})
+}
+
+func TestSwitchingProtocolsOnARealConnection(t *testing.T) {
+	server := ledgertest.NewServer()
+	defer server.Close()
+	var answers atomic.Int32
+	switching := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if answers.Add(1) > 12 {
+			server.Handler().ServeHTTP(w, r)
+			return
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+	}))
+	defer switching.Close()
+	h, notes := newReal(t, switching.URL, func(o *ledger.Options) {
+		o.RetryBackoff, o.NetworkBackoff, o.BreakerDelay = time.Millisecond, time.Millisecond, 10*time.Millisecond
+	})
+	slog.New(h).Info("hello")
+	flushed(t, h)
+	if n := len(server.Entries()); n != 1 {
+		t.Errorf("%d entries arrived\n%s", n, notes)
+	}
+}
