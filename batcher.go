@@ -46,15 +46,8 @@ type batcher struct {
 	rush    throttle.Rush
 	look    time.Time // when to look for a rush again; zero for not by itself
 	waiters []*waiter
+	hurried time.Time                  // when pauses last ended for a waiter
 	crashes atomic.Pointer[crash.File] // nil without a spool
-}
-
-// A waiter waits until every entry up to a mark is settled.
-type waiter struct {
-	ctx    context.Context
-	mark   uint64
-	notice bool // a notice of drops is still to be queued, and waited for
-	done   chan struct{}
 }
 
 // grace is how long a round may take to return once it was told to.
@@ -91,13 +84,14 @@ func newBatcher(c *config, q *buffer.Queue, count *stats.Counters, s *sender, re
 // for the next thing to happen.
 func (b *batcher) run() {
 	defer close(b.stopped)
-	b.disk.Open()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		b.makeRoom()
 		b.announce()
 		b.stamp()
+		b.answer()
+		b.hasten()
 		b.press()
 		b.dispatch()
 		b.answer()
@@ -116,6 +110,7 @@ func (b *batcher) run() {
 			b.waiters = append(b.waiters, w)
 			b.announce()
 			b.drain()
+			w.taken = true
 		case <-b.quit:
 			b.finish()
 			return
@@ -125,13 +120,14 @@ func (b *batcher) run() {
 
 // drain takes what is queued into batches, for somebody who waits for it. What
 // comes meanwhile is left, or a drain that loggers keep up with would not end.
-// Batches join others that wait for their first round: those who flush often do
-// not send a request for each entry then.
+// Batches join others that nothing is known against: those who flush often do not
+// send a request for each entry then.
 func (b *batcher) drain() {
 	b.backlog.Mark()
 	for fresh := b.cut(b.backlog.CutMarked); fresh != nil; fresh = b.cut(b.backlog.CutMarked) {
 		b.backlog.Join(fresh, b.most(), bodyBytes, func(other *batch) bool {
-			return other.Notes.tried == 0 && !other.Notes.piece && !spill.Spooled(other)
+			its := other.Notes
+			return !its.piece && its.halving == nil && !its.doubted && !its.failedAlone && !b.suspect(other) && !spill.Spooled(other)
 		})
 		b.makeRoom() // what came meanwhile may be more urgent
 	}
@@ -146,6 +142,7 @@ func (b *batcher) cut(cut func(n, bytes int) *batch) *batch {
 	fresh := cut(b.most(), bodyBytes)
 	if fresh != nil {
 		n = fresh.Size()
+		fresh.Notes.since = b.since
 	}
 	b.owed = max(b.owed-int64(n), 0)
 	switch {
@@ -163,6 +160,26 @@ func (b *batcher) stamp() {
 	if b.since.IsZero() && b.backlog.Waiting() > 0 {
 		b.since = b.now()
 	}
+	b.count.Oldest.Store(b.oldest())
+}
+
+// oldest is when the oldest entry that waits was logged, as the counters keep time;
+// 0 when none waits.
+func (b *batcher) oldest() (at int64) {
+	consider := func(since time.Time) {
+		if its := b.count.At(since); !since.IsZero() && (at == 0 || its < at) {
+			at = its
+		}
+	}
+	consider(b.since)
+	consider(b.disk.Since())
+	for _, waiting := range b.backlog.Held {
+		consider(waiting.Notes.since)
+	}
+	for sending := range b.backlog.Active {
+		consider(sending.Notes.since)
+	}
+	return at
 }
 
 // due reports whether what is queued makes a batch now: it is enough, or old
@@ -290,7 +307,7 @@ func (b *batcher) pick() *batch {
 	return picked
 }
 
-// nextTurn is how long until there is something to do that nobody will tell of.
+// nextTurn is how long until there is something to do that no channel announces.
 func (b *batcher) nextTurn() (time.Duration, bool) {
 	var at time.Time
 	soonest := func(t time.Time) {
@@ -319,6 +336,9 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 			soonest(b.since.Add(b.config.FlushInterval))
 		}
 	}
+	if wait, ok := b.nextHurry(); ok {
+		soonest(b.now().Add(wait))
+	}
 	return max(at.Sub(b.now()), 0), !at.IsZero()
 }
 
@@ -326,7 +346,7 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 // drops what is over the budget even so.
 func (b *batcher) makeRoom() {
 	if kept := b.disk.Relieve(); kept != nil {
-		kept.Notes.tried = b.rounds
+		kept.Notes.tried, kept.Notes.since = b.rounds, cmp.Or(b.since, b.now())
 		b.backlog.Hold(kept)
 	}
 	b.backlog.Evict(b.now(), b.disk.Release)
@@ -338,40 +358,12 @@ func (b *batcher) unspool(width int) *batch {
 	if width == 1 && (len(b.backlog.Held) > 0 || b.due()) {
 		return nil
 	}
-	return b.disk.Read(b.most())
-}
-
-// announce queues the notice of what overflow has dropped, when the episode is
-// over: nothing was dropped for FlushInterval, or somebody is flushing. It waits
-// for a place, so that the notice itself makes nothing go.
-func (b *batcher) announce() {
-	lost := b.count.Lost.Load()
-	if lost == 0 {
-		return
+	since := b.disk.Since()
+	batch := b.disk.Read(b.most())
+	if batch != nil {
+		batch.Notes.since = since
 	}
-	b.report.tell("overflow", slog.LevelWarn, "the buffer is full: the oldest entries are dropped", slog.Int64("so far", lost))
-	if b.queue.Full() {
-		return
-	}
-	wanted := slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })
-	now, last := b.now(), b.count.LastDrop.Load()
-	if !wanted && b.count.Ago(now, last) < b.config.FlushInterval {
-		return
-	}
-	lost = b.count.Lost.Swap(0)
-	first := cmp.Or(b.count.LostFrom.Swap(0), last) // 0 where a drop has just come between
-	e := b.dropNotice(lost, now.Add(-b.count.Ago(now, first)), now.Add(-b.count.Ago(now, last)))
-	seq := e.Seq // e belongs to the queue once pushed
-	b.queue.Push(e)
-	for _, w := range b.waiters {
-		if w.notice {
-			w.notice = false
-			w.mark = max(w.mark, seq)
-		}
-	}
-	if wanted {
-		b.drain()
-	}
+	return batch
 }
 
 // finish ends all rounds, and drops what is left or leaves it to the spool. A

@@ -22,6 +22,7 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/spill"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
+	"github.com/ledger-sdk/ledger-go/internal/throttle"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
@@ -43,7 +44,7 @@ type Handler struct {
 // A core is what a handler shares with those derived from it.
 type core struct {
 	config    *config
-	recorder  *encode.Encoder
+	encoder   *encode.Encoder
 	protocols *protocol.Chooser
 	queue     *buffer.Queue
 	count     *stats.Counters
@@ -62,8 +63,9 @@ type core struct {
 var _ slog.Handler = (*Handler)(nil)
 
 // NewHandler returns a handler that is ready to log, and starts its goroutines;
-// end them with [Handler.Shutdown]. It does no I/O: whether the server can be
-// reached is seen in [Handler.Status]. nil means the environment and the
+// end them with [Handler.Shutdown]. It sends nothing: whether the server can be
+// reached is seen in [Handler.Status]. Its only I/O is to open SpoolDir, so that a
+// crash of the process is captured from now on. nil means the environment and the
 // defaults. The error joins every fault of the options, each with its field and
 // its variable.
 func NewHandler(opts *Options) (*Handler, error) {
@@ -80,7 +82,7 @@ func newHandler(config *config) *Handler {
 	encoding := encodingOf(config, newIDPrefix(), now)
 	c := &core{
 		config:    config,
-		recorder:  encode.New(encoding),
+		encoder:   encode.New(encoding),
 		protocols: protocol.New(string(config.Protocol), encoding.Formats[0], encoding.Formats[1]),
 		queue:     buffer.NewQueue(queueLimitsOf(config), count, now),
 		count:     count,
@@ -94,8 +96,9 @@ func newHandler(config *config) *Handler {
 	for _, text := range config.warnings {
 		c.report.tell(text, slog.LevelWarn, text)
 	}
+	c.batcher.disk.Open()
 	go c.batcher.run()
-	return &Handler{core: c, scope: c.recorder.Root()}
+	return &Handler{core: c, scope: c.encoder.Root()}
 }
 
 // encodingOf is what the encoder needs of config.
@@ -138,16 +141,36 @@ func newIDPrefix() string {
 // server, dropped for a reason that is counted, or written to SpoolDir. It returns
 // by ctx's end, in every state; the error then says how many entries are left and
 // why, and wraps ctx's. A ctx without an end waits as long as the server refuses.
+//
+// Where a pause of sending would last longer than ctx, it ends the pause once: it
+// tries before it gives up.
 func (h *Handler) Flush(ctx context.Context) error {
-	if err := h.wait(ctx); err != nil {
+	if err := h.wait(ctx, false); err != nil {
 		return h.leftError("flush", h.count.Tally().Unsettled(), err)
 	}
 	return nil
 }
 
-// wait waits until what was logged so far is settled; its error is ctx's.
-func (c *core) wait(ctx context.Context) error {
-	w := &waiter{ctx: ctx, mark: uint64(c.count.Logged.Load()), done: make(chan struct{})}
+// A waiter waits until every entry up to a mark is settled.
+type waiter struct {
+	ctx    context.Context
+	mark   uint64
+	notice bool      // a notice of drops is still to be queued, and waited for
+	until  time.Time // its deadline
+	hurry  bool      // pauses are to end for it
+	last   bool      // it is Shutdown's: pauses end for it again and again
+	taken  bool      // what it waits for was taken out of the queue
+	done   chan struct{}
+}
+
+// wait waits until what was logged so far is settled; its error is ctx's. last is
+// whether nothing will be sent afterwards.
+func (c *core) wait(ctx context.Context, last bool) error {
+	until, limited := ctx.Deadline()
+	w := &waiter{
+		ctx: ctx, mark: uint64(c.count.Logged.Load()),
+		until: until, hurry: limited || last, last: last, done: make(chan struct{}),
+	}
 	select {
 	case c.batcher.waits <- w:
 	case <-c.batcher.stopped:
@@ -178,12 +201,11 @@ func (b *batcher) answer() {
 	if len(b.waiters) == 0 {
 		return
 	}
-	oldest, any := b.backlog.OldestTaken()
 	b.waiters = slices.DeleteFunc(b.waiters, func(w *waiter) bool {
 		if w.ctx.Err() != nil {
 			return true
 		}
-		if w.notice || any && oldest <= w.mark {
+		if w.notice || !b.settled(w) {
 			return false
 		}
 		close(w.done)
@@ -191,11 +213,68 @@ func (b *batcher) answer() {
 	})
 }
 
-// Shutdown stops taking records, flushes, and releases all that the handler
-// holds. It returns by ctx's end, in every state: what is left then goes to
+// settled reports whether all that w waits for is settled, but for a notice.
+func (b *batcher) settled(w *waiter) bool {
+	oldest, any := b.backlog.OldestTaken()
+	return w.taken && (!any || oldest > w.mark)
+}
+
+// hurryAgain is the least time between two attempts that are made because somebody
+// waits.
+const hurryAgain = time.Second
+
+// hasten ends every pause for who waits: for Flush once, when its deadline comes
+// before the pause ends; for Shutdown at once, and again and again while the server
+// fails. A server that answers, but takes nothing, is left alone then: each request
+// is counted against its limits.
+func (b *batcher) hasten() {
+	if wait, ok := b.nextHurry(); !ok || wait > 0 {
+		return
+	}
+	b.hurried = b.now()
+	for _, w := range b.waiters {
+		w.hurry = false
+	}
+	for _, held := range b.backlog.Held {
+		held.Notes.notBefore = time.Time{}
+	}
+	b.sender.resume()
+}
+
+// nextHurry is how long until pauses are to end for somebody; false for nobody.
+func (b *batcher) nextHurry() (time.Duration, bool) {
+	fails := b.sender.breaker.Tripped() || b.sender.gate.Holding() == throttle.Failing
+	if !slices.ContainsFunc(b.waiters, func(w *waiter) bool {
+		return w.last && (w.hurry || fails) || w.hurry && b.nextAttempt().After(w.until)
+	}) {
+		return 0, false
+	}
+	return hurryAgain - b.now().Sub(b.hurried), true
+}
+
+// nextAttempt is when the next attempt begins without hurry, at the earliest.
+func (b *batcher) nextAttempt() (at time.Time) {
+	width, next := b.sender.room()
+	if width == 0 {
+		return next
+	}
+	if len(b.backlog.Active) > 0 {
+		_, next, _ := b.sender.gate.Due()
+		return next
+	}
+	for _, held := range b.backlog.Held {
+		if at.IsZero() || held.Notes.notBefore.Before(at) {
+			at = held.Notes.notBefore
+		}
+	}
+	return at
+}
+
+// Shutdown stops taking records, ends every pause of sending, flushes, and releases
+// all that the handler holds. It returns by ctx's end, in every state: what is left then goes to
 // SpoolDir, or is dropped and counted, and the error says how many entries were
-// dropped and why. Counting them takes up to 0.1 s more where a RoundTripper does
-// not heed its context. It may be called again and at once from several
+// dropped and why. Counting them takes up to 0.1 s more where a RoundTripper
+// ignores its context. It may be called again and at once from several
 // goroutines: the first call's ctx counts, and the others return its error, or
 // their own ctx's.
 func (h *Handler) Shutdown(ctx context.Context) error {
@@ -213,7 +292,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 	if h.decides.Err() != nil || limited && !h.now().Before(deadline) { // what is left is being counted
 		select {
 		case <-h.down:
-		case <-time.After(2 * grace):
+		case <-time.After(time.Second): // on a machine that is busy, or a disk that hangs
 		}
 	}
 	select {
@@ -227,7 +306,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 // end carries Shutdown out, within ctx and what it takes to count.
 func (h *Handler) end(ctx context.Context) {
 	defer close(h.down)
-	err := h.wait(ctx)
+	err := h.wait(ctx, true)
 	why := h.trouble()
 	close(h.batcher.quit)
 	<-h.batcher.stopped

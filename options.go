@@ -98,7 +98,7 @@ type Options struct {
 
 	// RequestsPerMinute and RequestsPerHour are the server's limits, defaults
 	// 1000 and 50000. Under OTLP the server counts records instead of requests,
-	// and tells of its limits in its answers; those count where they are lower, or
+	// and reports its limits in its answers; those count where they are lower, or
 	// these are not set.
 	// Variables: LEDGER_REQUESTS_PER_MINUTE, LEDGER_REQUESTS_PER_HOUR.
 	RequestsPerMinute int `env:"LEDGER_REQUESTS_PER_MINUTE"`

@@ -74,11 +74,20 @@ func newSender(c *config, p *protocol.Chooser, count *stats.Counters, report *di
 	return s
 }
 
-// press ends the pauses that nobody asked for, so that an attempt can be made now:
-// that of all sending, the breaker's, and those between the attempts of a round. The
-// batcher calls it.
+// resume ends every pause, so that an attempt can be made now: that of all sending,
+// the breaker's, and those between the attempts of a round. The batcher calls it.
+func (s *sender) resume() {
+	s.gate.Resume()
+	s.endRounds()
+}
+
+// press is resume for pauses that nobody asked for.
 func (s *sender) press() {
 	s.gate.Press()
+	s.endRounds()
+}
+
+func (s *sender) endRounds() {
 	s.breaker.Resume()
 	s.hurry()
 	s.patience, s.hurry = context.WithCancel(context.Background())
@@ -356,6 +365,8 @@ func (s *sender) learn(b *batch, out *outcome) {
 		}
 	case outcomeQuota:
 		out.lesson = throttle.Spell(throttle.QuotaUsedUp, false, func(n int) time.Duration { return s.delays.Quota(n, s.now()) })
+	case outcomeUnauthorized:
+		out.lesson = throttle.Spell(throttle.Unauthorized, false, s.delays.Refused)
 	default:
 		out.lesson = throttle.Pause(meanings[out.kind].cause, s.config.BreakerDelay)
 	}
@@ -369,6 +380,7 @@ const mostRefusals = 20
 func (s *sender) learnTaken(b *batch, out *outcome) {
 	s.count.Successes.Add(1)
 	s.count.Consecutive.Store(0)
+	s.count.LastSuccess.Store(s.count.At(s.now()))
 	b.Notes.failures = 0
 	if !out.plain {
 		s.gzipTaken.Store(true)
@@ -381,19 +393,5 @@ func (s *sender) learnTaken(b *batch, out *outcome) {
 	}
 	if out.took < s.config.HTTPTimeout { // otherwise the server needs what it got
 		s.timeout.Store(int64(s.config.HTTPTimeout))
-	}
-}
-
-// suspectGzip has a refused body sent again without compression, once, as long
-// as the server has taken no compressed one: its oldest generation does not
-// know gzip (ledger-wire 0), and would cost every entry.
-func (s *sender) suspectGzip(out *outcome) {
-	switch {
-	case out.status != http.StatusBadRequest || s.gzipTaken.Load() || s.config.DisableCompression:
-	case !out.plain && s.gzipTried.CompareAndSwap(false, true):
-		s.transport.plain.Store(true)
-		out.again = true
-	case out.plain:
-		s.transport.plain.Store(false)
 	}
 }

@@ -15,6 +15,7 @@ type batch = buffer.Batch[notes]
 // notes are what the batcher and the sender know of a batch.
 type notes struct {
 	// The batcher's.
+	since        time.Time // when its oldest entry was logged, at the earliest
 	notBefore    time.Time // no round begins before
 	tried        int64     // when the last round began, in rounds; 0 before the first
 	failedRounds int       // that ended on a 5xx
@@ -234,4 +235,18 @@ func (s *sender) contentForbidden(b *batch, n int) bool {
 		b.Notes.blames = 0
 	}
 	return b.Notes.blames >= 2 && (since || n > 1)
+}
+
+// suspectGzip has a refused body sent again without compression, once, as long
+// as the server has taken no compressed one: its oldest generation does not
+// know gzip (ledger-wire 0), and would cost every entry.
+func (s *sender) suspectGzip(out *outcome) {
+	switch {
+	case out.status != http.StatusBadRequest || s.gzipTaken.Load() || s.config.DisableCompression:
+	case !out.plain && s.gzipTried.CompareAndSwap(false, true):
+		s.transport.plain.Store(true)
+		out.again = true
+	case out.plain:
+		s.transport.plain.Store(false)
+	}
 }

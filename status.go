@@ -56,7 +56,10 @@ type BufferMetrics struct {
 	MaxBytes     int   `json:"max_bytes"`
 	InFlight     int   `json:"in_flight"` // entries taken out of the queue and not settled
 	Spooled      int64 `json:"spooled"`   // entries in SpoolDir
-	TotalDropped int64 `json:"total_dropped"`
+	// OldestSeconds is how long the oldest entry has waited that is neither
+	// delivered nor dropped; 0 without one.
+	OldestSeconds float64 `json:"oldest_seconds"`
+	TotalDropped  int64   `json:"total_dropped"`
 	// Dropped counts by reason: overflow (made room for newer ones), rejected
 	// (the server's final word), too_large (for the server, even alone), closed
 	// (logged after Shutdown, or left at its deadline).
@@ -87,14 +90,16 @@ type RateLimiterMetrics struct {
 	LimitPerHour      int `json:"limit_per_hour"`
 }
 
-// Status tells how the handler is, for probes: unhealthy while nothing can be
-// delivered (breaker open, API key refused, wrong URL), degraded while there is
-// trouble or loss, else healthy. The breaker counts as open until an attempt has
-// succeeded. Status takes no lock that logging takes, costs tens of nanoseconds
+// Status tells how the handler is, for probes. It is unhealthy while nothing can be
+// delivered (breaker open, API key refused, wrong URL), and when nothing was
+// delivered for a minute although entries wait, whatever the cause. It is degraded
+// while there is trouble or loss, and when an entry has waited 15 s longer than
+// FlushInterval. Otherwise it is healthy. The breaker counts as open until an attempt
+// has succeeded. Status takes no lock that logging takes, costs tens of nanoseconds
 // while all is well (benchmarks/RESULTS.md), and may be called at any time, also
 // after Shutdown.
 func (h *Handler) Status() Status {
-	c, s := h.count, h.sender
+	c, s, now := h.count, h.sender, h.now()
 	st := Status{
 		Status:                   "healthy",
 		Healthy:                  true,
@@ -117,13 +122,19 @@ func (h *Handler) Status() Status {
 			issue(&degraded, m.issue)
 		}
 	}
+	switch waited, idle := h.waited(now), h.undelivered(now); {
+	case idle >= time.Minute:
+		issue(&unhealthy, h.waiting(waited, fmt.Sprintf("nothing was delivered for %v", idle.Round(time.Second))))
+	case waited > h.config.FlushInterval+lateAfter:
+		issue(&degraded, h.waiting(waited, "delivery is late"))
+	}
 	if st.ConsecutiveFailures >= 3 {
 		issue(&degraded, fmt.Sprintf("%d consecutive failures", st.ConsecutiveFailures))
 	}
 	if st.BufferUtilizationPercent > 90 {
 		issue(&degraded, fmt.Sprintf("buffer is %.0f%% full", st.BufferUtilizationPercent))
 	}
-	if last := c.LastDrop.Load(); last != 0 && c.Ago(h.now(), last) < time.Minute {
+	if last := c.LastDrop.Load(); last != 0 && c.Ago(now, last) < time.Minute {
 		issue(&degraded, "entries were dropped in the last minute")
 	}
 	switch {
@@ -133,6 +144,34 @@ func (h *Handler) Status() Status {
 		st.Status = "degraded"
 	}
 	return st
+}
+
+// lateAfter is how much longer than FlushInterval an entry may wait before that is
+// an issue.
+const lateAfter = 15 * time.Second
+
+// waited is how long the oldest entry has waited that is not settled; 0 for none.
+func (c *core) waited(now time.Time) time.Duration {
+	oldest := c.count.Oldest.Load()
+	if oldest == 0 {
+		return 0
+	}
+	return c.count.Ago(now, oldest)
+}
+
+// undelivered is for how long nothing was delivered although entries were due.
+func (c *core) undelivered(now time.Time) time.Duration {
+	due := c.waited(now) - c.config.FlushInterval
+	if last := c.count.LastSuccess.Load(); last != 0 {
+		due = min(due, c.count.Ago(now, last))
+	}
+	return due
+}
+
+// waiting says how many entries wait, how long, and why.
+func (c *core) waiting(oldest time.Duration, what string) string {
+	t := c.count.Tally()
+	return fmt.Sprintf("%s: %d entries wait, the oldest for %v: %s", what, t.Unsettled()+t.Spooled, oldest.Round(time.Second), c.trouble())
 }
 
 // utilization is the larger share of the two budgets, in percent, to two digits.
@@ -149,7 +188,7 @@ func (h *Handler) Metrics() Metrics {
 		SDK: SDKMetrics{
 			UptimeSeconds: h.now().Sub(c.Started).Seconds(),
 			Version:       Version,
-			Protocol:      h.protocols.Sending().Protocol(),
+			Protocol:      h.protocols.ForEncoding().Protocol(),
 		},
 		Buffer: BufferMetrics{
 			CurrentSize:        int(t.Queued),
@@ -158,6 +197,7 @@ func (h *Handler) Metrics() Metrics {
 			MaxBytes:           h.config.MaxBufferBytes,
 			InFlight:           int(t.InFlight),
 			Spooled:            t.Spooled,
+			OldestSeconds:      h.waited(h.now()).Seconds(),
 			TotalDropped:       t.TotalDropped,
 			Dropped:            make(map[string]int64, stats.DropReasons),
 			UtilizationPercent: h.utilization(),

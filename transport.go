@@ -30,8 +30,8 @@ const (
 	maxBody = 1 << 20
 	// maxKept is the largest buffer that is kept for another body.
 	maxKept = 256 << 10
-	// maxAnswer bounds what is read of an answer that tells of one trouble, and
-	// maxRefusal of one that may tell of each entry: a 422 quotes them, and a
+	// maxAnswer bounds what is read of an answer that reports one trouble, and
+	// maxRefusal of one that may report each entry: a 422 quotes them, and a
 	// success gives the reason for each that was rejected.
 	maxAnswer  = 64 << 10
 	maxRefusal = 4 << 20
@@ -40,7 +40,7 @@ const (
 	maxTimeout = 35 * time.Second
 	// writeBuffer is a connection's. A usual batch of 1000 entries, compressed,
 	// fits with its headers, and goes out in one write; net/http would make
-	// a buffer for each request else.
+	// a buffer for each request otherwise.
 	writeBuffer = 32 << 10
 	// idleTimeout closes idle connections before the server does, after 5s.
 	idleTimeout = 4 * time.Second
@@ -74,9 +74,10 @@ type outcome struct {
 	retryAfter time.Duration // what the server asked for; 0 when nothing usable
 	queueFull  bool          // 503 that told why
 	timedOut   bool
-	plain      bool // the body was not compressed
-	again      bool // refused for its form: the same entries go again
-	stranger   bool // a 2xx of a server that answers so whatever it is asked
+	plain      bool   // the body was not compressed
+	again      bool   // refused for its form: the same entries go again
+	wrong      string // what is likely wrong with the URL; "" where an ingest endpoint answered
+	stranger   bool   // a 2xx of a server that answers so whatever it is asked
 	answer     wire.Answer
 	limits     throttle.Limits
 	unheard    bool // no request reached the server
@@ -134,7 +135,7 @@ func (t *transport) close() {
 }
 
 // send makes one attempt to deliver entries, all encoded in format. It returns
-// by the timeout and when ctx ends, or, where the RoundTripper does not heed its
+// by the timeout and when ctx ends, or, where the RoundTripper ignores its
 // context, after patience beyond that.
 func (t *transport) send(ctx context.Context, format wire.Format, entries []*buffer.Entry, timeout time.Duration) (out outcome) {
 	defer func() {
@@ -203,7 +204,7 @@ func (t *transport) overdue(answered <-chan outcome) outcome {
 		<-answered
 		t.strays.Add(-1)
 	}()
-	return outcome{kind: outcomeNetworkError, timedOut: true, err: errors.New("HTTP transport does not heed its context")}
+	return outcome{kind: outcomeNetworkError, timedOut: true, err: errors.New("HTTP transport ignores its context")}
 }
 
 // exchange makes the request, and reads the answer to it.
@@ -247,7 +248,7 @@ func notReached(err error) bool {
 	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
 }
 
-// untilDone ends a body that heeds no context, such as one of which each read
+// untilDone ends a body that ignores its context, such as one of which each read
 // returns nothing.
 type untilDone struct {
 	io.ReadCloser
@@ -384,11 +385,8 @@ func (t *transport) classify(resp *http.Response, format wire.Format, n int) out
 		out.kind = outcomeMisdirected
 	}
 	if out.kind != outcomeTaken {
-		text := fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
-		if out.answer.Message != "" {
-			text += ": " + out.answer.Message
-		}
-		out.err = errors.New(text)
+		out.wrong = wrongServer(out, t.base, resp)
+		out.err = errors.New(describe(out, t.base.String()+format.Path(), resp, t.key))
 	}
 	return out
 }

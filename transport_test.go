@@ -438,7 +438,7 @@ func TestRoundTripperThatNeverAnswers(t *testing.T) {
 	}
 }
 
-// One that does not heed its context costs the attempt, not all sending; and no
+// One that ignores its context costs the attempt, not all sending; and no
 // more are given up than the pool has places.
 func TestRoundTripperThatHeedsNoContext(t *testing.T) {
 	inOneBubble(t, ledger.ProtocolLedger, nil, func(r *rig) {

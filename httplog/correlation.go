@@ -2,13 +2,12 @@ package httplog
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/textproto"
-	"slices"
-	"strings"
 )
 
 // ContextAttrs returns the attrs that tell which request a record belongs to:
@@ -25,19 +24,26 @@ func ContextAttrs(ctx context.Context) []slog.Attr {
 	if x == nil {
 		return nil
 	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.ids == nil {
-		x.ids = slices.Clip(x.appendIDs(nil))
+	ids := x.ids.Load()
+	if ids == nil {
+		ids = new(idAttrs)
+		ids.n = len(x.appendIDs(ids.attrs[:0]))
+		x.ids.Store(ids) // that of another goroutine is the same
 	}
-	return x.ids
+	return ids.attrs[:ids.n:ids.n]
+}
+
+// idAttrs are the attrs that [ContextAttrs] returns.
+type idAttrs struct {
+	attrs [3]slog.Attr
+	n     int
 }
 
 // appendIDs appends the correlation attrs of the request.
 func (x *exchange) appendIDs(attrs []slog.Attr) []slog.Attr {
 	attrs = append(attrs, slog.String("request_id", x.requestID[0]))
-	if x.trace != "" {
-		attrs = append(attrs, slog.String("trace_id", x.trace), slog.String("span_id", x.span))
+	if t := x.traceparent; t != "" {
+		attrs = append(attrs, slog.String("trace_id", t[traceStart:traceEnd]), slog.String("span_id", t[spanStart:spanEnd]))
 	}
 	return attrs
 }
@@ -49,17 +55,17 @@ const maxRequestID = 128
 // another Middleware it takes over the ids found there.
 func (x *exchange) correlate(header string, w http.ResponseWriter, r *http.Request) {
 	if x.outer != nil {
-		x.requestID, x.trace, x.span = x.outer.requestID, x.outer.trace, x.outer.span
+		x.requestID, x.traceparent = x.outer.requestID, x.outer.traceparent
 		return
 	}
 	if values := r.Header[header]; len(values) > 0 && validRequestID(values[0]) {
 		x.requestID[0] = values[0]
 	} else {
-		x.requestID[0] = newRequestID()
+		x.requestID[0] = x.newRequestID()
 	}
 	w.Header()[header] = x.requestID[:]
-	if values := r.Header["Traceparent"]; len(values) == 1 {
-		x.trace, x.span = parseTraceparent(values[0])
+	if values := r.Header["Traceparent"]; len(values) == 1 && validTraceparent(values[0]) {
+		x.traceparent = values[0]
 	}
 }
 
@@ -91,44 +97,72 @@ func validRequestID(id string) bool {
 
 // newRequestID returns 128 random bits as 32 hexadecimal digits. An id must be
 // unique, not secret; the generator is nevertheless one that cannot be guessed.
-func newRequestID() string {
-	const digits = "0123456789abcdef"
-	var text [32]byte
+func (x *exchange) newRequestID() string {
+	var id [32]byte
 	high, low := rand.Uint64(), rand.Uint64()
-	for i := range 16 {
-		text[i] = digits[high>>(4*i)&15]
-		text[16+i] = digits[low>>(4*i)&15]
-	}
-	return string(text[:])
+	putHex(id[:8], uint32(high>>32))
+	putHex(id[8:16], uint32(high))
+	putHex(id[16:24], uint32(low>>32))
+	putHex(id[24:], uint32(low))
+	x.text.Grow(len(id) + usualText)
+	x.text.Write(id[:])
+	return x.text.String()
 }
 
-// parseTraceparent returns the ids in a traceparent header of W3C Trace Context,
-// version 00 or a later one that begins alike, or "" when it is not valid:
+// putHex writes the eight hexadecimal digits of n, all at a time: each half of a
+// byte of n becomes a byte, and "0", or "a" less ten, is added to it.
+func putHex(b []byte, n uint32) {
+	x := uint64(n)
+	x = (x | x<<16) & 0x0000ffff0000ffff
+	x = (x | x<<8) & 0x00ff00ff00ff00ff
+	x = (x | x<<4) & 0x0f0f0f0f0f0f0f0f
+	letters := (x + 0x0606060606060606) >> 4 & 0x0101010101010101 // 1 where a letter is due
+	binary.BigEndian.PutUint64(b, x+0x3030303030303030+letters*('a'-'0'-10))
+}
+
+// Where the ids are in a traceparent header of W3C Trace Context:
 //
 //	00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
-func parseTraceparent(value string) (trace, span string) {
-	const length = 2 + 1 + 32 + 1 + 16 + 1 + 2
-	if len(value) < length || value[2] != '-' || value[35] != '-' || value[52] != '-' {
-		return "", ""
+const (
+	traceStart, traceEnd = 2 + 1, traceStart + 32
+	spanStart, spanEnd   = traceEnd + 1, spanStart + 16
+	traceparentLen       = spanEnd + 1 + 2
+)
+
+// validTraceparent reports whether the header is valid, in version 00 or a later
+// one that begins in the same way.
+func validTraceparent(value string) bool {
+	if len(value) < traceparentLen || value[2] != '-' || value[traceEnd] != '-' || value[spanEnd] != '-' {
+		return false
 	}
-	version, rest := value[:2], value[length:]
+	version, rest := value[:2], value[traceparentLen:]
 	if version == "ff" || version == "00" && rest != "" || rest != "" && rest[0] != '-' {
-		return "", ""
+		return false
 	}
-	trace, span = value[3:35], value[36:52]
-	if !isLowerHex(version) || !isLowerHex(value[53:length]) || !isID(trace) || !isID(span) {
-		return "", ""
-	}
-	return trace, span
+	return isLowerHex(version) && isLowerHex(value[spanEnd+1:traceparentLen]) &&
+		isID(value[traceStart:traceEnd]) && isID(value[spanStart:spanEnd])
 }
 
 // isID reports whether s is the id of a trace or a span: lower-case hexadecimal
 // digits that are not all zero.
 func isID(s string) bool {
-	return isLowerHex(s) && strings.Trim(s, "0") != ""
+	const zeros = "00000000000000000000000000000000"
+	return isLowerHex(s) && s != zeros[:len(s)]
 }
 
+// isLowerHex reports whether s consists of lower-case hexadecimal digits. It
+// looks at eight bytes at a time: adding what a limit lacks to 128 sets the
+// highest bit of the bytes from that limit on.
 func isLowerHex(s string) bool {
+	const high, ones = 0x8080808080808080, 0x0101010101010101
+	for ; len(s) >= 8; s = s[8:] {
+		x := eightBytes(s)
+		digits := (x + (0x80-'0')*ones) &^ (x + (0x80-'9'-1)*ones)
+		letters := (x + (0x80-'a')*ones) &^ (x + (0x80-'f'-1)*ones)
+		if x&high != 0 || (digits|letters)&high != high {
+			return false
+		}
+	}
 	for i := range len(s) {
 		if c := s[i]; !isDigit(c) && (c < 'a' || c > 'f') {
 			return false

@@ -44,8 +44,8 @@ func ExampleMiddleware() {
 	send(handler, "/orders/1234")
 	send(handler, "/health")
 	// Output:
-	// level=INFO endpoint.method=GET endpoint.path=/users/{id} endpoint.status_code=200 endpoint.query_params="token=***&page=2" endpoint.path_params.id=42 endpoint.bytes=7 request_id=req-1
-	// level=WARN endpoint.method=GET endpoint.path=/orders/{id} endpoint.status_code=404 endpoint.bytes=19 request_id=req-1
+	// level=INFO endpoint.method=GET endpoint.path=/users/{id} endpoint.status_code=200 endpoint.query_params="token=***&page=2" endpoint.path_params.id=42 endpoint.bytes=7 request_id=req-1 client_ip=192.0.2.1 host=example.com http_version=1.1 request_bytes=0
+	// level=WARN endpoint.method=GET endpoint.path=/orders/{id} endpoint.status_code=404 endpoint.bytes=19 request_id=req-1 client_ip=192.0.2.1 host=example.com http_version=1.1 request_bytes=0
 }
 
 // A router that keeps the route to itself can tell it from a handler or a
@@ -58,7 +58,7 @@ func ExampleSetRoute() {
 	})
 	send(httplog.Middleware(newExampleLogger(), nil)(router), "/users/ada")
 	// Output:
-	// level=INFO endpoint.method=GET endpoint.path=/users/:name endpoint.status_code=200 endpoint.bytes=0 request_id=req-1
+	// level=INFO endpoint.method=GET endpoint.path=/users/{name} endpoint.status_code=200 endpoint.bytes=0 request_id=req-1 client_ip=192.0.2.1 host=example.com http_version=1.1 request_bytes=0
 }
 
 func ExampleAddAttrs() {
@@ -67,7 +67,7 @@ func ExampleAddAttrs() {
 	})
 	send(httplog.Middleware(newExampleLogger(), nil)(handler), "/report")
 	// Output:
-	// level=INFO endpoint.method=GET endpoint.path=/report endpoint.status_code=200 endpoint.bytes=0 request_id=req-1 tenant=acme rows=12
+	// level=INFO endpoint.method=GET endpoint.path=/report endpoint.status_code=200 endpoint.bytes=0 request_id=req-1 client_ip=192.0.2.1 host=example.com http_version=1.1 request_bytes=0 tenant=acme rows=12
 }
 
 // ContextAttrs fits the ContextAttrs option of ledger.Options, which adds the
@@ -81,5 +81,5 @@ func ExampleContextAttrs() {
 	send(httplog.Middleware(logger, nil)(handler), "/report")
 	// Output:
 	// level=INFO request_id=req-1
-	// level=INFO endpoint.method=GET endpoint.path=/report endpoint.status_code=200 endpoint.bytes=0 request_id=req-1
+	// level=INFO endpoint.method=GET endpoint.path=/report endpoint.status_code=200 endpoint.bytes=0 request_id=req-1 client_ip=192.0.2.1 host=example.com http_version=1.1 request_bytes=0
 }

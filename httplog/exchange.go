@@ -4,7 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,6 +30,24 @@ func SetRoute(ctx context.Context, template string) {
 	}
 }
 
+// SetPathParams names the path parameters of the request whose context ctx is,
+// or is derived from, for routers that do not call
+// [http.Request.SetPathValue]. They become the group path_params of the record,
+// in the order given; values of secret-looking names are masked, see
+// [Options.SafeParams].
+//
+// The last call before the record is written counts. It replaces what the
+// pattern of the request says. Contexts without a request have no effect. It is
+// safe for concurrent use.
+func SetPathParams(ctx context.Context, params ...slog.Attr) {
+	if len(params) == 0 {
+		return
+	}
+	for x := exchangeOf(ctx); x != nil; x = x.outer {
+		x.add(func(a *additions) { a.params, a.explicitParams = params, true })
+	}
+}
+
 // AddAttrs adds attrs to the record of the request whose context ctx is, or is
 // derived from. It is safe for concurrent use. Attrs added after the record was
 // written, which is when the handler has returned, are dropped, as are those
@@ -40,36 +60,71 @@ func AddAttrs(ctx context.Context, attrs ...slog.Attr) {
 
 // An exchange is one request with its response, and the context the handler
 // gets. Handlers may keep the context for longer than the request lasts, so
-// exchanges are not reused; what is written at the end of the request and may
-// still be touched then is guarded by mu.
+// exchanges are not reused; what may still be touched then is atomic. All that a
+// usual request needs is inside, so that it is one allocation, and what it costs
+// is its size.
 type exchange struct {
 	context.Context           // of the request as it was received
 	outer           *exchange // of a Middleware with another logger around this one, or nil
 	logger          *slog.Logger
 	start           time.Time
 	received        *http.Request
-	path, query     string // as received, the path decoded; handlers may change the URL
-	response        response
+	passed          http.Request // the copy that the handler gets
+	path, query     string       // as received, the path decoded; handlers may change the URL
+	body            *requestBody // nil: not watched
+	response        plainWriter
 
 	// correlation, written before the handler is called
 	requestID   [1]string // a slice of it is the value of the response header
-	trace, span string    // "" when unknown
+	traceparent string    // valid, or ""
 
-	returned bool // the handler returned, neither panicked nor exited
+	added atomic.Pointer[additions] // nil: nothing yet, as for most requests
+	ids   atomic.Pointer[idAttrs]   // for ContextAttrs, from its first call on
 
-	mu     sync.Mutex
-	closed bool        // the record has been written or left out
-	added  *additions  // nil: nothing yet, as for most requests
-	ids    []slog.Attr // for ContextAttrs, from its first call on
+	text        strings.Builder            // what texts of the record are parts of
+	attrs       [7 + usualParams]slog.Attr // of the group endpoint, and the path parameters
+	returned    bool                       // the handler returned, neither panicked nor exited
+	panicLogged bool
+}
+
+// end returns the time at which the request ended, which is now. The clock that
+// cannot be set back is read alone, which is faster; after a second of work
+// nobody notices the difference, and the wall clock may have been set.
+func (x *exchange) end() time.Time {
+	if elapsed := time.Since(x.start); elapsed < time.Second {
+		return x.start.Add(elapsed)
+	}
+	return time.Now()
 }
 
 // additions are what handlers and an inner Middleware have said of the request.
 type additions struct {
+	mu       sync.Mutex
+	closed   bool // the record has been written or left out
 	attrs    []slog.Attr
 	template string
-	explicit bool        // the template is that of SetRoute
-	params   []slog.Attr // path parameters that the inner Middleware has seen
+	explicit bool // the template is that of SetRoute
+
+	params         []slog.Attr // path parameters, not masked yet
+	explicitParams bool        // the parameters are those of SetPathParams
 }
+
+// closedAdditions stand for those of a request that nobody said anything of
+// before its end.
+var closedAdditions = &additions{closed: true}
+
+// ContextKey is for contexts of routers that do not look into the context of
+// the request, such as *gin.Context and fiber.Ctx: under this key they hold the
+// context of the request that [Middleware] passes on. An adapter sets it before
+// it calls the next handler:
+//
+//	c.Set(httplog.ContextKey, request.Context())    // gin
+//	c.Locals(httplog.ContextKey, request.Context()) // fiber
+//
+// Then AddAttrs(c, …), SetRoute(c, …), ContextAttrs(c) and
+// slog.InfoContext(c, …) find the request. It is a string because gin looks up
+// nothing else.
+const ContextKey = "github.com/ledger-sdk/ledger-go/httplog.context"
 
 // exchangeKey is the key of the exchange in a context.
 type exchangeKey struct{}
@@ -79,7 +134,14 @@ func exchangeOf(ctx context.Context) *exchange {
 	if ctx == nil {
 		return nil
 	}
-	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		return x
+	}
+	inner, ok := ctx.Value(ContextKey).(context.Context)
+	if !ok {
+		return nil
+	}
+	x, _ := inner.Value(exchangeKey{}).(*exchange)
 	return x
 }
 
@@ -98,28 +160,35 @@ func (x *exchange) Value(key any) any {
 	return x.Context.Value(key)
 }
 
-// add calls f with the additions of the exchange, unless it is closed.
+// add calls f with the additions of the exchange, unless they are closed.
 func (x *exchange) add(f func(*additions)) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.closed {
+	a := x.added.Load()
+	if a == nil {
+		a = new(additions)
+		if !x.added.CompareAndSwap(nil, a) {
+			a = x.added.Load()
+		}
+	}
+	if a == closedAdditions {
 		return
 	}
-	if x.added == nil {
-		x.added = new(additions)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.closed {
+		f(a)
 	}
-	f(x.added)
 }
 
-// close returns the additions and makes further ones ineffective.
-func (x *exchange) close() additions {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.closed = true
-	if x.added == nil {
-		return additions{}
+// close returns the additions, which do not change any more.
+func (x *exchange) close() *additions {
+	a := x.added.Swap(closedAdditions)
+	if a == nil {
+		return closedAdditions
 	}
-	return *x.added
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	return a
 }
 
 // A recordContext is the context a request's own record is logged with. It has
@@ -134,7 +203,7 @@ func (c recordContext) Done() <-chan struct{}                   { return nil }
 func (c recordContext) Err() error                              { return nil }
 
 func (c recordContext) Value(key any) any {
-	if key == (exchangeKey{}) {
+	if key == (exchangeKey{}) || key == ContextKey {
 		return nil
 	}
 	return c.x.Context.Value(key)

@@ -5,98 +5,9 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
-	"runtime"
+	"sync/atomic"
 	"time"
 )
-
-// Options configures [Middleware]. The zero value means the defaults written
-// beside the fields. The middleware copies what it needs; the struct and its
-// slices may be changed afterwards.
-//
-// The callbacks are called from the goroutines that serve requests, many at a
-// time, without locks held. One that panics counts as one that gave no answer:
-// the route is unknown, the request not skipped, the parameter not safe, the
-// level the default one.
-type Options struct {
-	// Route returns the template of the route that was matched, or "" when
-	// there is none. It is called once, after the handler returned or
-	// panicked, with the request that was passed to it.
-	// For chi, with Middleware given to the router's Use:
-	//
-	//	Route: func(r *http.Request) string { return chi.RouteContext(r.Context()).RoutePattern() }
-	//
-	// The default, and what an empty result falls back on, is the Pattern of
-	// the request, then what [SetRoute] was told.
-	Route func(*http.Request) string
-
-	// ExcludePaths are never logged, not even when their handler panics.
-	// They are compared with the path of the request as a whole:
-	// "/health", "/metrics".
-	ExcludePaths []string
-
-	// Skip returns true for requests that are not logged. It is called
-	// before the handler.
-	Skip func(*http.Request) bool
-
-	// OnlyRegisteredRoutes leaves out requests that no route was matched
-	// for. Panics are logged all the same.
-	OnlyRegisteredRoutes bool
-
-	// KeepIgnored logs the traffic of scanners and bots too. By default a
-	// request that no route was matched for is ignored when its path is
-	// /robots.txt or /favicon.ico, is below /.git/, /.env, /.aws/, /.ssh/,
-	// /.well-known/, /wp-admin/, /wp-content/ or /wp-includes/, or ends in
-	// .php, .asp, .aspx, .jsp or .cgi, in any case and behind repeated
-	// slashes. A pattern that matches everything, such as "/", does not
-	// count as a route here. Panics are logged all the same.
-	KeepIgnored bool
-
-	// IgnoredPaths, IgnoredPrefixes and IgnoredExtensions are added to the
-	// lists of KeepIgnored. An extension may be written "php", ".php" or
-	// "*.php".
-	IgnoredPaths, IgnoredPrefixes, IgnoredExtensions []string
-
-	// RawPaths logs the path of an unmatched request as it was sent, without
-	// putting placeholders for ids. It is made printable and bounded
-	// nevertheless.
-	RawPaths bool
-
-	// Patterns replaces the default normalisation of unmatched paths. They
-	// are applied to the path in order. By default a segment becomes a
-	// placeholder when it is a number, a UUID, 24 hexadecimal digits, a JSON
-	// web token, or 20 or more letters, digits, "_" and "-" with a digit
-	// among them.
-	Patterns []Pattern
-
-	// TemplateStyle is how the default normalisation writes placeholders.
-	// Templates that come from a router stay as the router writes them.
-	TemplateStyle TemplateStyle
-
-	// OmitQuery leaves out query_params, which are logged by default.
-	OmitQuery bool
-
-	// SafeParams returns true for the names of query and path parameters
-	// whose values may be logged; the others are logged as "***". The
-	// default masks names that contain words like token, password, key,
-	// secret, code, signature, session or auth.
-	SafeParams func(name string) bool
-
-	// ErrorBodyLimit is how many bytes of the body of a 4xx or 5xx response
-	// are kept in response_body, when it is text and not compressed. The
-	// default, like a negative number, is none.
-	ErrorBodyLimit int
-
-	// Level returns the level of a request by its status. The default is
-	// Error from 500 on, Warn from 400 on, else Info; Info also for 499, when
-	// the client left before the first byte. Panics are logged at Error
-	// whatever Level says.
-	Level func(status int) slog.Level
-
-	// RequestIDHeader is the header that carries the id of a request, in
-	// both directions. The default is "X-Request-ID". A client's value is
-	// taken when it is 1 to 128 characters of [A-Za-z0-9_.:-].
-	RequestIDHeader string
-}
 
 // Middleware returns a function that wraps a handler so that every request to
 // it is logged once, when the handler has returned or panicked.
@@ -106,18 +17,30 @@ type Options struct {
 // Middleware panics when RequestIDHeader is not the name of a header.
 //
 // The record has the message "GET /users/{id} - 200 (45ms)" and these attrs:
-// first the group "endpoint" with method, path, status_code, duration_ms and,
-// when known, query_params, path_params, response_body, bytes and
-// client_aborted; then request_id, trace_id and span_id; then those of
-// [AddAttrs]. Its source is the call of Middleware, or the place of a panic.
+//
+//   - the group "endpoint" with method, path, status_code, duration_ms and,
+//     when known, query_params, path_params, response_body, bytes,
+//     client_aborted and path_full, which is the whole of a path that was cut
+//   - request_id, trace_id and span_id
+//   - client_ip, user_agent, host, http_version and request_bytes, unless
+//     Omit leaves them out
+//   - request_headers, response_headers and request_body, when asked for
+//   - those of [AddAttrs], and then those of [Options.Attrs]
+//
+// Its source is the call of Middleware.
 //
 // The status is the one sent. It is 499 when the client left before the first
 // byte, or when the handler gave up with [http.ErrAbortHandler] before it; 101
 // for a hijacked connection; and 500 for a panic or [runtime.Goexit] before
-// the header. After a panic there are also the attrs ledger.log_type, which is
-// "exception", and error, an error with a method Callers() []uintptr that
-// returns the stack of the panic, and a method Unwrap that returns the value of
-// the panic when that is an error.
+// the header.
+//
+// A panic is a record of its own, before that of the request. It is at Error,
+// its source is the place of the panic, and it has the attrs ledger.log_type,
+// which is "exception", error, method, path, request_id, trace_id and span_id.
+// The value of error has the methods Error, Unwrap, which returns the value of
+// the panic when that is an error, and Callers() []uintptr, which returns the
+// stack of the panic. Then the panic goes on. [http.ErrAbortHandler] goes on
+// without being an error.
 //
 // A Middleware inside another one of the same logger does not log; see the
 // package comment on routers.
@@ -125,56 +48,87 @@ func Middleware(logger *slog.Logger, opts *Options) func(http.Handler) http.Hand
 	if opts == nil {
 		opts = &Options{}
 	}
-	m := middleware{
-		logger:     logger,
-		route:      opts.Route,
-		skip:       opts.Skip,
-		level:      opts.Level,
-		excluded:   newSet(opts.ExcludePaths),
-		registered: opts.OnlyRegisteredRoutes,
-		normalizer: newNormalizer(opts),
-		omitQuery:  opts.OmitQuery,
-		safeParam:  opts.SafeParams,
-		bodyLimit:  opts.ErrorBodyLimit,
-		idHeader:   newIDHeader(opts.RequestIDHeader),
-	}
-	if !opts.KeepIgnored {
-		m.noise = newNoise(opts)
-	}
-	var pcs [1]uintptr
-	runtime.Callers(2, pcs[:])
-	m.pc = pcs[0]
+	m := newMiddleware(logger, opts)
+	m.source = callerOutside()
 	return func(next http.Handler) http.Handler {
 		if next == nil {
 			next = http.DefaultServeMux
 		}
-		h := m
-		h.next = next
-		return &h
+		return &handler{m, next}
 	}
 }
 
-// A middleware is the handler that Middleware makes. It is never changed after
-// it was made.
+// A handler is what Middleware makes of another handler. Adapters make one for
+// each request.
+type handler struct {
+	*middleware
+	next http.Handler
+}
+
+// A middleware is what the options say, and what it remembers of routes and
+// writers because it is needed for every request.
 type middleware struct {
-	next       http.Handler
-	logger     *slog.Logger // nil: slog.Default()
-	pc         uintptr      // of the call of Middleware
-	route      func(*http.Request) string
-	skip       func(*http.Request) bool
-	level      func(int) slog.Level
+	logger *slog.Logger // nil: slog.Default()
+	source uintptr      // the call of Middleware
+
 	excluded   map[string]struct{}
+	skip       func(*http.Request) bool
 	registered bool
 	noise      *noise // nil: nothing is ignored
+
+	route      func(*http.Request) string
+	pathParams func(*http.Request) map[string]string
+	style      TemplateStyle
 	normalizer normalizer
-	omitQuery  bool
 	safeParam  func(string) bool
-	bodyLimit  int
-	idHeader   string // canonical
+
+	level     func(int) slog.Level
+	levelFunc func(*http.Request, int) slog.Level
+	attrs     func(*http.Request, Result) []slog.Attr
+
+	omit                            Field
+	omitQuery                       bool
+	proxies                         proxies
+	requestHeaders, responseHeaders []header
+	errorBodyLimit                  int
+	requestBodyLimit                int
+	idHeader                        string // canonical
+
+	patterns patterns
+	writers  atomic.Pointer[writerKind] // the first kind of response writer that there was
+}
+
+func newMiddleware(logger *slog.Logger, opts *Options) *middleware {
+	m := &middleware{
+		logger:           logger,
+		excluded:         newSet(opts.ExcludePaths),
+		skip:             opts.Skip,
+		registered:       opts.OnlyRegisteredRoutes,
+		route:            opts.Route,
+		pathParams:       opts.PathParams,
+		style:            opts.TemplateStyle,
+		normalizer:       newNormalizer(opts),
+		safeParam:        opts.SafeParams,
+		level:            opts.Level,
+		levelFunc:        opts.LevelFunc,
+		attrs:            opts.Attrs,
+		omit:             opts.Omit,
+		omitQuery:        opts.OmitQuery,
+		proxies:          newProxies(opts.TrustedProxies),
+		requestHeaders:   newHeaders(opts.RequestHeaders),
+		responseHeaders:  newHeaders(opts.ResponseHeaders),
+		errorBodyLimit:   opts.ErrorBodyLimit,
+		requestBodyLimit: opts.RequestBodyLimit,
+		idHeader:         newIDHeader(opts.RequestIDHeader),
+	}
+	if !opts.KeepIgnored {
+		m.noise = newNoise(opts)
+	}
+	return m
 }
 
 // ServeHTTP calls the next handler and logs the request.
-func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (m *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	logger := m.logger
 	if logger == nil {
@@ -184,7 +138,7 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.next.ServeHTTP(w, r)
 		return
 	}
-	outer := exchangeOf(ctx)
+	outer, _ := ctx.Value(exchangeKey{}).(*exchange)
 	if outer != nil && !outer.isFor(r) {
 		outer = nil
 	}
@@ -196,28 +150,28 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{Context: ctx, outer: outer, logger: logger, start: time.Now(), received: r}
 	x.path, x.query = requestTarget(r)
 	x.correlate(m.idHeader, w, r)
-	passed := r.WithContext(x)
+	x.passed = *r.WithContext(x)
 	if m.skipped(x, r) {
-		x.closed = true
-		defer showPattern(r, passed)
-		m.next.ServeHTTP(w, passed)
+		x.close()
+		defer showPattern(r, &x.passed)
+		m.next.ServeHTTP(w, &x.passed)
 		return
 	}
-	x.response = response{writer: w, client: ctx, head: r.Method == http.MethodHead}
-	if m.bodyLimit > 0 {
-		x.response.body = &errorBody{limit: m.bodyLimit}
+	if m.watchesBody(r) {
+		x.watchBody(m.requestBodyLimit)
 	}
-	defer m.finish(x, passed)
-	m.next.ServeHTTP(x.response.wrap(), passed)
+	x.response.watch(w, r, m.errorBodyLimit)
+	defer m.finish(x)
+	m.next.ServeHTTP(x.response.wrap(m.optional(w)), &x.passed)
 	x.returned = true
 }
 
 // enabled reports whether the logger takes any level a request may be logged
-// at. With a custom Level that may be any level at all.
+// at. With a level function that may be any level at all.
 func (m *middleware) enabled(ctx context.Context, logger *slog.Logger) bool {
 	h := logger.Handler()
 	return h.Enabled(ctx, slog.LevelError) || h.Enabled(ctx, slog.LevelInfo) || h.Enabled(ctx, slog.LevelWarn) ||
-		m.level != nil && (h.Enabled(ctx, math.MaxInt) || h.Enabled(ctx, math.MinInt))
+		(m.level != nil || m.levelFunc != nil) && (h.Enabled(ctx, math.MaxInt) || h.Enabled(ctx, math.MinInt))
 }
 
 // skipped reports whether the request is never logged.
@@ -233,28 +187,28 @@ func (m *middleware) skipped(x *exchange, r *http.Request) bool {
 // finish logs the request and lets a panic go on. It must be deferred itself,
 // so that recover works. The stack of the handler is below it, whole, also for
 // those that recover the panic further out.
-func (m *middleware) finish(x *exchange, passed *http.Request) {
-	end := time.Now()
-	showPattern(x.received, passed)
+func (m *middleware) finish(x *exchange) {
+	end := x.end()
+	showPattern(x.received, &x.passed)
 	if x.returned {
-		m.log(x, passed, end, nil)
+		m.log(x, end, nil)
 		return
 	}
 	value := recover()
 	callers, panicked := panicCallers()
 	if panicked {
-		defer panic(value) // whatever the logger does
+		defer x.goOn(value) // whatever the logger does
 	}
 	switch {
-	case value == http.ErrAbortHandler:
+	case panicked && value == http.ErrAbortHandler:
 		x.response.abort()
-		m.log(x, passed, end, nil)
+		m.log(x, end, nil)
 	case panicked:
 		x.response.fail()
-		m.log(x, passed, end, newPanicError(value, callers))
+		m.log(x, end, newPanicError(value, callers))
 	default: // runtime.Goexit
 		x.response.fail()
-		m.log(x, passed, end, nil)
+		m.log(x, end, nil)
 	}
 }
 
@@ -266,62 +220,21 @@ func showPattern(received, passed *http.Request) {
 	}
 }
 
-// log writes the record of the request unless it is left out. A panic is never
-// left out: failure is the error to log.
-func (m *middleware) log(x *exchange, r *http.Request, end time.Time, failure *panicError) {
-	added := x.close()
-	template := m.template(r, added.template)
-	if failure == nil {
-		if template == "" && m.registered {
-			return
-		}
-		if (template == "" || matchesAll(template)) && m.noise.match(x.path) {
-			return
-		}
-	}
-
-	status := x.response.finalStatus()
-	level := slog.LevelError
-	if failure == nil {
-		level = m.levelOf(status, x.response.left)
-	}
-	ctx := recordContext{x}
-	handler := x.logger.Handler()
-	if !handler.Enabled(ctx, level) {
-		return
-	}
-
-	if template == "" {
-		template = m.normalizer.path(x.path)
-	}
-	e := endpoint{method: requestMethod(r), path: template, status: status, elapsed: end.Sub(x.start)}
-	pc := m.pc
-	if failure != nil && len(failure.callers) > 0 {
-		pc = failure.callers[0]
-	}
-	record := slog.NewRecord(end, level, e.message(), pc)
-	record.AddAttrs(slog.Attr{Key: "endpoint", Value: slog.GroupValue(m.endpointAttrs(e, x, r, added.params)...)})
-	if failure != nil {
-		record.AddAttrs(slog.String("ledger.log_type", "exception"), slog.Any("error", failure))
-	}
-	var ids [3]slog.Attr
-	record.AddAttrs(x.appendIDs(ids[:0])...)
-	record.AddAttrs(added.attrs...)
-	_ = handler.Handle(ctx, record) // as slog.Logger does
-}
-
-// levelOf returns the level for a status. left means that the client left
-// before the first byte.
-func (m *middleware) levelOf(status int, left bool) slog.Level {
+// levelOf returns the level of a request. After a panic it is Error by default,
+// whatever the status.
+func (m *middleware) levelOf(x *exchange, status int, panicked bool) slog.Level {
 	level := slog.LevelInfo
 	switch {
-	case status >= 500:
+	case status >= 500 || panicked:
 		level = slog.LevelError
-	case status >= 400 && !left:
+	case status >= 400 && !x.response.left:
 		level = slog.LevelWarn
 	}
-	if m.level != nil {
-		level = guard(level, func() slog.Level { return m.level(status) })
+	switch {
+	case m.levelFunc != nil:
+		return guard(level, func() slog.Level { return m.levelFunc(&x.passed, status) })
+	case m.level != nil:
+		return guard(level, func() slog.Level { return m.level(status) })
 	}
 	return level
 }

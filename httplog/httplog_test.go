@@ -39,6 +39,7 @@ func TestRecord(t *testing.T) {
 		r.Header.Set("Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 		r.Header.Set("Authorization", "Bearer hush")
 		r.Header.Set("Cookie", "session=hush")
+		r.Header.Set("User-Agent", "curl/8.5.0")
 		book, w := serveOne(t, nil, mux, r)
 
 		want := map[string]any{
@@ -57,6 +58,12 @@ func TestRecord(t *testing.T) {
 			"trace_id":   "4bf92f3577b34da6a3ce929d0e0e4736",
 			"span_id":    "00f067aa0ba902b7",
 			"user":       "ada",
+
+			"client_ip":     "192.0.2.1",
+			"user_agent":    "curl/8.5.0",
+			"host":          "example.com",
+			"http_version":  "1.1",
+			"request_bytes": 4.0,
 		}
 		if diff := cmp.Diff(want, book.entry(t)); diff != "" {
 			t.Errorf("record (-want +got):\n%s", diff)
@@ -74,6 +81,24 @@ func TestRecord(t *testing.T) {
 			t.Errorf("body = %q", got)
 		}
 	})
+}
+
+func TestDurationsAreRounded(t *testing.T) {
+	for took, want := range map[time.Duration][2]any{
+		45_124_999 * time.Nanosecond: {45.12, "(45ms)"},
+		45_125_000 * time.Nanosecond: {45.13, "(45ms)"},
+		45_499_999 * time.Nanosecond: {45.5, "(45ms)"},
+		45_500_000 * time.Nanosecond: {45.5, "(46ms)"},
+		90 * time.Second:             {90_000.0, "(90000ms)"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			book, _ := serveOne(t, nil, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(took) }), httptest.NewRequest("GET", "/", nil))
+			entry := book.entry(t)
+			if got := endpoint(t, entry)["duration_ms"]; got != want[0] || !strings.HasSuffix(entry["msg"].(string), want[1].(string)) {
+				t.Errorf("%v: duration_ms %v, message %v, want %v", took, got, entry["msg"], want)
+			}
+		})
+	}
 }
 
 func TestLevelFollowsStatus(t *testing.T) {
@@ -149,17 +174,22 @@ func TestDisabledLoggerCostsNothing(t *testing.T) {
 }
 
 func TestAnyEnabledLevelCounts(t *testing.T) {
+	always := func(level slog.Level) func(int) slog.Level { return func(int) slog.Level { return level } }
 	for _, tt := range []struct {
-		only  slog.Level
-		level func(int) slog.Level
+		only slog.Level
+		opts httplog.Options
 	}{
-		{slog.LevelInfo, nil},
-		{slog.LevelInfo, func(int) slog.Level { return slog.LevelInfo }},
-		{100, func(int) slog.Level { return 100 }},
+		{slog.LevelInfo, httplog.Options{}},
+		{slog.LevelInfo, httplog.Options{Level: always(slog.LevelInfo)}},
+		{100, httplog.Options{Level: always(100)}},
+		{-100, httplog.Options{Level: always(-100)}},
+		{100, httplog.Options{LevelFunc: func(*http.Request, int) slog.Level { return 100 }}},
 	} {
-		book := newLogbook(nil)
-		logger := slog.New(enabledHandler{book, func(l slog.Level) bool { return l == tt.only || tt.only > 50 && l > 50 }})
-		httplog.Middleware(logger, &httplog.Options{Level: tt.level})(ok).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		book := newLogbook(slog.Level(-1000))
+		logger := slog.New(enabledHandler{book, func(l slog.Level) bool {
+			return l == tt.only || tt.only > 50 && l > 50 || tt.only < -50 && l < -50
+		}})
+		httplog.Middleware(logger, &tt.opts)(ok).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 		if n := len(book.entries(t)); n != 1 {
 			t.Errorf("only level %v enabled: %d records, want 1", tt.only, n)
 		}
@@ -343,7 +373,16 @@ func TestExcludedAndSkippedRequests(t *testing.T) {
 func TestOnlyRegisteredRoutes(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /users/{id}", ok)
-	for target, logged := range map[string]bool{"/users/1": true, "/nowhere": false} {
+	mux.Handle("/files/{path...}", ok)
+	catchAll, rest := http.NewServeMux(), http.NewServeMux()
+	catchAll.Handle("/", ok)
+	rest.Handle("/{path...}", ok)
+	// A route that matches all is a route.
+	for _, handler := range []http.Handler{catchAll, rest} {
+		book, _ := serveOne(t, &httplog.Options{OnlyRegisteredRoutes: true}, handler, httptest.NewRequest("GET", "/any/thing", nil))
+		book.entry(t)
+	}
+	for target, logged := range map[string]bool{"/users/1": true, "/files/a": true, "/nowhere": false} {
 		book, _ := serveOne(t, &httplog.Options{OnlyRegisteredRoutes: true}, mux, httptest.NewRequest("GET", target, nil))
 		if got := len(book.entries(t)) == 1; got != logged {
 			t.Errorf("%s: logged %t, want %t", target, got, logged)
@@ -370,8 +409,9 @@ func TestAddAttrsFromGoroutinesAndLate(t *testing.T) {
 	}), httptest.NewRequest("GET", "/", nil))
 	record := book.record(t)
 	attrs := attrsOf(record)
-	if len(attrs) != goroutines*each+2 {
-		t.Errorf("%d attrs, want %d", len(attrs), goroutines*each+2)
+	const others = 6 // endpoint, request_id, client_ip, host, http_version, request_bytes
+	if len(attrs) != goroutines*each+others {
+		t.Errorf("%d attrs, want %d", len(attrs), goroutines*each+others)
 	}
 	before := record.NumAttrs()
 	httplog.AddAttrs(late, slog.Bool("late", true))
@@ -440,13 +480,21 @@ func checkBounded(t testing.TB, entry map[string]any) {
 	group := endpoint(t, entry)
 	method, _ := group["method"].(string)
 	path, _ := group["path"].(string)
+	full, _ := group["path_full"].(string)
 	query, _ := group["query_params"].(string)
 	message, _ := entry["msg"].(string)
-	if method == "" || len(method) > 8 || path == "" || len(path) >= 2048 || len(query) >= 2048 || len(message) > 2200 {
-		t.Errorf("out of bounds: method %d, path %d, query %d, message %d bytes", len(method), len(path), len(query), len(message))
+	if method == "" || len(method) > 8 || path == "" || len(path) > 491 || len(full) > 16383 || len(query) >= 2048 || len(message) > 540 {
+		t.Errorf("out of bounds: method %d, path %d of %d, query %d, message %d bytes", len(method), len(path), len(full), len(query), len(message))
 	}
 	params, _ := group["path_params"].(map[string]any)
-	texts := []string{method, path, query, message}
+	texts := []string{method, path, full, query, message}
+	for key, limit := range map[string]int{"client_ip": 39, "user_agent": 512, "host": 260, "http_version": 40} {
+		value, _ := entry[key].(string)
+		if len(value) > limit {
+			t.Errorf("%s has %d bytes", key, len(value))
+		}
+		texts = append(texts, value)
+	}
 	for name, value := range params {
 		value, _ := value.(string)
 		if len(value) > 512 {
@@ -513,7 +561,11 @@ func FuzzRequest(f *testing.F) {
 		r := &http.Request{
 			Method: method,
 			URL:    &url.URL{Path: path, RawQuery: query},
-			Header: http.Header{"X-Request-Id": {id}, "Traceparent": {traceparent}, "Content-Type": {body}},
+			Header: http.Header{"X-Request-Id": {id}, "Traceparent": {traceparent}, "Content-Type": {body}, "User-Agent": {body}, "X-Forwarded-For": {id}},
+			Host:   query,
+			Body:   io.NopCloser(strings.NewReader(path)),
+
+			RemoteAddr: id,
 		}
 		mux := http.NewServeMux()
 		mux.HandleFunc("/a/{token}/{rest...}", func(w http.ResponseWriter, _ *http.Request) {
@@ -521,7 +573,7 @@ func FuzzRequest(f *testing.F) {
 			w.WriteHeader(200 + (status&0x7fffffff)%800)
 			_, _ = io.WriteString(w, body)
 		})
-		book, _ := serveOne(t, &httplog.Options{KeepIgnored: true, ErrorBodyLimit: 16}, mux, r)
+		book, _ := serveOne(t, &httplog.Options{KeepIgnored: true, ErrorBodyLimit: 16, RequestBodyLimit: 16, RequestHeaders: []string{"Content-Type"}}, mux, r)
 		entry := book.entry(t)
 		checkBounded(t, entry)
 		if got, _ := endpoint(t, entry)["response_body"].(string); len(got) > 16 || !utf8.ValidString(got) {
@@ -545,30 +597,18 @@ func TestImportsNothingOfLedger(t *testing.T) {
 	}
 }
 
+// The middleware allocates at most three times: the exchange, the texts, and the
+// attrs that a record has no room for.
 func TestAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
 	mux := benchmarkMux()
-	logged := httplog.Middleware(jsonLogger(nil), nil)(mux)
-	for name, tt := range map[string]struct {
-		w      http.ResponseWriter
-		target string
-	}{
-		"plain":  {&discardWriter{http.Header{}}, "/users/42"},
-		"server": {&serverWriter{discardWriter: discardWriter{http.Header{}}}, "/users/42"},
-		"query":  {&discardWriter{http.Header{}}, "/users/42?page=2&token=s3cr3t"},
-	} {
-		r := httptest.NewRequest("GET", tt.target, nil)
-		count := func(h http.Handler) float64 {
-			return testing.AllocsPerRun(500, func() {
-				clear(tt.w.Header())
-				h.ServeHTTP(tt.w, r)
-			})
-		}
-		const most = 9
-		if got := count(logged) - count(mux); got > most {
-			t.Errorf("%s: %v allocations a request, want at most %d", name, got, most)
+	for _, br := range benchmarkRequests() {
+		bare := testing.AllocsPerRun(200, serve(mux, br.request()))
+		logged := httplog.Middleware(slog.New(silentHandler{slog.DiscardHandler}), br.opts)(mux)
+		if got := testing.AllocsPerRun(200, serve(logged, br.request())) - bare; got > 3 {
+			t.Errorf("%s: %v allocations beyond the bare handler, want at most 3", br.name, got)
 		}
 	}
 }

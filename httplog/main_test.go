@@ -90,6 +90,37 @@ func (l *logbook) record(t testing.TB) slog.Record {
 	return (*l.records)[0]
 }
 
+// afterPanic returns the two records there are: the exception and the request.
+func (l *logbook) afterPanic(t testing.TB) (exception, request slog.Record) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(*l.records) != 2 {
+		t.Fatalf("got %d records, want two: %s", len(*l.records), l.buf)
+	}
+	return (*l.records)[0], (*l.records)[1]
+}
+
+// panicOf returns the error of a record, which must have what package ledger
+// reads a stack from.
+func panicOf(t testing.TB, r slog.Record) panicError {
+	t.Helper()
+	err, ok := attrsOf(r)["error"].Any().(panicError)
+	if !ok {
+		t.Fatalf("error is a %T", attrsOf(r)["error"].Any())
+	}
+	return err
+}
+
+type panicError interface {
+	error
+	Unwrap() error
+	Callers() []uintptr
+}
+
+// accessLog are the fields of an access log.
+const accessLog = httplog.ClientIP | httplog.UserAgent | httplog.Host | httplog.HTTPVersion | httplog.RequestBytes
+
 func endpoint(t testing.TB, entry map[string]any) map[string]any {
 	t.Helper()
 	group, ok := entry["endpoint"].(map[string]any)

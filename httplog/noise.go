@@ -17,7 +17,8 @@ var (
 type noise struct {
 	paths      map[string]struct{}
 	prefixes   []string
-	extensions []string // with the dot
+	extensions []string  // with the dot
+	second     [256]bool // second bytes of what a path or a prefix matches, in lower case
 }
 
 func newNoise(opts *Options) *noise {
@@ -34,7 +35,24 @@ func newNoise(opts *Options) *noise {
 			n.extensions = append(n.extensions, "."+e)
 		}
 	}
+	for p := range n.paths {
+		n.expect(p)
+	}
+	for _, p := range n.prefixes {
+		n.expect(p)
+	}
 	return n
+}
+
+// expect notes the second byte of a path or prefix.
+func (n *noise) expect(p string) {
+	if len(p) > 1 {
+		n.second[lower(p[1])] = true
+		return
+	}
+	for i := range n.second { // matches whatever comes second
+		n.second[i] = true
+	}
 }
 
 // match reports whether the path, decoded, is noise as it is, or when it is
@@ -46,27 +64,35 @@ func (n *noise) match(p string) bool {
 	if n.matchClean(p) {
 		return true
 	}
-	if !strings.Contains(p, "//") && !strings.Contains(p, "/.") {
-		return false
+	for i := 1; i < len(p); i++ {
+		if p[i-1] == '/' && (p[i] == '/' || p[i] == '.') {
+			return n.matchClean(path.Clean("/" + p))
+		}
 	}
-	return n.matchClean(path.Clean("/" + p))
+	return false
 }
 
 func (n *noise) matchClean(p string) bool {
-	if _, ok := n.paths[p]; ok {
-		return true
+	if len(p) < 2 || n.second[lower(p[1])] {
+		if _, ok := n.paths[p]; ok {
+			return true
+		}
+		for _, prefix := range n.prefixes {
+			if hasPrefixFold(p, prefix) {
+				return true
+			}
+			// "/wp-admin" asks for the same as "/wp-admin/".
+			if directory, ok := strings.CutSuffix(prefix, "/"); ok && directory != "" && strings.EqualFold(p, directory) {
+				return true
+			}
+		}
 	}
-	for _, prefix := range n.prefixes {
-		if hasPrefixFold(p, prefix) {
-			return true
-		}
-		// "/wp-admin" asks for the same as "/wp-admin/".
-		if directory, ok := strings.CutSuffix(prefix, "/"); ok && directory != "" && strings.EqualFold(p, directory) {
-			return true
-		}
+	dot := strings.LastIndexByte(p, '.')
+	if dot < 0 {
+		return false
 	}
 	for _, extension := range n.extensions {
-		if i := len(p) - len(extension); i >= 0 && strings.EqualFold(p[i:], extension) {
+		if i := len(p) - len(extension); i >= 0 && i <= dot && strings.EqualFold(p[i:], extension) {
 			return true
 		}
 	}
@@ -76,3 +102,7 @@ func (n *noise) matchClean(p string) bool {
 func hasPrefixFold(s, prefix string) bool {
 	return prefix != "" && len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
+
+// lower returns the letter in lower case, and other bytes in a way of their own
+// that is the same for equal bytes.
+func lower(c byte) byte { return c | 0x20 }

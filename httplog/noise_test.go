@@ -108,6 +108,6 @@ func TestPanicIsNeverNoise(t *testing.T) {
 		book := newLogbook(nil)
 		handler := httplog.Middleware(book.logger(), opts)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") }))
 		catch(func() { handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/index.php", nil)) })
-		book.entry(t)
+		book.afterPanic(t)
 	}
 }

@@ -4,17 +4,6 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
-)
-
-// A TemplateStyle is a way to write the placeholder for an id in a path.
-type TemplateStyle int
-
-// The template styles.
-const (
-	CurlyTemplate TemplateStyle = iota // "{id}", the default
-	ColonTemplate                      // ":id"
 )
 
 // A Pattern is one rule of normalisation: every match of Regexp in a path is
@@ -26,16 +15,6 @@ type Pattern struct {
 	Regexp      *regexp.Regexp
 	Replacement string
 }
-
-// Limits in bytes, which are at least as many characters.
-const (
-	maxPath  = 2047 // The Ledger server takes an entry with a longer path and loses it.
-	maxQuery = 2047 // A query is no more telling than a path.
-	maxParam = 512  // A path parameter is a word or an id.
-)
-
-// truncated ends a text that was cut, as it does in package ledger.
-const truncated = "… [truncated]"
 
 // A normalizer makes paths that no route was matched for countable.
 type normalizer struct {
@@ -60,46 +39,47 @@ func newNormalizer(opts *Options) normalizer {
 	return n
 }
 
-// path returns the path to log for a path that no route was matched for. It is
-// printable and at most maxPath bytes long.
-func (n *normalizer) path(path string) string {
+// appendPath appends the path to log for a path that no route was matched for.
+// It is printable and at most maxFullPath bytes long.
+func (n *normalizer) appendPath(b []byte, path string) []byte {
 	switch {
 	case n.raw:
 	case n.patterns != nil:
 		// Regular expressions are linear but slow; what does not fit into the
 		// record need not be looked at.
-		path = path[:min(len(path), 4*maxPath)]
+		path = path[:min(len(path), maxFullPath+1)]
 		for _, p := range n.patterns {
 			path = p.Regexp.ReplaceAllString(path, p.Replacement)
 		}
+	case len(path) <= maxFullPath/len("{id}") && isPrintableASCII(path): // it cannot grow too long
+		return n.appendTemplate(b, path)
 	default:
-		path = n.replaceIDs(path)
+		path = string(n.appendTemplate(nil, path))
 	}
-	return printable(path, maxPath)
+	return appendPrintable(b, path, maxFullPath)
 }
 
-// replaceIDs puts the placeholder for every segment that is an id. A long path
-// is cut, though not short enough yet.
-func (n *normalizer) replaceIDs(path string) string {
-	var b strings.Builder // used from the first id on
-	copied := 0           // what of path is in b
-	for start := 0; start < len(path) && b.Len()+start-copied <= maxPath; {
-		end := len(path)
-		if i := strings.IndexByte(path[start:], '/'); i >= 0 {
-			end = start + i
+// appendTemplate appends the path with the placeholder for every segment that
+// is an id. It stops soon after maxFullPath bytes.
+func (n *normalizer) appendTemplate(b []byte, path string) []byte {
+	full := len(b) + maxFullPath
+	copied, start := 0, 0 // copied: what of path is in b; start: of the segment
+	var seen class
+	for i := 0; i <= len(path); i++ {
+		if i < len(path) && path[i] != '/' {
+			seen |= classes[path[i]]
+			continue
 		}
-		if isDynamic(path[start:end]) {
-			b.WriteString(path[copied:start])
-			b.WriteString(n.placeholder)
-			copied = end
+		if isDynamic(path[start:i], seen) {
+			b = append(b, path[copied:start]...)
+			b = append(b, n.placeholder...)
+			copied = i
 		}
-		start = end + 1
+		if start, seen = i+1, 0; len(b)+start-copied > full {
+			break
+		}
 	}
-	if copied == 0 {
-		return path
-	}
-	b.WriteString(path[copied:])
-	return b.String()
+	return append(b, path[copied:min(len(path), copied+maxFullPath+1)]...)
 }
 
 // longSegment is the length from which on a segment with a digit is an id: the
@@ -107,34 +87,58 @@ func (n *normalizer) replaceIDs(path string) string {
 // more, and few readable slugs with a digit do.
 const longSegment = 20
 
-// isDynamic reports whether a segment of a path is an id.
-func isDynamic(segment string) bool {
-	digits, hexadecimals, others, foreign := 0, 0, 0, 0
-	for i := range len(segment) {
-		switch c := segment[i]; {
+// A class is a set of the kinds of characters that a segment has.
+type class uint8
+
+const (
+	digit     class = 1 << iota
+	hexLetter       // a to f
+	word            // other letters, "_" and "-"
+	foreign         // the rest
+)
+
+// classes holds the class of each byte.
+var classes = func() (classes [256]class) {
+	for c := range classes {
+		switch c := byte(c); {
 		case isDigit(c):
-			digits++
-		case 'a' <= c && c <= 'f', 'A' <= c && c <= 'F':
-			hexadecimals++
+			classes[c] = digit
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			classes[c] = hexLetter
 		case isAlphanumeric(c), c == '_', c == '-':
-			others++
+			classes[c] = word
 		default:
-			foreign++
+			classes[c] = foreign
 		}
 	}
-	if foreign > 0 {
-		return isJWT(segment)
-	}
+	return classes
+}()
+
+// isDynamic reports whether a segment of a path is an id. seen are the classes
+// of its characters.
+func isDynamic(segment string, seen class) bool {
 	switch n := len(segment); {
-	case digits == n:
-		return n > 0
-	case n == 24 && others == 0:
+	case seen == digit:
 		return true
-	case n >= longSegment && digits > 0:
+	case n < longSegment:
+		return false
+	case seen&foreign != 0:
+		return isJWT(segment)
+	case seen&digit != 0, n == 24 && seen == hexLetter:
 		return true
+	case n == 36: // a UUID without digits
+		return strings.Count(segment, "-") == 4 && segment[8] == '-' && segment[13] == '-' &&
+			segment[18] == '-' && segment[23] == '-' && isHexLetters(strings.ReplaceAll(segment, "-", ""))
 	}
-	return len(segment) == 36 && others == 4 &&
-		segment[8] == '-' && segment[13] == '-' && segment[18] == '-' && segment[23] == '-'
+	return false
+}
+
+func isHexLetters(s string) bool {
+	var seen class
+	for i := range len(s) {
+		seen |= classes[s[i]]
+	}
+	return seen == hexLetter
 }
 
 // isJWT reports whether s looks like a JSON web token: base64 of a JSON object,
@@ -153,47 +157,4 @@ func requestTarget(r *http.Request) (path, query string) {
 		return "/", r.URL.RawQuery
 	}
 	return r.URL.Path, r.URL.RawQuery
-}
-
-// printable returns s fit for every log: invalid UTF-8, control characters and
-// others that do not show are percent-encoded, and what exceeds limit bytes is
-// cut at a character.
-func printable(s string, limit int) string {
-	if len(s) <= limit && isPrintableASCII(s) {
-		return s
-	}
-	b := make([]byte, 0, min(len(s)+16, limit))
-	fits := 0 // the length of b that leaves room for truncated
-	for i := 0; i < len(s); {
-		r, size := utf8.DecodeRuneInString(s[i:])
-		shown := unicode.IsPrint(r) && (r != utf8.RuneError || size > 1)
-		need := size
-		if !shown {
-			need = 3 * size
-		}
-		if len(b)+need > limit {
-			return string(append(b[:fits], truncated...))
-		}
-		if shown {
-			b = append(b, s[i:i+size]...)
-		} else {
-			for _, c := range []byte(s[i : i+size]) {
-				b = append(b, '%', "0123456789ABCDEF"[c>>4], "0123456789ABCDEF"[c&15])
-			}
-		}
-		if len(b)+len(truncated) <= limit {
-			fits = len(b)
-		}
-		i += size
-	}
-	return string(b)
-}
-
-func isPrintableASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
 }

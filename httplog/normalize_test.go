@@ -60,6 +60,13 @@ func TestUnmatchedPathsAreNormalised(t *testing.T) {
 		"/\xff/1":                                                   "/%FF/{id}",
 		"/\u202e\u2028":                                             "/%E2%80%AE%E2%80%A8",
 		"*":                                                         "*",
+
+		"/abcdefab-cdef-abcd-efab-cdefabcdefab": "/{id}",
+		"/abcdefab-cdef-abcd-efab-cdefabcdefag": "/abcdefab-cdef-abcd-efab-cdefabcdefag",
+		"/abcdefab-cdef-abcd-efab-cdef-bcdefab": "/abcdefab-cdef-abcd-efab-cdef-bcdefab",
+		"/abcdefabc-def-abcd-efab-cdefabcdefab": "/abcdefabc-def-abcd-efab-cdefabcdefab",
+		"/abcdefabcdefabcdefabcdef":             "/{id}",
+		"/abcdefabcdefabcdefabcdeg":             "/abcdefabcdefabcdefabcdeg",
 	} {
 		if got := normalised(t, httplog.Options{}, path); got != want {
 			t.Errorf("%q: %q, want %q", path, got, want)
@@ -85,7 +92,7 @@ func TestNormalisationOptions(t *testing.T) {
 		}}, "/users/john/1", "/users/{username}/1"},
 		{"submatch", httplog.Options{Patterns: []httplog.Pattern{pattern(`^/(\w\w)/.*`, "/$1/…")}}, "/de/haus", "/de/…"},
 		{"no regexp", httplog.Options{Patterns: []httplog.Pattern{{Replacement: "x"}}}, "/users/1", "/users/1"},
-		{"patterns that blow up", httplog.Options{Patterns: []httplog.Pattern{pattern(`a`, strings.Repeat("b", 100))}}, strings.Repeat("a", 100), strings.Repeat("b", 2032) + "… [truncated]"},
+		{"patterns that blow up", httplog.Options{Patterns: []httplog.Pattern{pattern(`a`, strings.Repeat("b", 100))}}, strings.Repeat("a", 100), strings.Repeat("b", 476) + "… [truncated]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := normalised(t, tt.opts, tt.path); got != tt.want {
@@ -95,17 +102,52 @@ func TestNormalisationOptions(t *testing.T) {
 	}
 }
 
+// The server's analytics take 500 characters of method, space and path.
 func TestLongPathsAreCutAtACharacter(t *testing.T) {
-	for _, tt := range []struct{ path, want string }{
-		{"/" + strings.Repeat("a", 2046), "/" + strings.Repeat("a", 2046)},
-		{"/" + strings.Repeat("a", 2047), "/" + strings.Repeat("a", 2031) + "… [truncated]"},
-		{"/" + strings.Repeat("é", 4000), "/" + strings.Repeat("é", 1015) + "… [truncated]"},
+	a, e := func(n int) string { return strings.Repeat("a", n) }, func(n int) string { return strings.Repeat("é", n) }
+	ids := func(n int) string { return strings.Repeat("/{id}", n) }
+	raw := httplog.Options{RawPaths: true}
+	for _, tt := range []struct {
+		name       string
+		opts       httplog.Options
+		path, want string
+		full       any
+	}{
+		{"as long as may be", raw, "/" + a(490), "/" + a(490), nil},
+		{"one more", raw, "/" + a(491), "/" + a(475) + "… [truncated]", "/" + a(491)},
+		{"characters of two bytes", raw, "/" + e(300), "/" + e(237) + "… [truncated]", "/" + e(300)},
+		{"over 2048", raw, "/" + a(2048), "/" + a(475) + "… [truncated]", "/" + a(2048)},
+		{"as long as is kept", raw, "/" + a(16382), "/" + a(475) + "… [truncated]", "/" + a(16382)},
+		{"longer", raw, "/" + a(16383), "/" + a(475) + "… [truncated]", "/" + a(16367) + "… [truncated]"},
+		{"much longer", raw, "/" + e(500_000), "/" + e(237) + "… [truncated]", "/" + e(8183) + "… [truncated]"},
+		{"ids", httplog.Options{}, strings.Repeat("/1", 100), ids(100)[:476] + "… [truncated]", ids(100)},
+		{"many ids", httplog.Options{}, strings.Repeat("/1", 500_000), ids(100)[:476] + "… [truncated]", ids(4000)[:16368] + "… [truncated]"},
+		{"many ids and garbage", httplog.Options{}, "/\n" + strings.Repeat("/1", 500_000), ("/%0A" + ids(100))[:476] + "… [truncated]", ("/%0A" + ids(4000))[:16368] + "… [truncated]"},
 	} {
-		got := normalised(t, httplog.Options{RawPaths: true}, tt.path)
-		if got != tt.want || len(got) > 2047 || !utf8.ValidString(got) {
-			t.Errorf("%d bytes logged as %d bytes ending in %q", len(tt.path), len(got), got[len(got)-20:])
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.URL = &url.URL{Path: tt.path}
+			book, _ := serveOne(t, &tt.opts, ok, r)
+			entry := book.entry(t)
+			checkBounded(t, entry)
+			got := endpoint(t, entry)
+			if got["path"] != tt.want {
+				t.Errorf("path = %q, want %q", got["path"], tt.want)
+			}
+			if got["path_full"] != tt.full {
+				t.Errorf("path_full = %.600v", got["path_full"])
+			}
+		})
 	}
+	t.Run("a template", func(t *testing.T) {
+		template := "/" + strings.Repeat("{a}/", 200) + "{b}"
+		handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { httplog.SetRoute(r.Context(), template) })
+		book, _ := serveOne(t, nil, handler, httptest.NewRequest("GET", "/x", nil))
+		got := endpoint(t, book.entry(t))
+		if path, _ := got["path"].(string); len(path) > 491 || !strings.HasPrefix(path, "/{a}/") || got["path_full"] != template {
+			t.Errorf("endpoint = %v", got)
+		}
+	})
 }
 
 // The paths of an API with five routes: whatever ids are asked for, and however
@@ -165,7 +207,7 @@ func FuzzNormalise(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, path string) {
 		got := normalised(t, httplog.Options{}, path)
-		if got == "" || len(got) > 2047 || !utf8.ValidString(got) || strings.ContainsAny(got, "\x00\n\r\x7f") {
+		if got == "" || len(got) > 491 || !utf8.ValidString(got) || strings.ContainsAny(got, "\x00\n\r\x7f") {
 			t.Errorf("%q becomes %q", path, got)
 		}
 		// A path that is done stays as it is.

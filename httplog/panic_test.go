@@ -110,6 +110,10 @@ func TestPanics(t *testing.T) {
 		{"http.ErrAbortHandler after the header", after(http.ErrAbortHandler), 202, slog.LevelInfo, "", "", nil, http.ErrAbortHandler},
 		{"http.ErrAbortHandler wrapped", before(fmt.Errorf("copy: %w", http.ErrAbortHandler)), 500, slog.LevelError, "panic: copy: net/http: abort Handler", "explode", http.ErrAbortHandler, nil},
 		{"runtime.Goexit", func(http.ResponseWriter, *http.Request) { runtime.Goexit() }, 500, slog.LevelError, "", "", nil, nil},
+		{"runtime.Goexit during a panic", func(http.ResponseWriter, *http.Request) {
+			defer runtime.Goexit()
+			explode("boom")
+		}, 500, slog.LevelError, "", "", nil, nil},
 		{"runtime.Goexit after the header", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusAccepted)
 			runtime.Goexit()
@@ -120,9 +124,7 @@ func TestPanics(t *testing.T) {
 			book := newLogbook(nil)
 			mux := http.NewServeMux()
 			mux.Handle("GET /x/{id}", tt.handler)
-			handler := httplog.Middleware(book.logger(), &httplog.Options{Level: func(status int) slog.Level {
-				return map[bool]slog.Level{true: slog.LevelError, false: slog.LevelInfo}[status >= 500] + map[bool]slog.Level{true: 4}[status == 418]
-			}})(mux)
+			handler := httplog.Middleware(book.logger(), nil)(mux)
 			value, returned := catch(func() {
 				handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/x/1", nil))
 			})
@@ -136,30 +138,31 @@ func TestPanics(t *testing.T) {
 				t.Errorf("goes on with %#v", value)
 			}
 
-			record, entry := book.record(t), book.entry(t)
-			group := endpoint(t, entry)
-			if group["status_code"] != tt.status || group["path"] != "/x/{id}" || record.Level != tt.level {
-				t.Errorf("endpoint %v at %v, want status %v at %v", group, record.Level, tt.status, tt.level)
+			entries := book.entries(t)
+			if wantEntries := map[bool]int{true: 1, false: 2}[tt.text == ""]; len(entries) != wantEntries {
+				t.Fatalf("%d records, want %d: %v", len(entries), wantEntries, entries)
 			}
-			attrs := attrsOf(record)
+			request := entries[len(entries)-1]
+			group := endpoint(t, request)
+			if group["status_code"] != tt.status || group["path"] != "/x/{id}" || request["level"] != tt.level.String() {
+				t.Errorf("endpoint %v at %v, want status %v at %v", group, request["level"], tt.status, tt.level)
+			}
+			if request["error"] != nil || request["ledger.log_type"] != nil {
+				t.Errorf("the request's own record has an error: %v", request)
+			}
 			if tt.text == "" {
-				if attrs["error"].Any() != nil || entry["ledger.log_type"] != nil {
-					t.Errorf("an error is logged: %v", entry)
-				}
 				return
 			}
-			if entry["ledger.log_type"] != "exception" {
-				t.Errorf("ledger.log_type = %v", entry["ledger.log_type"])
+			exception, _ := book.afterPanic(t)
+			want := map[string]any{
+				"level": "ERROR", "msg": tt.text, "error": tt.text, "ledger.log_type": "exception",
+				"method": "GET", "path": "/x/{id}", "request_id": request["request_id"],
 			}
-			err, isError := attrs["error"].Any().(interface {
-				error
-				Unwrap() error
-				Callers() []uintptr
-			})
-			if !isError {
-				t.Fatalf("error is a %T", attrs["error"].Any())
+			if diff := cmp.Diff(want, entries[0]); diff != "" {
+				t.Errorf("exception (-want +got):\n%s", diff)
 			}
-			if err.Error() != tt.text || entry["error"] != tt.text {
+			err := panicOf(t, exception)
+			if err.Error() != tt.text {
 				t.Errorf("text = %q, want %q", err.Error(), tt.text)
 			}
 			if tt.unwraps != nil && !errors.Is(err, tt.unwraps) && !errors.As(err, new(*runtime.PanicNilError)) {
@@ -174,8 +177,8 @@ func TestPanics(t *testing.T) {
 					t.Errorf("stack has %s", function)
 				}
 			}
-			if source := functionsOf([]uintptr{record.PC}); source[0] != functions[0] {
-				t.Errorf("source of the record is %v, want the panic in %s", source, functions[0])
+			if source := functionsOf([]uintptr{exception.PC}); source[0] != functions[0] {
+				t.Errorf("source of the exception is %v, want the panic in %s", source, functions[0])
 			}
 		})
 	}
@@ -207,10 +210,11 @@ func TestPanicIsBounded(t *testing.T) {
 	book := newLogbook(nil)
 	handler := httplog.Middleware(book.logger(), nil)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { recurse(10_000) }))
 	catch(func() { handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)) })
-	err := attrsOf(book.record(t))["error"].Any().(interface {
-		error
-		Callers() []uintptr
-	})
+	exception, _ := book.afterPanic(t)
+	err := panicOf(t, exception)
+	if len(exception.Message) > 2000 || !strings.HasSuffix(exception.Message, "… [truncated]") {
+		t.Errorf("message of %d bytes", len(exception.Message))
+	}
 	if text := err.Error(); len(text) > 10_100 || !utf8.ValidString(text) || !strings.HasSuffix(text, "… [truncated]") {
 		t.Errorf("text of %d bytes", len(text))
 	}
@@ -232,8 +236,8 @@ func TestNilPanicThatRecoverCannotSee(t *testing.T) {
 	if _, returned := catch(func() { handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)) }); returned {
 		t.Error("the panic was swallowed")
 	}
-	if entry := book.entry(t); entry["error"] != "panic: nil" {
-		t.Errorf("record %v", entry)
+	if exception, _ := book.afterPanic(t); panicOf(t, exception).Error() != "panic: nil" {
+		t.Errorf("records %v", book.entries(t))
 	}
 }
 
@@ -253,8 +257,8 @@ func TestPanicThroughTwoMiddlewares(t *testing.T) {
 		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 	})
 	for _, book := range []*logbook{outer, inner} {
-		err := attrsOf(book.record(t))["error"].Any().(interface{ Callers() []uintptr })
-		if top := functionsOf(err.Callers())[0]; !strings.HasSuffix(top, ".explode") {
+		exception, _ := book.afterPanic(t)
+		if top := functionsOf(panicOf(t, exception).Callers())[0]; !strings.HasSuffix(top, ".explode") {
 			t.Errorf("stack begins in %s", top)
 		}
 	}
@@ -282,8 +286,9 @@ func TestPanicAfterTheClientLeft(t *testing.T) {
 		if status == 0 {
 			want = 500
 		}
-		if got := endpoint(t, book.entry(t))["status_code"]; got != want || book.record(t).Level != slog.LevelError {
-			t.Errorf("status %v at %v, want %v", got, book.record(t).Level, want)
+		_, request := book.afterPanic(t)
+		if got := endpoint(t, book.entries(t)[1])["status_code"]; got != want || request.Level != slog.LevelError {
+			t.Errorf("status %v at %v, want %v", got, request.Level, want)
 		}
 	}
 }
@@ -302,6 +307,7 @@ func TestPanicReachesTheServer(t *testing.T) {
 	server.Config.ErrorLog = log.New(&said, "", 0)
 	server.Start()
 	for _, path := range []string{"/panic", "/abort", "/goexit", "/ok"} {
+
 		response, err := server.Client().Get(server.URL + path)
 		if (err == nil) != (path == "/ok") {
 			t.Errorf("%s: error %v", path, err)
@@ -311,15 +317,20 @@ func TestPanicReachesTheServer(t *testing.T) {
 		}
 		<-book.written
 	}
+	<-book.written // the panic has two records
 	server.Close()
 	if n := strings.Count(said.String(), "http: panic serving"); n != 1 || !strings.Contains(said.String(), "boom") || !strings.Contains(said.String(), "explode") {
 		t.Errorf("the server said:\n%s", said.String())
 	}
 	var got []any
 	for _, entry := range book.entries(t) {
+		if entry["endpoint"] == nil {
+			got = append(got, entry["level"], entry["error"])
+			continue
+		}
 		got = append(got, entry["level"], endpoint(t, entry)["status_code"])
 	}
-	if diff := cmp.Diff([]any{"ERROR", 500.0, "INFO", 499.0, "ERROR", 500.0, "INFO", 200.0}, got); diff != "" {
+	if diff := cmp.Diff([]any{"ERROR", "panic: boom", "ERROR", 500.0, "INFO", 499.0, "ERROR", 500.0, "INFO", 200.0}, got); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}
 }

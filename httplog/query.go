@@ -2,6 +2,7 @@ package httplog
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -10,36 +11,92 @@ const mask = "***"
 
 // maskQuery returns the query with the values of parameters that are not safe
 // masked in place. The rest stays as it was sent, except that it is made
-// printable and cut to maxQuery bytes. Both "&" and ";" separate parameters:
-// some servers take the one, some both.
-func maskQuery(query string, safe func(name string) bool) string {
-	var b strings.Builder // used from the first secret on
-	copied := 0           // what of query is in b
-	for start := 0; start < len(query) && b.Len()+start-copied <= maxQuery; {
-		end := len(query)
-		if i := strings.IndexAny(query[start:], "&;"); i >= 0 {
-			end = start + i
-		}
-		name, value, assigned := strings.Cut(query[start:end], "=")
+// printable and cut to limit bytes.
+func maskQuery(query string, limit int, safe func(name string) bool) string {
+	if b, changed := appendMasked(nil, query, limit, safe); changed {
+		return string(b)
+	}
+	return query
+}
+
+// appendMasked appends the query as [maskQuery] returns it, or nothing when the
+// query stays as it is. Both "&" and ";" separate parameters: some servers take
+// the one, some both.
+func appendMasked(b []byte, query string, limit int, safe func(name string) bool) (_ []byte, changed bool) {
+	begin, copied := len(b), 0 // copied: what of query is in b
+	for start := 0; start < len(query) && len(b)-begin+start-copied <= limit; {
+		p := scanParam(query[start:])
 		switch {
-		case value != "" && (!safe(unescape(name)) || holdsSecret(value, safe)):
-			b.Grow(min(len(query), maxQuery))
-			b.WriteString(query[copied : start+len(name)+1])
-			b.WriteString(mask)
-			copied = end
-		case !assigned && holdsSecret(name, safe):
-			b.WriteString(query[copied:start])
-			b.WriteString(mask)
-			copied = end
+		case p.equals < 0:
+			if p.marked() && holdsSecret(query[start:start+p.end], safe) {
+				b = append(b, query[copied:start]...)
+				b = append(b, mask...)
+				copied = start + p.end
+			}
+		case p.equals+1 < p.end:
+			name, value := query[start:start+p.equals], query[start+p.equals+1:start+p.end]
+			if p.escaped {
+				name = unescape(name)
+			}
+			if !safe(name) || p.marked() && holdsSecret(value, safe) {
+				b = append(b, query[copied:start+p.equals+1]...)
+				b = append(b, mask...)
+				copied = start + p.end
+			}
 		}
-		start = end + 1
+		start += p.end + 1
 	}
 	if copied > 0 {
-		b.WriteString(query[copied:])
-		query = b.String()
+		b = append(b, query[copied:min(len(query), copied+limit+1)]...)
+		if len(b)-begin <= limit && isPrintableASCII(query) {
+			return b, true
+		}
+		return appendPrintable(b[:begin], string(b[begin:]), limit), true
 	}
-	return printable(query, maxQuery)
+	if len(query) <= limit && isPrintableASCII(query) {
+		return b, false
+	}
+	return appendPrintable(b, query, limit), true
 }
+
+// A param is where the parts of the first parameter of a query are.
+type param struct {
+	end     int  // of the parameter
+	equals  int  // the first "=", or -1
+	more    bool // there is another "="
+	escaped bool // there is a "%" or "+"
+}
+
+// scanParam looks at every byte once: few have more than a name and a value.
+func scanParam(query string) param {
+	p := param{equals: -1}
+	for ; p.end < len(query); p.end++ {
+		switch special[query[p.end]] {
+		case separates:
+			return p
+		case assigns:
+			p.more = p.equals >= 0
+			if !p.more {
+				p.equals = p.end
+			}
+		case escapes:
+			p.escaped = true
+		}
+	}
+	return p
+}
+
+// What the bytes of a query mean; most mean nothing.
+const (
+	separates = 1 + iota
+	assigns
+	escapes
+)
+
+var special = [256]byte{'&': separates, ';': separates, '=': assigns, '%': escapes, '+': escapes}
+
+// marked reports whether the parameter may hold secrets within its value.
+func (p param) marked() bool { return p.more || p.escaped || p.end >= longSegment }
 
 // holdsSecret reports whether a value is a JSON web token or holds a query of
 // its own with a secret in it, as the target of a redirect may.
@@ -72,7 +129,7 @@ func holdsSecret(value string, safe func(name string) bool) bool {
 // unescape decodes a part of a query, or returns it as it is when it cannot be
 // decoded.
 func unescape(s string) string {
-	if !strings.ContainsAny(s, "%+") {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
 		return s
 	}
 	if decoded, err := url.QueryUnescape(s); err == nil {
@@ -99,13 +156,21 @@ var (
 	}
 )
 
-// secretPartsBy holds the secretParts by their first letter.
-var secretPartsBy = func() (by [256][]string) {
-	for _, part := range secretParts {
-		by[part[0]] = append(by[part[0]], part)
+// By their first letter, the short ones first.
+var (
+	secretPartsBy = byFirstLetter(secretParts)
+	secretWordsBy = byFirstLetter(secretWords)
+)
+
+func byFirstLetter(texts []string) (by [32][]string) {
+	for _, text := range texts {
+		by[text[0]&31] = append(by[text[0]&31], text)
+	}
+	for _, list := range by {
+		slices.SortFunc(list, func(a, b string) int { return len(a) - len(b) })
 	}
 	return by
-}()
+}
 
 // secretName reports whether the value of a parameter with that name is
 // probably a secret.
@@ -114,9 +179,12 @@ func secretName(name string) bool {
 	if len(name) < shortest {
 		return false
 	}
-	for i := range len(name) {
-		for _, part := range secretPartsBy[name[i]|0x20] {
-			if hasPrefixFold(name[i:], part) {
+	for i := 0; i <= len(name)-shortest; i++ {
+		for _, part := range secretPartsBy[name[i]&31] {
+			if len(part) > len(name)-i {
+				break
+			}
+			if equalsLower(name[i:i+len(part)], part) {
 				return true
 			}
 		}
@@ -137,23 +205,42 @@ func secretName(name string) bool {
 	return false
 }
 
+// equalsLower reports whether s is the word, which has as many bytes and only
+// small letters, in any case.
+func equalsLower(s, word string) bool {
+	for i := range len(word) {
+		if s[i]|0x20 != word[i] {
+			return false
+		}
+	}
+	return true
+}
+
 // isWordByte reports whether c is part of a word: a letter, or a byte of a
 // character outside of ASCII.
 func isWordByte(c byte) bool {
-	return isAlphanumeric(c) && !isDigit(c) || c >= 0x80
+	letter := c | 0x20
+	return 'a' <= letter && letter <= 'z' || c >= 0x80
 }
 
 // beginsWord reports whether a new word begins inside of letters at i > 0: the
 // K in apiKey and in APIKey.
 func beginsWord(name string, i int) bool {
-	upper := func(i int) bool { return i < len(name) && 'A' <= name[i] && name[i] <= 'Z' }
-	lower := func(i int) bool { return i < len(name) && 'a' <= name[i] && name[i] <= 'z' }
-	return upper(i) && (lower(i-1) || upper(i-1) && lower(i+1))
+	if !isUpper(name, i) {
+		return false
+	}
+	return isLower(name, i-1) || isUpper(name, i-1) && isLower(name, i+1)
 }
 
+func isUpper(s string, i int) bool { return i < len(s) && 'A' <= s[i] && s[i] <= 'Z' }
+func isLower(s string, i int) bool { return i < len(s) && 'a' <= s[i] && s[i] <= 'z' }
+
 func isSecretWord(word string) bool {
-	for _, secret := range secretWords {
-		if len(word) == len(secret) && strings.EqualFold(word, secret) {
+	if word == "" {
+		return false
+	}
+	for _, secret := range secretWordsBy[word[0]&31] {
+		if len(word) == len(secret) && equalsLower(word, secret) {
 			return true
 		}
 	}

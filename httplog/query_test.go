@@ -60,6 +60,8 @@ func TestSecretNames(t *testing.T) {
 		"key", "api_key", "apiKey", "apikey", "APIKey", "X-Api-Key", "key2", "keys", "api.key",
 		"secret", "client_secret", "clientSecret", "code", "auth_code", "signature", "X-Amz-Signature", "sig",
 		"auth", "Authorization", "session", "sessionid", "PHPSESSID", "sid", "jwt", "otp", "pin", "credentials", "SAMLResponse",
+		"inviteCode", "userPin", "userPIN", "PINNumber", "invite-code", "code2", "myKeyName",
+		"codes", "hmac", "totp", "cvv", "cvc", "ssn", "ticket", "assertion", "bearer", "oauth_verifier", "xsrf", "privateKey",
 	} {
 		if got := loggedQuery(t, nil, name+"=hush"); got != name+"=***" {
 			t.Errorf("%s: %q", name, got)
@@ -67,7 +69,7 @@ func TestSecretNames(t *testing.T) {
 	}
 	for _, name := range []string{
 		"page", "id", "q", "sort", "keyword", "monkey", "keyboard", "encoding", "decoder", "author", "authority", "compass",
-		"passenger", "side", "pinned", "signal", "design", "obsession", "name", "email", "état", "k", "",
+		"passenger", "side", "pinned", "signal", "design", "obsession", "name", "email", "état", "k", "", "inviteCoder", "userPinned", "codec", "PINS",
 	} {
 		if got := loggedQuery(t, nil, name+"=shown"); got != name+"=shown" {
 			t.Errorf("%s: %q", name, got)

@@ -4,110 +4,235 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
-// maxMethod is the longest method the Ledger server stores, in characters. It
-// answers 202 to an entry with a longer one and loses it.
-const maxMethod = 8
+// Limits in bytes, so the texts have at most as many characters.
+const (
+	// maxMethod is the longest method the Ledger server stores. It answers
+	// 202 to an entry with a longer one and loses it.
+	maxMethod = 8
+	// maxPath keeps method, space and path within the 500 characters that
+	// the server's analytics take.
+	maxPath = 500 - maxMethod - 1
+	// maxFullPath is more than the 8 kB of a request line that common
+	// servers and proxies accept.
+	maxFullPath = 16383
+	maxQuery    = 2047
+	maxParam    = 512 // A path parameter is a word or an id.
+	// maxUserAgent is more than browsers send; a host name has at most 253
+	// characters, and a port.
+	maxUserAgent = 512
+	maxHost      = 260
+	// maxMessage keeps the row of an error within what the server's index
+	// takes, whatever the type of the error.
+	maxMessage = 2000
+)
 
-// An endpoint is what every record tells of a request.
+// An endpoint is what a record says of a request in words.
 type endpoint struct {
-	method  string
-	path    string
-	status  int
-	elapsed time.Duration
+	method   string
+	path     string // a template, or normalised
+	pathFull string // the whole of a path that was cut, or ""
+	message  string
+	query    string // masked
+	clientIP string
 }
 
-// message returns the message of the record. Its parts are bounded already.
-func (e *endpoint) message() string {
-	var buf [128]byte
+// log writes the records of the request: that of a panic, which is never left
+// out, when failure is not nil, and its own unless it is left out.
+func (m *middleware) log(x *exchange, end time.Time, failure *panicError) {
+	added := x.close()
+	route := m.match(&x.passed, added.template)
+	template := route.template
+	if failure == nil && m.leftOut(x, route) {
+		return
+	}
+	res := Result{
+		Status:   x.response.finalStatus(),
+		Bytes:    x.response.bytes,
+		Duration: end.Sub(x.start),
+		Route:    template,
+		Panicked: failure != nil,
+	}
+	level := m.levelOf(x, res.Status, res.Panicked)
+	ctx := recordContext{x}
+	sink := x.logger.Handler()
+	enabled := sink.Enabled(ctx, level)
+	if !enabled && failure == nil {
+		return
+	}
+	e := m.describe(x, res)
+	if failure != nil && sink.Enabled(ctx, slog.LevelError) {
+		_ = sink.Handle(ctx, failure.record(end, x, e))
+		x.panicLogged = true
+	}
+	if !enabled {
+		return
+	}
+
+	record := slog.NewRecord(end, level, e.message, m.source)
+	var buf [12]slog.Attr
+	attrs := append(buf[:0], slog.Attr{Key: "endpoint", Value: slog.GroupValue(m.endpointAttrs(e, x, res, route, added)...)})
+	attrs = x.appendIDs(attrs)
+	attrs = m.appendAccess(attrs, e, x)
+	attrs = append(attrs, added.attrs...)
+	if m.attrs != nil {
+		attrs = append(attrs, guard(nil, func() []slog.Attr { return m.attrs(&x.passed, res) })...)
+	}
+	record.AddAttrs(attrs...)
+	_ = sink.Handle(ctx, record) // as slog.Logger does
+}
+
+// leftOut reports whether a request that did not panic is not logged.
+func (m *middleware) leftOut(x *exchange, route *route) bool {
+	if route.template == "" && m.registered {
+		return true
+	}
+	return route.matchesAll && m.noise.match(x.path)
+}
+
+// usualText is how long the texts of a usual record are together.
+const usualText = 96
+
+// describe returns the texts of the record. They are parts of one string, which
+// a generated id is a part of too, so that together they cost one allocation.
+func (m *middleware) describe(x *exchange, res Result) endpoint {
+	e := endpoint{method: requestMethod(x.received), path: res.Route, query: x.query}
+	var buf [256]byte
 	b := append(buf[:0], e.method...)
 	b = append(b, ' ')
-	b = append(b, e.path...)
+	pathStart := len(b)
+	if res.Route == "" {
+		b = m.normalizer.appendPath(b, x.path)
+	} else {
+		b = append(b, res.Route...)
+	}
+	if len(b)-pathStart > maxPath {
+		e.pathFull = string(b[pathStart:])
+		b = append(b[:pathStart], cutText(e.pathFull, maxPath)...)
+	}
+	pathEnd := len(b)
 	b = append(b, " - "...)
-	b = strconv.AppendInt(b, int64(e.status), 10)
+	b = strconv.AppendInt(b, int64(res.Status), 10)
 	b = append(b, " ("...)
-	b = strconv.AppendInt(b, e.elapsed.Round(time.Millisecond).Milliseconds(), 10)
+	b = strconv.AppendInt(b, int64((res.Duration+time.Millisecond/2)/time.Millisecond), 10)
 	b = append(b, "ms)"...)
-	return string(b)
+	messageEnd := len(b)
+	if m.omit&ClientIP == 0 {
+		b = m.proxies.appendClient(b, x.received)
+	}
+	ipEnd := len(b)
+	masked := false
+	if e.query != "" && !m.omitQuery {
+		b, masked = appendMasked(b, e.query, maxQuery, m.safe)
+	}
+
+	if x.text.Len() == 0 {
+		x.text.Grow(max(usualText, len(b)))
+	}
+	before := x.text.Len()
+	x.text.Write(b)
+	text := x.text.String()[before:]
+	if res.Route == "" || e.pathFull != "" {
+		e.path = text[pathStart:pathEnd]
+	}
+	e.message = text[:messageEnd]
+	e.clientIP = text[messageEnd:ipEnd]
+	if masked {
+		e.query = text[ipEnd:]
+	}
+	return e
 }
 
-// endpointAttrs returns the attrs of the group endpoint: those of e and what
-// else is known of the exchange. r is the request as the handler left it, told
-// the path parameters that an inner Middleware has seen.
-//
-// Handlers may keep the attrs, so they cannot be reused. They share one slice
-// that is just large enough, with the path parameters at its end.
-func (m *middleware) endpointAttrs(e endpoint, x *exchange, r *http.Request, told []slog.Attr) []slog.Attr {
-	size, wildcards := 5, 0 // with bytes
-	if len(told) == 0 {
-		wildcards = strings.Count(r.Pattern, "{")
+// endpointAttrs returns the attrs of the group endpoint: those that the Ledger
+// server reads, and what belongs to them. Handlers may keep the attrs, so they
+// cannot be reused; the exchange has room for those of a usual request.
+func (m *middleware) endpointAttrs(e endpoint, x *exchange, res Result, route *route, added *additions) []slog.Attr {
+	const usual = len(x.attrs) - usualParams
+	attrs := x.attrs[:4:usual] // appending four would copy them
+	attrs[0] = slog.String("method", e.method)
+	attrs[1] = slog.String("path", e.path)
+	attrs[2] = slog.Int("status_code", res.Status)
+	attrs[3] = slog.Float64("duration_ms", milliseconds(res.Duration))
+	if e.query != "" && !m.omitQuery {
+		attrs = append(attrs, slog.String("query_params", e.query))
 	}
-	if x.query != "" {
-		size++
-	}
-	if len(told) > 0 || wildcards > 0 {
-		size++
-	}
-	if x.response.body != nil {
-		size++
-	}
-	if x.response.aborted {
-		size++
-	}
-	attrs := make([]slog.Attr, 0, size+wildcards)
-	attrs = append(attrs,
-		slog.String("method", e.method),
-		slog.String("path", e.path),
-		slog.Int("status_code", e.status),
-		slog.Float64("duration_ms", milliseconds(e.elapsed)))
-	if !m.omitQuery && x.query != "" {
-		attrs = append(attrs, slog.String("query_params", maskQuery(x.query, m.safe)))
-	}
-	params := told
-	if wildcards > 0 {
-		params = m.appendPathParams(attrs[size:size], r)
-	}
-	if len(params) > 0 {
+	if params := m.appendPathParams(x.attrs[usual:usual], &x.passed, route, added); len(params) > 0 {
 		attrs = append(attrs, slog.Attr{Key: "path_params", Value: slog.GroupValue(params...)})
 	}
-	return x.response.appendAttrs(attrs)
+	attrs = x.response.appendAttrs(attrs)
+	if e.pathFull != "" {
+		attrs = append(attrs, slog.String("path_full", e.pathFull))
+	}
+	return attrs
+}
+
+// usualParams is how many path parameters the exchange has room for. More cost an
+// allocation.
+const usualParams = 1
+
+// appendAccess appends what an access log says of a request, and the headers
+// and the body that the options ask for.
+func (m *middleware) appendAccess(attrs []slog.Attr, e endpoint, x *exchange) []slog.Attr {
+	r := x.received
+	if e.clientIP != "" {
+		attrs = append(attrs, slog.String("client_ip", e.clientIP))
+	}
+	if m.omit&UserAgent == 0 {
+		if values := r.Header["User-Agent"]; len(values) > 0 && values[0] != "" {
+			attrs = append(attrs, slog.String("user_agent", printable(values[0], maxUserAgent)))
+		}
+	}
+	if m.omit&Host == 0 && r.Host != "" {
+		attrs = append(attrs, slog.String("host", printable(r.Host, maxHost)))
+	}
+	if m.omit&HTTPVersion == 0 {
+		attrs = append(attrs, slog.String("http_version", httpVersion(r)))
+	}
+	if m.omit&RequestBytes == 0 {
+		attrs = append(attrs, slog.Int64("request_bytes", x.requestBytes()))
+	}
+	attrs = m.appendHeaders(attrs, "request_headers", m.requestHeaders, r.Header)
+	if len(m.responseHeaders) > 0 && !x.response.hijacked {
+		attrs = m.appendHeaders(attrs, "response_headers", m.responseHeaders, x.response.Header())
+	}
+	if text := x.body.text(m.safe); text != "" {
+		attrs = append(attrs, slog.String("request_body", text))
+	}
+	return attrs
+}
+
+// httpVersion returns the version of the request's protocol, as "1.1" or "2".
+func httpVersion(r *http.Request) string {
+	switch {
+	case r.ProtoMajor == 1 && r.ProtoMinor == 1:
+		return "1.1"
+	case r.ProtoMajor == 2 && r.ProtoMinor == 0:
+		return "2"
+	case r.ProtoMajor == 1 && r.ProtoMinor == 0:
+		return "1.0"
+	case r.ProtoMajor == 3 && r.ProtoMinor == 0:
+		return "3"
+	}
+	return strconv.Itoa(r.ProtoMajor) + "." + strconv.Itoa(r.ProtoMinor)
 }
 
 // milliseconds returns d in milliseconds with 2 decimals.
 func milliseconds(d time.Duration) float64 {
 	const hundredth = time.Millisecond / 100
-	return float64(d.Round(hundredth)/hundredth) / 100
+	return float64((d+hundredth/2)/hundredth) / 100
 }
 
 // requestMethod returns the method to log: "_OTHER" for one that is longer
 // than the Ledger server stores, or no token at all.
 func requestMethod(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodPost: // most are
+		return r.Method
+	}
 	if len(r.Method) > maxMethod || !isToken(r.Method) {
 		return "_OTHER"
 	}
 	return r.Method
 }
-
-// isToken reports whether s is a token of RFC 9110, as methods and the names of
-// headers are.
-func isToken(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; !isAlphanumeric(c) {
-			switch c {
-			case '!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~':
-			default:
-				return false
-			}
-		}
-	}
-	return s != ""
-}
-
-func isAlphanumeric(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || isDigit(c)
-}
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }

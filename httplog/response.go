@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"reflect"
+	"syscall"
 )
 
 // statusClientClosed is the status of a request whose client left before the
@@ -19,7 +21,7 @@ const statusClientClosed = 499
 type response struct {
 	writer http.ResponseWriter
 	client context.Context // ends when the client leaves
-	body   *errorBody      // nil: no body is kept
+	body   *keptBody       // nil: no body is kept
 	status int             // the final one, 0 before the header
 	bytes  int64           // of the body
 
@@ -27,6 +29,15 @@ type response struct {
 	left     bool // the client left before the header
 	aborted  bool // the client left
 	hijacked bool
+}
+
+// watch makes a response of the writer that r is answered with. Of the body of
+// an error up to bodyLimit bytes are kept.
+func (rw *response) watch(w http.ResponseWriter, r *http.Request, bodyLimit int) {
+	rw.writer, rw.client, rw.head = w, r.Context(), r.Method == http.MethodHead
+	if bodyLimit > 0 {
+		rw.body = &keptBody{limit: bodyLimit}
+	}
 }
 
 // Header implements [http.ResponseWriter].
@@ -146,69 +157,96 @@ func (rw *response) keeping() int {
 	return rw.body.wanted()
 }
 
-// The optional interfaces. Each type adds one to a response; a struct of several
-// has the methods of all of them, and those of the response, which is embedded
-// less deep, only once.
-type (
-	flusher       struct{ *response }
-	hijacker      struct{ *response }
-	readerFrom    struct{ *response }
-	pusher        struct{ *response }
-	closeNotifier struct{ *response }
-)
+// The methods of the optional interfaces. The types of writers_gen.go export
+// those that their combination has.
 
-// Flush implements [http.Flusher].
-func (f flusher) Flush() { _ = f.FlushError() }
-
-// FlushError is what [http.ResponseController] calls to flush.
-func (f flusher) FlushError() error {
-	f.commit(http.StatusOK)
-	return http.NewResponseController(f.writer).Flush()
+// flushError is what [http.ResponseController] calls to flush.
+func (rw *response) flushError() error {
+	rw.commit(http.StatusOK)
+	return http.NewResponseController(rw.writer).Flush()
 }
 
-// Hijack implements [http.Hijacker].
-func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, buffer, err := http.NewResponseController(h.writer).Hijack()
+func (rw *response) flush() { _ = rw.flushError() }
+
+func (rw *response) hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffer, err := http.NewResponseController(rw.writer).Hijack()
 	if err == nil {
-		h.hijacked = true
+		rw.hijacked = true
 	}
 	return conn, buffer, err
 }
 
-// ReadFrom implements [io.ReaderFrom]. The reader goes to the writer as it is,
-// so that sendfile works; of the body of an error what is to be kept is written
-// first.
-func (f readerFrom) ReadFrom(src io.Reader) (int64, error) {
+// readFrom gives the reader to the writer as it is when it is a file or a
+// connection, so that sendfile works; of the body of an error what is to be kept
+// is written first. Another reader is counted, because it may panic, and what it
+// has given before that was sent.
+func (rw *response) readFrom(src io.Reader) (n int64, err error) {
 	var kept int64
-	if want := int64(f.keeping()); want > 0 {
-		n, err := io.Copy(writerOnly{f.response}, io.LimitReader(src, want))
+	if want := int64(rw.keeping()); want > 0 {
+		n, err := io.Copy(writerOnly{rw}, io.LimitReader(src, want))
 		if err != nil || n < want {
 			return n, err
 		}
 		kept = n
 	}
-	left := clientLeft(f.client)
-	n, err := f.writer.(io.ReaderFrom).ReadFrom(src)
-	if n > 0 && f.status == 0 && !f.hijacked { // a reader that fails at once leaves the header open
-		f.status, f.left = http.StatusOK, left
+	left := clientLeft(rw.client)
+	counted := countingReader{Reader: src}
+	if !isFile(src) {
+		src = &counted
 	}
-	f.wrote(n)
-	return kept + n, err
+	panics := true
+	defer func() {
+		if panics {
+			n = counted.n
+		}
+		if n > 0 && rw.status == 0 && !rw.hijacked { // a reader that fails at once leaves the header open
+			rw.status, rw.left = http.StatusOK, left
+		}
+		rw.wrote(n)
+		n += kept
+	}()
+	n, err = rw.writer.(io.ReaderFrom).ReadFrom(src)
+	panics = false
+	return n, err
 }
 
 // writerOnly hides all methods but Write.
 type writerOnly struct{ io.Writer }
 
-// Push implements [http.Pusher].
-func (p pusher) Push(target string, opts *http.PushOptions) error {
-	return p.writer.(http.Pusher).Push(target, opts)
+// A countingReader counts what it has read.
+type countingReader struct {
+	io.Reader
+	n int64
 }
 
-// CloseNotify implements http.CloseNotifier, which is deprecated, but which gin
-// takes for granted.
-func (c closeNotifier) CloseNotify() <-chan bool {
-	return c.writer.(interface{ CloseNotify() <-chan bool }).CloseNotify()
+// Read implements [io.Reader].
+func (r *countingReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.n += int64(n)
+	return n, err
 }
+
+// isFile reports whether the kernel can send what r reads: a file, a connection,
+// or a part of one.
+func isFile(r io.Reader) bool {
+	if limited, ok := r.(*io.LimitedReader); ok {
+		r = limited.R
+	}
+	_, ok := r.(syscall.Conn)
+	return ok
+}
+
+func (rw *response) push(target string, opts *http.PushOptions) error {
+	return rw.writer.(http.Pusher).Push(target, opts)
+}
+
+// closeNotify is deprecated, but gin takes it for granted.
+func (rw *response) closeNotify() <-chan bool {
+	return rw.writer.(closeNotifier).CloseNotify()
+}
+
+// closeNotifier is http.CloseNotifier without the deprecation.
+type closeNotifier interface{ CloseNotify() <-chan bool }
 
 // The optional interfaces of a writer, as bits.
 const (
@@ -218,6 +256,27 @@ const (
 	canPush
 	canCloseNotify
 )
+
+// A writerKind is a type of response writers and the optional interfaces that
+// its values implement.
+type writerKind struct {
+	writer reflect.Type
+	set    int
+}
+
+// optional returns the optional interfaces of w. It remembers those of the first
+// type of writer that unwraps to nothing, which is that of the server.
+func (m *middleware) optional(w http.ResponseWriter) int {
+	kind := m.writers.Load()
+	if kind != nil && kind.writer == reflect.TypeOf(w) {
+		return kind.set
+	}
+	set := optional(w)
+	if _, unwraps := w.(interface{ Unwrap() http.ResponseWriter }); kind == nil && !unwraps {
+		m.writers.CompareAndSwap(nil, &writerKind{reflect.TypeOf(w), set})
+	}
+	return set
+}
 
 // optional returns the optional interfaces that w implements, or what it unwraps
 // to where a [http.ResponseController] finds those.
@@ -235,7 +294,7 @@ func optional(w http.ResponseWriter) int {
 	if _, ok := w.(http.Pusher); ok {
 		set |= canPush
 	}
-	if _, ok := w.(interface{ CloseNotify() <-chan bool }); ok {
+	if _, ok := w.(closeNotifier); ok {
 		set |= canCloseNotify
 	}
 	return set

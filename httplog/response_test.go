@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -392,7 +393,7 @@ func TestInvalidStatusIsAPanic(t *testing.T) {
 	if value, _ := catch(func() { handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)) }); value == nil {
 		t.Error("no panic")
 	}
-	if got := endpoint(t, book.entry(t)); got["status_code"] != 500.0 {
+	if got := endpoint(t, book.entries(t)[1]); got["status_code"] != 500.0 {
 		t.Errorf("endpoint %v", got)
 	}
 }
@@ -665,5 +666,99 @@ func TestReadFromThatWritesNothing(t *testing.T) {
 	<-book.written
 	if got := endpoint(t, book.entry(t)); response.StatusCode != 502 || got["status_code"] != 502.0 || got["response_body"] != "bad gateway\n" {
 		t.Errorf("the client got %d, the record is %v", response.StatusCode, got)
+	}
+}
+
+// The answer to HEAD has no body, whatever the handler writes.
+func TestHeadWithAnErrorBody(t *testing.T) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/copy" {
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.(io.ReaderFrom).ReadFrom(struct{ io.Reader }{strings.NewReader("not found")})
+			return
+		}
+		http.Error(w, "not found", http.StatusNotFound)
+	})
+	server, book := newServer(t, false, &httplog.Options{ErrorBodyLimit: 100}, handler)
+	for _, path := range []string{"/", "/copy"} {
+		response, err := server.Client().Head(server.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		<-book.written
+	}
+	for _, entry := range book.entries(t) {
+		got := endpoint(t, entry)
+		if _, has := got["response_body"]; has || got["bytes"] != 0.0 || got["status_code"] != 404.0 {
+			t.Errorf("endpoint %v", got)
+		}
+	}
+}
+
+// panickingReader gives n bytes and then panics.
+type panickingReader struct{ n int }
+
+func (r *panickingReader) Read(p []byte) (int, error) {
+	if r.n <= 0 {
+		panic("of the reader")
+	}
+	n := min(len(p), r.n)
+	r.n -= n
+	return n, nil
+}
+
+// What went out before a reader panics is in the record: the client has seen a
+// 200 and the bytes.
+func TestReaderThatPanics(t *testing.T) {
+	for _, tt := range []struct {
+		n      int
+		status float64
+	}{{655_872, 200}, {1, 200}, {0, 500}} {
+		server, book := newServer(t, false, nil, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.Copy(w, &panickingReader{tt.n})
+		}))
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		response, err := server.Client().Get(server.URL)
+		if err == nil {
+			_, _ = io.Copy(io.Discard, response.Body)
+			_ = response.Body.Close()
+			if float64(response.StatusCode) != tt.status {
+				t.Errorf("the client got %d, want %v", response.StatusCode, tt.status)
+			}
+		}
+		<-book.written
+		<-book.written
+		got := endpoint(t, book.entries(t)[1])
+		if got["status_code"] != tt.status || got["bytes"] != float64(tt.n) {
+			t.Errorf("after %d bytes: endpoint %v", tt.n, got)
+		}
+	}
+}
+
+// Behind a Middleware that wraps, a file still reaches the server as it is.
+func TestReadFromGetsWhatTheKernelSends(t *testing.T) {
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for name, tt := range map[string]struct {
+		source io.Reader
+		asIs   bool
+	}{
+		"a file":            {file, true},
+		"a part of a file":  {&io.LimitedReader{R: file, N: 1}, true},
+		"a connection":      {new(net.TCPConn), true},
+		"another reader":    {strings.NewReader(""), false},
+		"a part of another": {&io.LimitedReader{R: strings.NewReader(""), N: 1}, false},
+	} {
+		w := &sourceWriter{ResponseRecorder: *httptest.NewRecorder()}
+		httplog.Middleware(newLogbook(nil).logger(), nil)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.(io.ReaderFrom).ReadFrom(tt.source)
+		})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		if got := w.source == tt.source; got != tt.asIs {
+			t.Errorf("%s: ReadFrom got a %T", name, w.source)
+		}
 	}
 }

@@ -2,105 +2,139 @@ package httplog
 
 import (
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
-// template returns the template of the route that was matched for r, or "".
-// told is what SetRoute said, or an inner Middleware.
-func (m *middleware) template(r *http.Request, told string) string {
-	if m.route != nil {
-		if t := stripMethod(guard("", func() string { return m.route(r) })); t != "" {
-			return printable(t, maxPath)
+// A route is what is known of the route that was matched for a request. It is
+// not changed.
+type route struct {
+	template   string   // as it is logged, or "" when no route was matched
+	matchesAll bool     // it says nothing about the request
+	prefix     bool     // a router inside may know better
+	params     []string // names of the wildcards in the pattern of the request
+}
+
+// noRoute is that of a request that no route was matched for.
+var noRoute = &route{matchesAll: true, prefix: true}
+
+// newRoute returns a route with that template, as it is logged.
+func (m *middleware) newRoute(template string, params []string) *route {
+	template = printable(m.style.rewrite(template), maxFullPath)
+	if template == "" {
+		return &route{matchesAll: true, prefix: true, params: params}
+	}
+	return &route{template, matchesAll(template), isPrefix(template), params}
+}
+
+// patterns remembers the routes of patterns. A router has few, but a handler
+// may set any.
+type patterns struct {
+	known  atomic.Pointer[map[string]*route] // not changed but replaced
+	adding sync.Mutex
+}
+
+// maxPatterns is how many patterns are remembered.
+const maxPatterns = 1000
+
+// ofPattern returns the route of the pattern of a request.
+func (m *middleware) ofPattern(pattern string) *route {
+	if pattern == "" {
+		return noRoute
+	}
+	known := m.patterns.known.Load()
+	if known != nil {
+		if r, ok := (*known)[pattern]; ok {
+			return r
 		}
 	}
-	t := stripPattern(r.Pattern)
-	if told != "" && (t == "" || isPrefix(t)) {
-		t = told
+	r := m.newRoute(stripPattern(pattern), wildcards(pattern))
+	if known != nil && len(*known) >= maxPatterns {
+		return r
 	}
-	return printable(t, maxPath)
+	m.patterns.adding.Lock()
+	defer m.patterns.adding.Unlock()
+	more := map[string]*route{}
+	if known = m.patterns.known.Load(); known != nil {
+		more = maps.Clone(*known)
+	}
+	more[pattern] = r
+	m.patterns.known.Store(&more)
+	return r
+}
+
+// match returns the route that was matched for r. told is what SetRoute said, or
+// an inner Middleware.
+func (m *middleware) match(r *http.Request, told string) *route {
+	matched := m.ofPattern(r.Pattern)
+	if m.route != nil {
+		if t := stripMethod(guard("", func() string { return m.route(r) })); t != "" {
+			return m.newRoute(t, matched.params)
+		}
+	}
+	if told != "" && matched.prefix {
+		return m.newRoute(told, matched.params)
+	}
+	return matched
 }
 
 // tellRoute tells the Middleware around this one which route was matched.
 func (m *middleware) tellRoute(outer *exchange, r *http.Request) {
-	template := m.template(r, "")
+	route := m.match(r, "")
+	template := route.template
 	if template == "" {
 		return
 	}
 	// What http.StripPrefix took off belongs to the template too.
 	path, _ := requestTarget(r)
 	if prefix, ok := strings.CutSuffix(outer.path, path); ok && prefix != "" {
-		template = m.normalizer.path(prefix) + template
+		template = string(m.normalizer.appendPath(nil, prefix)) + template
 	}
-	params := m.appendPathParams(nil, r)
+	var params []slog.Attr
+	for _, name := range route.params {
+		params = append(params, slog.String(name, r.PathValue(name)))
+	}
 	outer.add(func(a *additions) {
-		a.params = params
+		if !a.explicitParams {
+			a.params = params
+		}
 		if !a.explicit {
 			a.template = template
 		}
 	})
 }
 
-// stripPattern returns the path of a pattern of [http.ServeMux], which may begin
-// with a method and a host.
-func stripPattern(pattern string) string {
-	path := stripMethod(pattern)
-	if i := strings.IndexByte(path, '/'); i > 0 {
-		path = path[i:]
+// appendPathParams appends the path parameters of the request, with the values
+// of those masked that are not safe.
+func (m *middleware) appendPathParams(attrs []slog.Attr, r *http.Request, route *route, added *additions) []slog.Attr {
+	if m.pathParams != nil {
+		params := guard(nil, func() map[string]string { return m.pathParams(r) })
+		for _, name := range slices.Sorted(maps.Keys(params)) {
+			attrs = append(attrs, m.pathParam(name, params[name]))
+		}
+		if len(params) > 0 {
+			return attrs
+		}
 	}
-	return path
-}
-
-// stripMethod returns the template without the method it may begin with, and
-// without the "{$}" with which the mux marks the end of a path.
-func stripMethod(template string) string {
-	if method, rest, ok := strings.Cut(template, " "); ok && isToken(method) {
-		template = strings.TrimLeft(rest, " \t")
+	for _, p := range added.params {
+		attrs = append(attrs, m.pathParam(p.Key, p.Value.String()))
 	}
-	return strings.TrimSuffix(template, "{$}")
-}
-
-// isPrefix reports whether the template matches all that is below it, so that
-// a router inside may know better.
-func isPrefix(template string) bool {
-	return strings.HasSuffix(template, "/") || strings.HasSuffix(template, "...}") || strings.HasSuffix(template, "*")
-}
-
-// matchesAll reports whether the template matches every path, so that matching
-// it says nothing about the request.
-func matchesAll(template string) bool {
-	return template == "/" || template == "/*" || strings.HasPrefix(template, "/{") &&
-		strings.HasSuffix(template, "...}") && strings.Count(template, "/") == 1
-}
-
-// wildcard returns the name of the first wildcard in the pattern of a request
-// and what follows it. The name is "" at the end.
-func wildcard(pattern string) (name, rest string) {
-	for {
-		_, after, ok := strings.Cut(pattern, "{")
-		if !ok {
-			return "", ""
-		}
-		name, rest, ok = strings.Cut(after, "}")
-		if !ok {
-			return "", ""
-		}
-		name, _, _ = strings.Cut(name, ":") // chi has "{id:[0-9]+}"
-		if name = strings.TrimSuffix(name, "..."); name != "" && name != "$" {
-			return name, rest
-		}
-		pattern = rest
+	if len(added.params) > 0 {
+		return attrs
 	}
-}
-
-// appendPathParams appends the values of the wildcards in the request's pattern.
-func (m *middleware) appendPathParams(attrs []slog.Attr, r *http.Request) []slog.Attr {
-	for name, rest := wildcard(r.Pattern); name != ""; name, rest = wildcard(rest) {
-		value := r.PathValue(name)
-		if value != "" && !m.safe(name) || isJWT(value) {
-			value = mask
-		}
-		attrs = append(attrs, slog.String(name, printable(value, maxParam)))
+	for _, name := range route.params {
+		attrs = append(attrs, m.pathParam(name, r.PathValue(name)))
 	}
 	return attrs
+}
+
+func (m *middleware) pathParam(name, value string) slog.Attr {
+	if value != "" && !m.safe(name) || isJWT(value) {
+		value = mask
+	}
+	return slog.String(name, printable(value, maxParam))
 }

@@ -2,6 +2,7 @@ package httplog_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -138,7 +139,7 @@ func TestRouteBehindMiddlewareThatCopies(t *testing.T) {
 		catch(func() {
 			logging(copying(logging(mux))).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/users/bob", nil))
 		})
-		if got := endpoint(t, book.entry(t))["path"]; got != "/users/{name}" {
+		if got := endpoint(t, book.entries(t)[1])["path"]; got != "/users/{name}" {
 			t.Errorf("path = %v", got)
 		}
 	})
@@ -186,18 +187,18 @@ func TestWhoNamesTheRoute(t *testing.T) {
 		handler http.Handler
 		want    string
 	}{
-		{"SetRoute", nil, set("/u/:name"), "/u/:name"},
+		{"SetRoute", nil, set("/u/:name"), "/u/{name}"},
 		{"SetRoute with a method", nil, set("GET /u/{name}"), "/u/{name}"},
-		{"SetRoute below a mux", nil, mounted("/", set("/u/:name")), "/u/:name"},
-		{"SetRoute below a prefix", nil, mounted("/u/", set("/u/:name")), "/u/:name"},
-		{"SetRoute below a rest", nil, mounted("/u/{rest...}", set("/u/:name")), "/u/:name"},
+		{"SetRoute below a mux", nil, mounted("/", set("/u/:name")), "/u/{name}"},
+		{"SetRoute below a prefix", nil, mounted("/u/", set("/u/:name")), "/u/{name}"},
+		{"SetRoute below a rest", nil, mounted("/u/{rest...}", set("/u/:name")), "/u/{name}"},
 		{"the mux matched exactly", nil, mounted("/u/{n}", set("/u/:name")), "/u/{n}"},
 		{"SetRoute with nothing", nil, set(""), "/u/bob"},
 		{"Route", route("/from/route"), mounted("/u/{n}", set("/u/:name")), "/from/route"},
 		{"Route knows nothing", route(""), mounted("/u/{n}", ok), "/u/{n}"},
 		{"Route panics", &httplog.Options{Route: func(*http.Request) string { panic("route") }}, mounted("/u/{n}", ok), "/u/{n}"},
 		{"a template with a regular expression", route("/u/{id:[0-9 ]+}"), ok, "/u/{id:[0-9 ]+}"},
-		{"a relative template", nil, set("u/:name"), "u/:name"},
+		{"a relative template", nil, set("u/:name"), "u/{name}"},
 		{"a template that is garbage", nil, set("/\x00\xff"), "/%00%FF"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -232,6 +233,46 @@ func TestPatternsOfOtherRouters(t *testing.T) {
 	}
 }
 
+// A router with parameters of its own, such as gorilla/mux.
+func TestPathParamsOption(t *testing.T) {
+	vars := func(params map[string]string) *httplog.Options {
+		return &httplog.Options{PathParams: func(*http.Request) map[string]string { return params }}
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/users/{id}", func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery != "" {
+			httplog.SetPathParams(r.Context(), slog.String("told", "1"))
+		}
+	})
+	for _, tt := range []struct {
+		name, target string
+		opts         *httplog.Options
+		want         map[string]any
+	}{
+		{"wins", "/users/7?told", vars(map[string]string{"user": "7", "token": "hush", "a": "\n"}), map[string]any{"user": "7", "token": "***", "a": "%0A"}},
+		{"none", "/users/7", vars(nil), map[string]any{"id": "7"}},
+		{"none, but told", "/users/7?told", vars(map[string]string{}), map[string]any{"told": "1"}},
+		{"panics", "/users/7", &httplog.Options{PathParams: func(*http.Request) map[string]string { panic("vars") }}, map[string]any{"id": "7"}},
+	} {
+		book, _ := serveOne(t, tt.opts, mux, httptest.NewRequest("GET", tt.target, nil))
+		if diff := cmp.Diff(tt.want, endpoint(t, book.entry(t))["path_params"]); diff != "" {
+			t.Errorf("%s: path_params (-want +got):\n%s", tt.name, diff)
+		}
+	}
+	book, _ := serveOne(t, vars(map[string]string{"c": "", "a": "", "b": ""}), mux, httptest.NewRequest("GET", "/users/7", nil))
+	var names []string
+	for _, a := range attrsOf(book.record(t))["endpoint"].Group() {
+		if a.Key == "path_params" {
+			for _, p := range a.Value.Group() {
+				names = append(names, p.Key)
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{"a", "b", "c"}, names); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+}
+
 func TestPathParams(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("/a/{id}/{api_key}/{rest...}", ok)
@@ -258,5 +299,64 @@ func TestPathParams(t *testing.T) {
 				t.Errorf("path_params (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A routerContext is a context as routers have them that do not look into the
+// context of the request, such as gin's: only what was set under a string.
+type routerContext struct {
+	context.Context
+	set map[string]any
+}
+
+func (c routerContext) Value(key any) any {
+	name, ok := key.(string)
+	if !ok {
+		return nil
+	}
+	return c.set[name]
+}
+
+// adapt is what an adapter of a router does.
+func adapt(logging func(http.Handler) http.Handler, w http.ResponseWriter, r *http.Request, next func(c context.Context)) {
+	logging(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		c := routerContext{context.Background(), map[string]any{httplog.ContextKey: r.Context()}}
+		httplog.SetRoute(c, "/users/{id}/{token}")
+		httplog.SetPathParams(c, slog.String("id", "7"), slog.String("token", "hush"))
+		next(c)
+	})).ServeHTTP(w, r)
+}
+
+func TestAdapterOfARouter(t *testing.T) {
+	book := newLogbook(nil)
+	var ids []slog.Attr
+	adapt(httplog.Middleware(book.logger(), nil), httptest.NewRecorder(), httptest.NewRequest("GET", "/users/7/hush", nil), func(c context.Context) {
+		ids = httplog.ContextAttrs(c)
+		httplog.AddAttrs(c, slog.Int("n", 1))
+	})
+	entry := book.entry(t)
+	got := endpoint(t, entry)
+	if diff := cmp.Diff(map[string]any{"id": "7", "token": "***"}, got["path_params"]); diff != "" || got["path"] != "/users/{id}/{token}" {
+		t.Errorf("endpoint = %v, path_params (-want +got):\n%s", got, diff)
+	}
+	if entry["n"] != 1.0 || len(ids) != 1 || ids[0].Value.String() != entry["request_id"] {
+		t.Errorf("record %v, ContextAttrs %v", entry, ids)
+	}
+}
+
+// An inner Middleware does not overrule what the handler said.
+func TestSetPathParamsBehindAnInnerMiddleware(t *testing.T) {
+	book := newLogbook(nil)
+	logging := httplog.Middleware(book.logger(), nil)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /users/{name}", func(_ http.ResponseWriter, r *http.Request) {
+		httplog.SetRoute(r.Context(), "/people/{who}")
+		httplog.SetPathParams(r.Context(), slog.String("who", "ada"))
+		httplog.SetPathParams(r.Context()) // nothing
+	})
+	logging(copying(logging(mux))).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/users/bob", nil))
+	got := endpoint(t, book.entry(t))
+	if diff := cmp.Diff(map[string]any{"who": "ada"}, got["path_params"]); diff != "" || got["path"] != "/people/{who}" {
+		t.Errorf("endpoint = %v, path_params (-want +got):\n%s", got, diff)
 	}
 }

@@ -2,11 +2,12 @@ module github.com/ledger-sdk/ledger-go/examples/chi
 
 go 1.26
 
+// For work in this repository. In a copy, remove it:
+// go mod edit -dropreplace=github.com/ledger-sdk/ledger-go
 replace github.com/ledger-sdk/ledger-go => ../..
 
 require (
 	github.com/go-chi/chi/v5 v5.5.0
-	github.com/google/go-cmp v0.7.0
 	github.com/ledger-sdk/ledger-go v0.1.0
 )
 

@@ -1,48 +1,87 @@
-// Chi is a service of go-chi/chi whose requests arrive with the
-// template of their route.
+// Chi is a go-chi/chi service whose requests arrive with the template of their
+// route.
 //
-//	go -C examples/chi run .
+//	LEDGER_API_KEY=ledger_… LEDGER_BASE_URL=https://ledger.example.com go run .
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/ledger-sdk/ledger-go"
-	"github.com/ledger-sdk/ledger-go/examples/internal/demo"
 	"github.com/ledger-sdk/ledger-go/httplog"
 )
 
-var requests = []string{
-	"GET /users/42?page=2",
-	"GET /users/0",
-	"GET /api/v1/orders/7/items/9",
-	"GET /nowhere/123",
-	"GET /panic",
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
-func main() { demo.Main(serve, requests...) }
+func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 
-func serve(ctx context.Context, l net.Listener) error {
 	ledgerHandler, err := ledger.NewHandler(&ledger.Options{
-		Service:      "chi-example",
+		Service:      "users",
 		ContextAttrs: httplog.ContextAttrs,
 	})
 	if err != nil {
 		return err
 	}
-	err = demo.Serve(ctx, l, routes(slog.New(ledgerHandler))) // a graceful http.Server
+	logger := slog.New(slog.NewMultiHandler(slog.NewTextHandler(os.Stdout, nil), ledgerHandler))
 
+	err = serve(ctx, logger, routes(logger))
+	if err != nil {
+		logger.Error("service failed", "error", err)
+	}
+
+	// Shut logging down last, so that it delivers what the last request logged.
 	deadline, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return errors.Join(err, ledgerHandler.Shutdown(deadline))
+}
+
+// serve answers requests until ctx ends. Requests in progress then get ten
+// seconds to finish.
+func serve(ctx context.Context, logger *slog.Logger, handler http.Handler) error {
+	listener, err := net.Listen("tcp", cmp.Or(os.Getenv("ADDR"), ":8080"))
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          httplog.ErrorLog(logger),
+	}
+	logger.Info("listening", "addr", listener.Addr().String())
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	deadline, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return server.Shutdown(deadline)
 }
 
 func routes(logger *slog.Logger) http.Handler {
@@ -50,19 +89,38 @@ func routes(logger *slog.Logger) http.Handler {
 		Route: func(r *http.Request) string { return chi.RouteContext(r.Context()).RoutePattern() },
 	})
 	router := chi.NewRouter()
-	// The Recoverer goes outside: logging writes a panic down with its stack and
-	// lets it go on, the Recoverer answers 500.
-	router.Use(middleware.Recoverer, logging)
+	// The Recoverer goes outside: logging records a panic and lets it go on; the
+	// Recoverer answers 500.
+	router.Use(withoutPrint, middleware.Recoverer, logging)
 
 	router.Get("/users/{id}", func(w http.ResponseWriter, r *http.Request) {
-		logger.InfoContext(r.Context(), "fetching user", "user_id", chi.URLParam(r, "id"))
-		if chi.URLParam(r, "id") == "0" {
+		id := chi.URLParam(r, "id")
+		logger.InfoContext(r.Context(), "fetching user", "user_id", id)
+		if id == "0" {
 			http.Error(w, "no such user", http.StatusNotFound)
+			return
 		}
+		fmt.Fprintln(w, id)
 	})
-	router.Route("/api/v1/orders/{order}", func(orders chi.Router) {
-		orders.Get("/items/{item:[0-9]+}", func(http.ResponseWriter, *http.Request) {})
+	router.Route("/api/v1", func(api chi.Router) {
+		api.Get("/bills/{cents}/{people}", func(w http.ResponseWriter, r *http.Request) {
+			cents, _ := strconv.Atoi(chi.URLParam(r, "cents"))
+			people, _ := strconv.Atoi(chi.URLParam(r, "people"))
+			fmt.Fprintln(w, cents/people) // a bug: without people this panics
+		})
 	})
-	router.Get("/panic", func(http.ResponseWriter, *http.Request) { panic("index out of reach") })
 	return router
 }
+
+// withoutPrint keeps the Recoverer from printing a panic that is logged already.
+func withoutPrint(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, middleware.WithLogEntry(r, silent{}))
+	})
+}
+
+// A silent log entry is what chi's own middleware logs to.
+type silent struct{}
+
+func (silent) Write(status, bytes int, header http.Header, elapsed time.Duration, extra any) {}
+func (silent) Panic(value any, stack []byte)                                                 {}

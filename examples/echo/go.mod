@@ -2,12 +2,17 @@ module github.com/ledger-sdk/ledger-go/examples/echo
 
 go 1.26
 
-replace github.com/ledger-sdk/ledger-go => ../..
+// For work in this repository. In a copy, remove them:
+// go mod edit -dropreplace=github.com/ledger-sdk/ledger-go -dropreplace=github.com/ledger-sdk/ledger-go/httplog/echolog
+replace (
+	github.com/ledger-sdk/ledger-go => ../..
+	github.com/ledger-sdk/ledger-go/httplog/echolog => ../../httplog/echolog
+)
 
 require (
-	github.com/google/go-cmp v0.7.0
-	github.com/labstack/echo/v5 v5.4.4
+	github.com/labstack/echo/v5 v5.4.5
 	github.com/ledger-sdk/ledger-go v0.1.0
+	github.com/ledger-sdk/ledger-go/httplog/echolog v0.1.0
 )
 
 require (

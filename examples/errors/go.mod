@@ -2,6 +2,8 @@ module github.com/ledger-sdk/ledger-go/examples/errors
 
 go 1.26
 
+// For work in this repository. In a copy, remove it:
+// go mod edit -dropreplace=github.com/ledger-sdk/ledger-go
 replace github.com/ledger-sdk/ledger-go => ../..
 
 require (

@@ -1,7 +1,7 @@
-// Errors logs errors of several libraries, to show what becomes of them: the
-// type that says something, the stack that the error carries, and its causes.
+// Errors logs errors of several libraries, to show what becomes of each: a type
+// that says what went wrong, the stack that the error carries, and its causes.
 //
-//	go -C examples/errors run .
+//	LEDGER_API_KEY=ledger_… LEDGER_BASE_URL=https://ledger.example.com go run .
 package main
 
 import (
@@ -17,36 +17,40 @@ import (
 	pkgerrors "github.com/pkg/errors"
 
 	"github.com/ledger-sdk/ledger-go"
-	"github.com/ledger-sdk/ledger-go/examples/internal/demo"
 )
 
-func main() { demo.MainJob(run) }
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
 
-func run(ctx context.Context) error {
-	handler, err := ledger.NewHandler(&ledger.Options{Service: "errors"})
+func run() error {
+	ledgerHandler, err := ledger.NewHandler(&ledger.Options{Service: "errors"})
 	if err != nil {
 		return err
 	}
-	logger := slog.New(handler)
+	logger := slog.New(slog.NewMultiHandler(slog.NewTextHandler(os.Stdout, nil), ledgerHandler))
 
-	// The standard library's errors have no stack: the entry gets that of the
-	// log call. The type is that of the cause, as wrappers say nothing.
-	logger.ErrorContext(ctx, "standard", "error", readWithStandard())
+	// Errors of the standard library have no stack: the entry gets that of the
+	// log call. The type is that of the cause, because wrappers say nothing.
+	logger.Error("standard", "error", readWithStandard())
 
 	// Errors of pkg/errors and cockroachdb/errors know where they began, which
-	// may be another place than that of the log call.
-	logger.ErrorContext(ctx, "pkg/errors", "error", readWithPkgErrors())
-	logger.ErrorContext(ctx, "cockroachdb/errors", "error", readWithCockroach())
+	// can be far from the log call.
+	logger.Error("pkg/errors", "error", readWithPkgErrors())
+	logger.Error("cockroachdb/errors", "error", readWithCockroach())
 
-	// Of a join every branch is told, each with its own stack where it has one.
-	logger.ErrorContext(ctx, "errors.Join", "error", errors.Join(readWithPkgErrors(), errQuota))
+	// Of a join the entry has every branch, with its own stack where it has one.
+	logger.Error("errors.Join", "error", errors.Join(readWithPkgErrors(), errQuota))
 
 	// Below Error no stack is taken, and the entry is no exception.
-	logger.WarnContext(ctx, "only a warning", "error", errQuota)
+	logger.Warn("only a warning", "error", errQuota)
 
 	deadline, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	return handler.Shutdown(deadline)
+	return ledgerHandler.Shutdown(deadline)
 }
 
 var errQuota = errors.New("quota exceeded")
@@ -56,10 +60,6 @@ func readWithStandard() error {
 	return fmt.Errorf("read settings: %w", err)
 }
 
-func readWithPkgErrors() error {
-	return pkgerrors.Wrap(fs.ErrNotExist, "read settings")
-}
+func readWithPkgErrors() error { return pkgerrors.Wrap(fs.ErrNotExist, "read settings") }
 
-func readWithCockroach() error {
-	return crdb.Wrapf(fs.ErrNotExist, "read settings")
-}
+func readWithCockroach() error { return crdb.Wrapf(fs.ErrNotExist, "read settings") }

@@ -1,108 +1,110 @@
-// Fanout writes every record to three places with slog-multi: text on standard
-// output, the Ledger server, and a local file while the server is in trouble.
+// Fanout writes every record to three places: text on standard output, the
+// Ledger server, and a local file while that server cannot be reached.
 //
-//	go run ./examples/fanout
+// slog.NewMultiHandler hands each record to every handler, and needs nothing but
+// Go 1.26: it is the better one for plain fan-out. samber/slog-multi is the
+// better one where more is asked: Router for records that meet a condition (as
+// here), Failover for a second handler where the first returns an error, and
+// RecoverHandlerError for a handler that may panic.
+//
+// The program logs the lines of its standard input:
+//
+//	ping localhost | LEDGER_API_KEY=ledger_… LEDGER_BASE_URL=https://ledger.example.com go run .
 package main
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	slogmulti "github.com/samber/slog-multi"
 
 	"github.com/ledger-sdk/ledger-go"
-	"github.com/ledger-sdk/ledger-go/examples/internal/demo"
-	"github.com/ledger-sdk/ledger-go/ledgertest"
 )
 
-// newLogger returns a logger to all three, and the handler to shut down.
-func newLogger(opts *ledger.Options, stdout, file io.Writer) (*slog.Logger, *ledger.Handler, error) {
-	ledgerHandler, err := ledger.NewHandler(opts)
-	if err != nil {
-		return nil, nil, err
-	}
-	// While Status is unhealthy nothing is being delivered. The entries are
-	// kept and sent later, as long as they fit into memory; the file has those
-	// that an operator wants to see now, and those that memory cannot keep.
-	unhealthy := func(context.Context, slog.Record) bool { return !ledgerHandler.Status().Healthy }
-	return slog.New(slogmulti.Fanout(
-		slog.NewTextHandler(stdout, nil),
-		ledgerHandler,
-		slogmulti.Router().Add(slog.NewJSONHandler(file, nil), unhealthy).Handler(),
-	)), ledgerHandler, nil
-}
-
 func main() {
-	file, err := os.CreateTemp("", "ledger-failover-*.jsonl")
-	if err != nil {
-		exit(err)
-	}
-	defer file.Close()
-
-	if os.Getenv("LEDGER_API_KEY") == "" {
-		srv := ledgertest.NewServer()
-		defer srv.Close()
-		exit(demonstrate(srv, os.Stdout, file))
-		demo.Print(os.Stdout, srv.Entries())
-	} else {
-		logger, handler, err := newLogger(&ledger.Options{Service: "fanout"}, os.Stdout, file)
-		exit(err)
-		logger.Info("hello from three places")
-		exit(shutdown(handler))
-	}
-	exit(show(file))
-}
-
-// demonstrate logs before, during and after an outage of srv.
-func demonstrate(srv *ledgertest.Server, stdout, file io.Writer) error {
-	logger, handler, err := newLogger(&ledger.Options{
-		APIKey: ledgertest.APIKey, BaseURL: srv.URL, Service: "fanout",
-		// An outage in seconds instead of minutes.
-		FlushInterval: 100 * time.Millisecond, NetworkBackoff: 50 * time.Millisecond, BreakerThreshold: 2, BreakerDelay: 500 * time.Millisecond,
-		Diagnostics: slog.DiscardHandler,
-	}, stdout, file)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
-	defer cancel()
-
-	logger.Info("all is well")
-	err = handler.Flush(ctx)
-
-	srv.Stop()
-	logger.Error("the first record of the outage") // unhealthy is what follows
-	for handler.Status().Healthy && ctx.Err() == nil {
-		time.Sleep(5 * time.Millisecond)
-	}
-	logger.Warn("logged while the server is down")
-
-	srv.Start()
-	err = errors.Join(err, handler.Flush(ctx))
-	logger.Info("all is well again")
-	return errors.Join(err, shutdown(handler))
-}
-
-func shutdown(handler *ledger.Handler) error {
-	deadline, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	return handler.Shutdown(deadline)
-}
-
-func show(file *os.File) error {
-	text, err := os.ReadFile(file.Name())
-	fmt.Printf("\n%s has:\n%s", file.Name(), text)
-	return err
-}
-
-func exit(err error) {
-	if err != nil {
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	file, err := os.OpenFile(cmp.Or(os.Getenv("FAILOVER_FILE"), "failover.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	ledgerHandler, err := ledger.NewHandler(&ledger.Options{Service: "fanout"})
+	if err != nil {
+		return err
+	}
+	logger := slog.New(slog.NewMultiHandler(
+		slog.NewTextHandler(os.Stdout, nil),
+		ledgerHandler,
+		whileUnhealthy(ledgerHandler, slog.NewJSONHandler(file, nil)),
+	))
+
+	err = logLines(ctx, logger, os.Stdin)
+
+	// Shut logging down last.
+	deadline, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return errors.Join(err, ledgerHandler.Shutdown(deadline))
+}
+
+// whileUnhealthy returns a handler that passes records on to failover while
+// nothing can be delivered to Ledger. Ledger's handler keeps them too, and sends
+// them later. The file is for an operator who wants to see them now, and for
+// what does not fit into memory.
+//
+// Failover of slog-multi would not do: Ledger's handler takes records during an
+// outage, and returns no error.
+func whileUnhealthy(h *ledger.Handler, failover slog.Handler) slog.Handler {
+	unhealthy := func(context.Context, slog.Record) bool { return !h.Status().Healthy }
+	return slogmulti.Router().Add(failover, unhealthy).Handler()
+}
+
+// logLines logs each line of r until there are no more or ctx ends.
+func logLines(ctx context.Context, logger *slog.Logger, r io.Reader) error {
+	lines := make(chan string)
+	failed := make(chan error, 1)
+	go func() {
+		failed <- scan(ctx, r, lines)
+		close(lines)
+	}()
+	for {
+		select {
+		case line, ok := <-lines:
+			if !ok {
+				return <-failed
+			}
+			logger.InfoContext(ctx, line)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func scan(ctx context.Context, r io.Reader, lines chan<- string) error {
+	scanner := bufio.NewScanner(r)
+	for scanner.Scan() {
+		select {
+		case lines <- scanner.Text():
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return scanner.Err()
 }

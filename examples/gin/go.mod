@@ -2,12 +2,17 @@ module github.com/ledger-sdk/ledger-go/examples/gin
 
 go 1.26
 
-replace github.com/ledger-sdk/ledger-go => ../..
+// For work in this repository. In a copy, remove them:
+// go mod edit -dropreplace=github.com/ledger-sdk/ledger-go -dropreplace=github.com/ledger-sdk/ledger-go/httplog/ginlog
+replace (
+	github.com/ledger-sdk/ledger-go => ../..
+	github.com/ledger-sdk/ledger-go/httplog/ginlog => ../../httplog/ginlog
+)
 
 require (
 	github.com/gin-gonic/gin v1.12.0
-	github.com/google/go-cmp v0.7.0
 	github.com/ledger-sdk/ledger-go v0.1.0
+	github.com/ledger-sdk/ledger-go/httplog/ginlog v0.1.0
 )
 
 require (

@@ -1,86 +1,116 @@
-// Gin is a service of gin-gonic/gin whose requests arrive with the
-// template of their route.
+// Gin is a gin-gonic/gin service whose requests arrive with the template of
+// their route, and with the errors that handlers gave to gin.
 //
-//	go -C examples/gin run .
+//	LEDGER_API_KEY=ledger_… LEDGER_BASE_URL=https://ledger.example.com go run .
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/ledger-sdk/ledger-go"
-	"github.com/ledger-sdk/ledger-go/examples/internal/demo"
 	"github.com/ledger-sdk/ledger-go/httplog"
+	"github.com/ledger-sdk/ledger-go/httplog/ginlog"
 )
 
-var requests = []string{
-	"GET /users/42?page=2",
-	"GET /users/0",
-	"GET /api/v1/orders/7/items/9",
-	"GET /nowhere/123",
-	"GET /panic",
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
-func main() { demo.Main(serve, requests...) }
+func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 
-func serve(ctx context.Context, l net.Listener) error {
 	ledgerHandler, err := ledger.NewHandler(&ledger.Options{
-		Service:      "gin-example",
+		Service:      "users",
 		ContextAttrs: httplog.ContextAttrs,
 	})
 	if err != nil {
 		return err
 	}
-	err = demo.Serve(ctx, l, routes(slog.New(ledgerHandler))) // a graceful http.Server
+	logger := slog.New(slog.NewMultiHandler(slog.NewTextHandler(os.Stdout, nil), ledgerHandler))
 
+	err = serve(ctx, logger, routes(logger))
+	if err != nil {
+		logger.Error("service failed", "error", err)
+	}
+
+	// Shut logging down last, so that it delivers what the last request logged.
 	deadline, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return errors.Join(err, ledgerHandler.Shutdown(deadline))
 }
 
+// serve answers requests until ctx ends. Requests in progress then get ten
+// seconds to finish.
+func serve(ctx context.Context, logger *slog.Logger, handler http.Handler) error {
+	listener, err := net.Listen("tcp", cmp.Or(os.Getenv("ADDR"), ":8080"))
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          httplog.ErrorLog(logger),
+	}
+	logger.Info("listening", "addr", listener.Addr().String())
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	deadline, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return server.Shutdown(deadline)
+}
+
 func routes(logger *slog.Logger) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
-	router := gin.New() // without gin.Logger, and without gin.Recovery: see below
-	// Gin keeps the route to itself; this tells it to the middleware outside.
-	router.Use(func(c *gin.Context) { httplog.SetRoute(c.Request.Context(), c.FullPath()) })
+	router := gin.New()
+	router.HandleMethodNotAllowed = true
+	// The recovery goes outside: ginlog records a panic and lets it go on; the
+	// recovery answers 500, and need not print the stack once more.
+	router.Use(gin.RecoveryWithWriter(io.Discard), ginlog.Middleware(logger, nil))
 
 	router.GET("/users/:id", func(c *gin.Context) {
-		logger.InfoContext(c.Request.Context(), "fetching user", "user_id", c.Param("id"))
-		if c.Param("id") == "0" {
+		id := c.Param("id")
+		logger.InfoContext(c, "fetching user", "user_id", id)
+		if id == "0" {
 			c.JSON(http.StatusNotFound, gin.H{"error": "no such user"})
 			return
 		}
-		c.JSON(http.StatusOK, gin.H{"id": c.Param("id")})
+		c.JSON(http.StatusOK, gin.H{"id": id})
 	})
-	orders := router.Group("/api/v1/orders/:order")
-	orders.GET("/items/:item", func(c *gin.Context) { c.Status(http.StatusOK) })
-	router.GET("/panic", func(*gin.Context) { panic("index out of reach") })
-
-	logging := httplog.Middleware(logger, &httplog.Options{
-		TemplateStyle: httplog.ColonTemplate, // unmatched paths in gin's style, too
+	api := router.Group("/api/v1")
+	api.GET("/bills/:cents/:people", func(c *gin.Context) {
+		cents, err := strconv.Atoi(c.Param("cents"))
+		if err != nil {
+			_ = c.AbortWithError(http.StatusBadRequest, err) // the error is on the request's record
+			return
+		}
+		people, _ := strconv.Atoi(c.Param("people"))
+		c.JSON(http.StatusOK, gin.H{"each": cents / people}) // a bug: without people this panics
 	})
-	return recovery(logging(router))
-}
-
-// recovery answers 500 to a panic, in place of gin.Recovery: that one, inside,
-// would hide the panic from the log. This one, outside, comes after it.
-func recovery(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			switch p := recover(); p {
-			case nil:
-			case http.ErrAbortHandler:
-				panic(p)
-			default:
-				w.WriteHeader(http.StatusInternalServerError)
-			}
-		}()
-		next.ServeHTTP(w, r)
-	})
+	return router
 }

@@ -2,10 +2,11 @@ module github.com/ledger-sdk/ledger-go/examples/gorilla
 
 go 1.26
 
+// For work in this repository. In a copy, remove it:
+// go mod edit -dropreplace=github.com/ledger-sdk/ledger-go
 replace github.com/ledger-sdk/ledger-go => ../..
 
 require (
-	github.com/google/go-cmp v0.7.0
 	github.com/gorilla/mux v1.8.1
 	github.com/ledger-sdk/ledger-go v0.1.0
 )

@@ -1,12 +1,14 @@
 // Lambda is an AWS Lambda function. Lambda freezes the process between two
-// invocations, so each ends with a Flush; there is no background to rely on.
+// invocations, so each ends with a Flush: nothing happens in the background.
 //
-//	go -C examples/lambda run .
+// Build it as Lambda wants it, and set LEDGER_API_KEY and LEDGER_BASE_URL in the
+// function's configuration:
+//
+//	GOOS=linux GOARCH=arm64 go build -tags lambda.norpc -o bootstrap . && zip function.zip bootstrap
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,57 +19,54 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/ledger-sdk/ledger-go"
-	"github.com/ledger-sdk/ledger-go/examples/internal/demo"
 )
 
 func main() {
-	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
-		demo.MainJob(demonstrate)
-		return
-	}
-	handler, err := newHandler()
-	if err != nil {
-		panic(err) // Lambda logs it and starts the function anew
-	}
-	// SIGTERM comes only to functions with an extension; the runtime then gives
-	// 500 ms. Without one there is nothing left to send here anyway.
-	lambda.StartWithOptions(function(handler), lambda.WithEnableSIGTERM(func() {
-		deadline, cancel := context.WithTimeout(context.Background(), 400*time.Millisecond)
-		defer cancel()
-		_ = handler.Shutdown(deadline)
-	}))
-}
-
-func newHandler() (*ledger.Handler, error) {
-	return ledger.NewHandler(&ledger.Options{
+	ledgerHandler, err := ledger.NewHandler(&ledger.Options{
 		Service:      os.Getenv("AWS_LAMBDA_FUNCTION_NAME"),
 		Release:      os.Getenv("AWS_LAMBDA_FUNCTION_VERSION"),
 		ContextAttrs: requestID,
 		HTTPPoolSize: 1,
-		// A round must fit into what an invocation has left.
+		// A round of attempts must fit into what an invocation has left.
 		HTTPTimeout: 2 * time.Second, MaxRetries: 1,
 		RetryBackoff: 200 * time.Millisecond, NetworkBackoff: 200 * time.Millisecond,
 	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err) // CloudWatch has it
+		os.Exit(1)
+	}
+	// What goes to stdout is in CloudWatch.
+	logger := slog.New(slog.NewMultiHandler(slog.NewJSONHandler(os.Stdout, nil), ledgerHandler))
+
+	// Lambda sends SIGTERM only to functions with an extension, and then gives
+	// them 500 ms. For the others there is nothing left to send at that time.
+	lambda.StartWithOptions(function(logger, ledgerHandler), lambda.WithEnableSIGTERM(func() {
+		deadline, cancel := context.WithTimeout(context.Background(), 400*time.Millisecond)
+		defer cancel()
+		if err := ledgerHandler.Shutdown(deadline); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}))
 }
 
 // requestID ties what an invocation logs together.
 func requestID(ctx context.Context) []slog.Attr {
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		return []slog.Attr{slog.String("request_id", lc.AwsRequestID)}
+	if invocation, ok := lambdacontext.FromContext(ctx); ok {
+		return []slog.Attr{slog.String("request_id", invocation.AwsRequestID)}
 	}
 	return nil
 }
 
+// An order is the event that invokes the function.
 type order struct {
 	ID     int     `json:"id"`
 	Amount float64 `json:"amount"`
 }
 
-// function is what Lambda calls.
-func function(handler *ledger.Handler) func(context.Context, order) (string, error) {
-	logger := slog.New(handler)
+// function returns what Lambda calls.
+func function(logger *slog.Logger, ledgerHandler *ledger.Handler) func(context.Context, order) (string, error) {
 	return func(ctx context.Context, o order) (string, error) {
-		defer flush(ctx, handler)
+		defer flush(ctx, ledgerHandler)
 		logger.InfoContext(ctx, "order received", "order", o.ID, "amount", o.Amount)
 		if o.Amount < 0 {
 			err := errors.New("negative amount")
@@ -79,36 +78,16 @@ func function(handler *ledger.Handler) func(context.Context, order) (string, err
 }
 
 // flush delivers what the invocation has logged. It leaves the invocation a
-// tenth of a second to answer; what was not delivered by then stays in memory
-// and goes with the next one, if Lambda thaws this process.
-func flush(ctx context.Context, handler *ledger.Handler) {
+// tenth of a second to answer. What was not delivered by then stays in memory,
+// and goes with the next invocation if Lambda wakes this process again.
+func flush(ctx context.Context, ledgerHandler *ledger.Handler) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		deadline = time.Now().Add(2 * time.Second)
 	}
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline.Add(-100*time.Millisecond))
 	defer cancel()
-	if err := handler.Flush(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, err) // CloudWatch has it then
+	if err := ledgerHandler.Flush(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	}
-}
-
-// demonstrate invokes the function as Lambda would.
-func demonstrate(ctx context.Context) error {
-	handler, err := newHandler()
-	if err != nil {
-		return err
-	}
-	invoke := lambda.NewHandler(function(handler)).Invoke
-	for i, amount := range []float64{12.5, -1} {
-		invocation := lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: fmt.Sprint("invocation-", i+1)})
-		invocation, cancel := context.WithTimeout(invocation, 3*time.Second)
-		payload, _ := json.Marshal(order{ID: i + 1, Amount: amount})
-		answer, err := invoke(invocation, payload)
-		cancel()
-		m := handler.Metrics()
-		fmt.Printf("answer %s, error %v, delivered so far %d, in memory %d\n", answer, err,
-			m.Flusher.TotalLogsSent, m.Buffer.CurrentSize+m.Buffer.InFlight)
-	}
-	return handler.Shutdown(ctx)
 }

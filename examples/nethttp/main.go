@@ -1,40 +1,41 @@
-// Nethttp is a service of net/http as it goes into production: every request
-// logged with its route, the records of a request tied together by its id,
-// probes that tell how logging itself is, and an orderly end on SIGTERM.
+// Nethttp is a net/http service, ready for production: it logs every request
+// with its route, ties the records of a request together by an id, has probes,
+// and delivers everything before it exits.
 //
-//	go run ./examples/nethttp                                            # a demonstration that ends by itself
-//	LEDGER_API_KEY=ledger_… LEDGER_BASE_URL=https://… go run ./examples/nethttp
+//	LEDGER_API_KEY=ledger_… LEDGER_BASE_URL=https://ledger.example.com go run .
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/ledger-sdk/ledger-go"
-	"github.com/ledger-sdk/ledger-go/examples/internal/demo"
 	"github.com/ledger-sdk/ledger-go/httplog"
 )
 
 func main() {
-	demo.Main(serve,
-		"GET /users/42?page=2&token=s3cr3t",
-		"GET /users/0",
-		"POST /payments",
-		"GET /panic",
-		"GET /wp-admin/setup.php", // a scanner: not logged
-		"GET /livez",              // a probe: not logged
-		"GET /sdk/health",
-	)
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
-// serve runs the service until ctx ends.
-func serve(ctx context.Context, l net.Listener) error {
+func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
 	// The key and the address come from LEDGER_API_KEY and LEDGER_BASE_URL.
 	ledgerHandler, err := ledger.NewHandler(&ledger.Options{
 		Service:      "users",
@@ -43,46 +44,45 @@ func serve(ctx context.Context, l net.Listener) error {
 	if err != nil {
 		return err
 	}
-	logger := slog.New(ledgerHandler)
+	logger := slog.New(slog.NewMultiHandler(slog.NewTextHandler(os.Stdout, nil), ledgerHandler))
 
-	logging := httplog.Middleware(logger, &httplog.Options{
-		ExcludePaths: []string{"/livez", "/readyz", "/sdk/health", "/sdk/metrics"},
-	})
-	server := &http.Server{
-		Handler:           abortQuietly(logging(routes(logger, ledgerHandler))),
-		ReadHeaderTimeout: 5 * time.Second,
-		ErrorLog:          slog.NewLogLogger(ledgerHandler, slog.LevelWarn),
+	err = serve(ctx, logger, routes(logger, ledgerHandler))
+	if err != nil {
+		logger.Error("service failed", "error", err)
 	}
 
-	// When ctx ends, requests in progress get ten seconds to finish.
-	stopped := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		deadline, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		stopped <- server.Shutdown(deadline)
-	})
-	err = server.Serve(l)
-	if !stop() && errors.Is(err, http.ErrServerClosed) {
-		err = <-stopped
-	}
-
-	// After the last request: what it logged is delivered, too.
+	// Shut logging down last, so that it delivers what the last request logged.
 	deadline, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return errors.Join(err, ledgerHandler.Shutdown(deadline))
 }
 
-// abortQuietly keeps net/http from printing a panic that httplog has logged
-// already, stack and all. The connection is cut, as it would be without.
-func abortQuietly(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			if recover() != nil {
-				panic(http.ErrAbortHandler)
-			}
-		}()
-		next.ServeHTTP(w, r)
-	})
+// serve answers requests until ctx ends. Requests in progress then get ten
+// seconds to finish.
+func serve(ctx context.Context, logger *slog.Logger, handler http.Handler) error {
+	listener, err := net.Listen("tcp", cmp.Or(os.Getenv("ADDR"), ":8080"))
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          httplog.ErrorLog(logger),
+	}
+	logger.Info("listening", "addr", listener.Addr().String())
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	deadline, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return server.Shutdown(deadline)
 }
 
 func routes(logger *slog.Logger, ledgerHandler *ledger.Handler) http.Handler {
@@ -97,21 +97,33 @@ func routes(logger *slog.Logger, ledgerHandler *ledger.Handler) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]string{"id": id})
 	})
-	mux.HandleFunc("POST /payments", func(w http.ResponseWriter, r *http.Request) {
-		err := fmt.Errorf("charge card: %w", context.DeadlineExceeded)
-		logger.ErrorContext(r.Context(), "payment failed", "error", err, "amount", 99.99)
-		httplog.AddAttrs(r.Context(), slog.String("payment", "failed"))
-		http.Error(w, "try again later", http.StatusBadGateway)
+	avatars := os.DirFS("avatars")
+	mux.HandleFunc("GET /users/{id}/avatar", func(w http.ResponseWriter, r *http.Request) {
+		image, err := fs.ReadFile(avatars, r.PathValue("id")+".png")
+		if err != nil {
+			// The entry has the error's type, its causes, and the stack of this line.
+			logger.ErrorContext(r.Context(), "avatar not read", "error", err)
+			httplog.AddAttrs(r.Context(), slog.Bool("degraded", true)) // on the request's own record
+			http.Error(w, "try again later", http.StatusBadGateway)
+			return
+		}
+		w.Header().Set("Content-Type", "image/png")
+		_, _ = w.Write(image)
 	})
-	mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) {
-		panic("index out of reach")
+	mux.HandleFunc("GET /bills/{cents}/{people}", func(w http.ResponseWriter, r *http.Request) {
+		cents, _ := strconv.Atoi(r.PathValue("cents"))
+		people, _ := strconv.Atoi(r.PathValue("people"))
+		fmt.Fprintln(w, cents/people) // a bug: without people this panics
 	})
 
-	// Alive means: this process serves. It says nothing of Ledger, because a
-	// restart cannot mend a logging server and would lose what is buffered.
+	// Alive means that this process serves. It says nothing about Ledger: a
+	// restart cannot fix a log server, and would lose what is buffered.
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.Handle("GET /sdk/health", ledgerHandler.HealthHandler())
 	mux.Handle("GET /sdk/metrics", ledgerHandler.MetricsHandler())
-	return mux
+
+	return httplog.Middleware(logger, &httplog.Options{
+		ExcludePaths: []string{"/livez", "/readyz", "/sdk/health", "/sdk/metrics"},
+	})(mux)
 }

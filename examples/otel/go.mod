@@ -2,6 +2,8 @@ module github.com/ledger-sdk/ledger-go/examples/otel
 
 go 1.26.0
 
+// For work in this repository. In a copy, remove them:
+// go mod edit -dropreplace=github.com/ledger-sdk/ledger-go -dropreplace=github.com/ledger-sdk/ledger-go/ledgerotel
 replace (
 	github.com/ledger-sdk/ledger-go => ../..
 	github.com/ledger-sdk/ledger-go/ledgerotel => ../../ledgerotel
@@ -12,6 +14,7 @@ require (
 	github.com/ledger-sdk/ledger-go/ledgerotel v0.1.0
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0
 	go.opentelemetry.io/otel v1.47.0
+	go.opentelemetry.io/otel/exporters/stdout/stdouttrace v1.47.0
 	go.opentelemetry.io/otel/sdk v1.47.0
 )
 

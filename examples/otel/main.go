@@ -1,69 +1,116 @@
-// Otel ties log entries to OpenTelemetry traces: an entry logged with a span's
-// context carries the ids of that span, and so does the request's own entry.
+// Otel is a service whose log entries carry the ids of the OpenTelemetry span
+// they were logged in; so does each request's own entry.
 //
-//	go -C examples/otel run .
+//	LEDGER_API_KEY=ledger_… LEDGER_BASE_URL=https://ledger.example.com go run .
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/exporters/stdout/stdouttrace"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/ledger-sdk/ledger-go"
-	"github.com/ledger-sdk/ledger-go/examples/internal/demo"
 	"github.com/ledger-sdk/ledger-go/httplog"
 	"github.com/ledger-sdk/ledger-go/ledgerotel"
 )
 
-var requests = []string{"GET /users/42"}
-
-func main() { demo.Main(serve, requests...) }
-
-func serve(ctx context.Context, l net.Listener) error {
-	// A program of yours has an exporter here: sdktrace.WithBatcher(exporter).
-	provider := sdktrace.NewTracerProvider()
-	return serveWith(ctx, l, provider)
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
-func serveWith(ctx context.Context, l net.Listener, provider *sdktrace.TracerProvider) error {
+func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	// Spans go to stdout here. otlptracehttp.New(ctx), in place of this, sends
+	// them to a Collector.
+	exporter, err := stdouttrace.New()
+	if err != nil {
+		return err
+	}
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter))
 	otel.SetTracerProvider(provider)
 
 	ledgerHandler, err := ledger.NewHandler(&ledger.Options{
-		Service: "otel-example",
-		// The span's ids first: where both know a trace_id, the first counts.
+		Service: "users",
+		// The span's ids first: where both have a trace_id, the first one counts.
 		ContextAttrs: ledgerotel.Join(ledgerotel.ContextAttrs, httplog.ContextAttrs),
 	})
 	if err != nil {
 		return err
 	}
+	logger := slog.New(slog.NewMultiHandler(slog.NewTextHandler(os.Stdout, nil), ledgerHandler))
 	// The handler's own metrics go where the program's other metrics go.
 	metrics, err := ledgerotel.Register(ledgerHandler, nil)
 	if err != nil {
 		return err
 	}
 
-	err = demo.Serve(ctx, l, routes(slog.New(ledgerHandler)))
+	err = serve(ctx, logger, routes(logger))
+	if err != nil {
+		logger.Error("service failed", "error", err)
+	}
 
+	// Shut logging down last, so that it delivers what the last request logged.
 	deadline, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	return errors.Join(err, ledgerHandler.Shutdown(deadline), metrics.Unregister(), provider.Shutdown(deadline))
+	return errors.Join(err, metrics.Unregister(), provider.Shutdown(deadline), ledgerHandler.Shutdown(deadline))
+}
+
+// serve answers requests until ctx ends. Requests in progress then get ten
+// seconds to finish.
+func serve(ctx context.Context, logger *slog.Logger, handler http.Handler) error {
+	listener, err := net.Listen("tcp", cmp.Or(os.Getenv("ADDR"), ":8080"))
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          httplog.ErrorLog(logger),
+	}
+	logger.Info("listening", "addr", listener.Addr().String())
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	deadline, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return server.Shutdown(deadline)
 }
 
 func routes(logger *slog.Logger) http.Handler {
-	tracer := otel.Tracer("example")
+	tracer := otel.Tracer("users")
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, r *http.Request) {
 		ctx, span := tracer.Start(r.Context(), "load user")
 		defer span.End()
 		logger.InfoContext(ctx, "loading user", "user_id", r.PathValue("id"))
+		fmt.Fprintln(w, r.PathValue("id"))
 	})
-	// otelhttp outside, so that its span is in the context that httplog logs with.
+	// otelhttp goes outside, so that its span is in the context of the request's
+	// own record.
 	return otelhttp.NewHandler(httplog.Middleware(logger, nil)(mux), "server")
 }

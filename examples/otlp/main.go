@@ -1,40 +1,45 @@
-// Otlp sends the same records by OTLP/HTTP: to a Ledger server from 2.0 on, to
-// an OpenTelemetry Collector, to Grafana Loki, or to any other backend that takes
-// POST /v1/logs.
+// Otlp is a service that sends its records by OTLP/HTTP: to a Ledger server from
+// 2.0 on, to an OpenTelemetry Collector, to Grafana Loki, or to any other backend
+// that takes POST /v1/logs. The environment says where to; docs/otlp.md says what
+// each needs on its side:
 //
-//	go run ./examples/otlp
-//
-// Without LEDGER_API_KEY it brings its own server, which speaks nothing but OTLP.
-// The others are only a matter of the environment (docs/otlp.md has what they
-// need on their side):
-//
-//	LEDGER_API_KEY=ledger_… LEDGER_BASE_URL=https://ledger.example.com go run ./examples/otlp
-//	LEDGER_API_KEY=ledger_… LEDGER_BASE_URL=http://localhost:4318      go run ./examples/otlp # a Collector
-//	LEDGER_API_KEY=ledger_x LEDGER_BASE_URL=http://localhost:3100/otlp go run ./examples/otlp # Loki
+//	LEDGER_API_KEY=ledger_… LEDGER_BASE_URL=https://ledger.example.com go run .
+//	LEDGER_API_KEY=ledger_x LEDGER_BASE_URL=http://localhost:4318      go run . # a Collector
+//	LEDGER_API_KEY=ledger_x LEDGER_BASE_URL=http://localhost:3100/otlp go run . # Loki
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/ledger-sdk/ledger-go"
-	"github.com/ledger-sdk/ledger-go/examples/internal/demo"
 	"github.com/ledger-sdk/ledger-go/httplog"
-	"github.com/ledger-sdk/ledger-go/ledgertest"
 )
 
-func main() { demo.MainJob(run, ledgertest.WithProtocol(ledgertest.OTLP)) }
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
 
-func run(ctx context.Context) error {
-	handler, err := ledger.NewHandler(&ledger.Options{
-		// ProtocolAuto would find out by the first batch; where only OTLP is
-		// spoken, saying so spares that.
+func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	ledgerHandler, err := ledger.NewHandler(&ledger.Options{
+		// ProtocolAuto finds out with the first batch. Where only OTLP is spoken,
+		// saying so saves that request.
 		Protocol:     ledger.ProtocolOTLP,
 		Service:      "orders",             // service.name
 		Environment:  "demo",               // deployment.environment.name
@@ -44,33 +49,67 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	work(ctx, slog.New(handler))
+	logger := slog.New(slog.NewMultiHandler(slog.NewTextHandler(os.Stdout, nil), ledgerHandler))
 
-	deadline, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	err = serve(ctx, logger, routes(logger))
+	if err != nil {
+		logger.Error("service failed", "error", err)
+	}
+
+	// Shut logging down last, so that it delivers what the last request logged.
+	deadline, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	err = handler.Shutdown(deadline)
-	m := handler.Metrics()
-	fmt.Fprintf(os.Stderr, "%d records sent by %s\n", m.Flusher.TotalLogsSent, m.SDK.Protocol)
-	return err
+	return errors.Join(err, ledgerHandler.Shutdown(deadline))
 }
 
-var errDeclined = errors.New("card declined")
+// serve answers requests until ctx ends. Requests in progress then get ten
+// seconds to finish.
+func serve(ctx context.Context, logger *slog.Logger, handler http.Handler) error {
+	listener, err := net.Listen("tcp", cmp.Or(os.Getenv("ADDR"), ":8080"))
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          httplog.ErrorLog(logger),
+	}
+	logger.Info("listening", "addr", listener.Addr().String())
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	deadline, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return server.Shutdown(deadline)
+}
 
-// work logs what a service logs. Nothing in it knows of a protocol.
-func work(ctx context.Context, logger *slog.Logger) {
-	// Values keep their types; groups become lists of keys and values.
-	logger.Info("cart priced", "items", 3, "total", 99.5, "express", true, "skus", []string{"a-1", "b-2"},
-		slog.Group("customer", "id", 42, "country", "PL"))
+// An order is what POST /orders takes.
+type order struct {
+	SKUs  []string `json:"skus"`
+	Total float64  `json:"total"`
+}
 
-	// A request is one record with the names that OpenTelemetry has for it, and
-	// what its handler logs carries the same trace.
-	service := httplog.Middleware(logger, nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := fmt.Errorf("charge card: %w", errDeclined)
-		logger.ErrorContext(r.Context(), "payment failed", "error", err) // exception.type, .message, .stacktrace
-		http.Error(w, "payment failed", http.StatusBadGateway)
-	}))
-	request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/orders?page=2", nil)
-	request.Pattern = "POST /orders"
-	request.Header.Set("Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
-	service.ServeHTTP(httptest.NewRecorder(), request)
+// routes knows nothing of a protocol.
+func routes(logger *slog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /orders", func(w http.ResponseWriter, r *http.Request) {
+		var o order
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&o); err != nil {
+			logger.ErrorContext(r.Context(), "order not read", "error", err) // exception.type, .message, .stacktrace
+			http.Error(w, "not an order", http.StatusBadRequest)
+			return
+		}
+		// Values keep their types; groups become lists of keys and values.
+		logger.InfoContext(r.Context(), "order taken", "skus", o.SKUs,
+			slog.Group("price", "total", o.Total, "currency", "EUR"))
+		w.WriteHeader(http.StatusCreated)
+	})
+	return httplog.Middleware(logger, nil)(mux)
 }

@@ -2,6 +2,8 @@ module github.com/ledger-sdk/ledger-go/examples/prometheus
 
 go 1.26.0
 
+// For work in this repository. In a copy, remove them:
+// go mod edit -dropreplace=github.com/ledger-sdk/ledger-go -dropreplace=github.com/ledger-sdk/ledger-go/ledgerprom
 replace (
 	github.com/ledger-sdk/ledger-go => ../..
 	github.com/ledger-sdk/ledger-go/ledgerprom => ../../ledgerprom

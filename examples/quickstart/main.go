@@ -1,7 +1,7 @@
-// Quickstart shows the whole of the SDK in one run that needs nothing but Go: a
-// ledgertest server stands in for Ledger, an HTTP service logs its requests
-// through httplog, every record goes to stdout and to Ledger, and the server is
-// taken down and up again while the service goes on.
+// Quickstart shows the SDK in one run that needs nothing but Go. A ledgertest
+// server takes the place of Ledger. An HTTP service logs its requests through
+// httplog; every record goes to stdout and to Ledger. The server goes down and
+// comes back, and nothing is lost.
 //
 //	go run ./examples/quickstart
 package main
@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -65,7 +64,7 @@ func run() error {
 
 	title("A burst of requests: what stdout gets is what Ledger gets")
 	service := httptest.NewUnstartedServer(httplog.Middleware(slog.Default(), nil)(routes()))
-	service.Config.ErrorLog = log.New(io.Discard, "", 0) // net/http would print the panic's stack again
+	service.Config.ErrorLog = httplog.ErrorLog(slog.Default()) // net/http would print the panic's stack again
 	service.Start()
 	defer service.Close()
 	for _, path := range []string{"/users/1", "/users/2?token=hunter2", "/users/3", "/nowhere/42", "/checkout", "/panic"} {
@@ -110,6 +109,7 @@ func run() error {
 		return fmt.Errorf("%d entries arrived, %d were counted as sent, at least 12 were logged", len(entries), sent)
 	}
 	fmt.Printf("\nAll %d entries arrived; none was lost.\n", len(entries))
+	fmt.Println("To see records on a page, live: go run ./cmd/ledgerview -demo")
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 // A Backlog is all that is not settled: what is queued, what is being made into a
 // batch, batches that wait, and batches that a sender has. One goroutine owns it.
 type Backlog[N any] struct {
-	Held   []*Batch[N]            // wait for a round, oldest first
+	Held   []*Batch[N]            // wait for a round; those that came back from one are before younger ones
 	Active map[*Batch[N]]struct{} // in a round
 
 	queue   *Queue

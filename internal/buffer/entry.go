@@ -16,7 +16,7 @@ type Entry struct {
 	wire.Ending
 	Format wire.Format // what data is encoded in
 	Urgent bool        // Error and above: dropped last
-	Notice bool        // tells of drops, so its own drop is not told
+	Notice bool        // reports drops, so its own drop is not reported
 	slab   *slab       // what the entry and its data are part of; nil when they are their own
 }
 

@@ -59,6 +59,7 @@ type QueueLimits struct {
 	WakeAbove float64
 }
 
+// NewQueue makes an empty queue, which counts what it drops in count.
 func NewQueue(c QueueLimits, count *stats.Counters, now func() time.Time) *Queue {
 	return &Queue{
 		ordinary:    newLane(c.MaxEntries),
@@ -143,6 +144,7 @@ func (q *Queue) overAlone() bool {
 // An Excess is what there is too much of, where it is not negative.
 type Excess struct{ entries, bytes int64 }
 
+// Some reports whether there is too much of anything.
 func (x Excess) Some() bool { return x.entries > 0 || x.bytes > 0 }
 
 // less takes e off.

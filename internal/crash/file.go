@@ -128,13 +128,14 @@ type Crash struct {
 	From    *wire.Origin // nil when it is not known
 }
 
+// Error is the first line of what the runtime printed.
 func (c *Crash) Error() string { return c.Message }
 
 // StackFrames returns the stack of the goroutine that crashed.
 func (c *Crash) StackFrames() []runtime.Frame { return c.frames }
 
 // parse reads what the runtime prints of a crash; nil when it is empty, or
-// tells of a panic that was delivered.
+// reports a panic that was delivered.
 func parse(text []byte) *Crash {
 	var from *wire.Origin
 	if after, ok := bytes.CutPrefix(text, []byte(fromPrefix)); ok {

@@ -21,7 +21,7 @@ func (enc *Encoder) ordinary(key string) bool {
 	case "", wire.LogTypeKey, wire.ImportanceKey, wire.EndpointKey, wire.TraceIDKey, wire.SpanIDKey:
 		return false
 	}
-	return jsontext.IsPlain(key) && !enc.secret.Hide(key) && !wire.Reserved(key)
+	return jsontext.IsPlain(key) && !enc.secret.IsSecret(key) && !wire.Reserved(key)
 }
 
 // maxVisits bounds the attrs in one record's groups: a LogValue method that
@@ -182,7 +182,7 @@ func (w *walk) appendResolved(a slog.Attr, failure error) bool {
 		w.takeSteering(a)
 		return false
 	}
-	if w.masked && kind != slog.KindGroup || a.Key != "" && w.enc.secret.Hide(a.Key) {
+	if w.masked && kind != slog.KindGroup || a.Key != "" && w.enc.secret.IsSecret(a.Key) {
 		w.appendScalar(a.Key, slog.StringValue(redact.Mask))
 		return true
 	}

@@ -246,4 +246,4 @@ func (w *walk) jsonText(attrs []slog.Attr) string {
 }
 
 // hides reports whether the value under key is masked.
-func (w *walk) hides(key string) bool { return w.masked || w.enc.secret.Hide(key) }
+func (w *walk) hides(key string) bool { return w.masked || w.enc.secret.IsSecret(key) }

@@ -60,7 +60,7 @@ func (enc *Encoder) WithGroup(s *Scope, name string) *Scope {
 	d := s.derive()
 	name = jsontext.Clean(name)
 	d.groups = append(d.groups, name)
-	d.masked = d.masked || enc.secret.Hide(name)
+	d.masked = d.masked || enc.secret.IsSecret(name)
 	for i := range s.bound {
 		d.bound[i].Store(s.bound[i].Load())
 	}

@@ -1,3 +1,10 @@
+// Package errstack describes errors and panics as text: the type that says most
+// about an error, its causes, and the stack that it carries or that led to the log
+// call, written so that the server's grouping reads it.
+//
+// The encoder calls it for an entry's error, the transport and the crash reader
+// for panics. It trusts no method of an error. It must never know what an entry
+// is.
 package errstack
 
 import (
@@ -6,26 +13,27 @@ import (
 	"slices"
 )
 
-// wrapperPackages declare error types that only wrap, or only carry a text:
-// they say nothing about what went wrong.
+// wrapperPackages declare error types that only wrap, or only carry a text. They
+// say nothing about what went wrong.
 var wrapperPackages = []string{
 	"errors", "fmt", "github.com/pkg/errors",
 	"github.com/cockroachdb/errors/withstack", "github.com/cockroachdb/errors/errutil",
 }
 
-// A plain error is one of errors.New or of fmt.Errorf without %w.
+// plainError is the type of errors.New and of fmt.Errorf without %w.
 var plainError = reflect.TypeOf(errors.New(""))
 
+// PlainType is the name of that type, which most errors have.
 const PlainType = "*errors.errorString"
 
-// TypeOf names the outermost type in err's tree that is no mere wrapper,
-// as %T does. Where there is none it is the type of the innermost error.
+// TypeOf returns the name, as %T does, of the outermost type in err's tree that does
+// more than wrap. If there is none, it is the type of the innermost error.
 func TypeOf(err error) (name string) {
 	if reflect.TypeOf(err) == plainError {
-		return PlainType // the usual case, which has nothing inside
+		return PlainType // the usual case, which wraps nothing
 	}
 	defer func() {
-		if recover() != nil { // in a foreign Unwrap
+		if recover() != nil { // a method of the error panicked
 			name = reflect.TypeOf(err).String()
 		}
 	}()
@@ -64,7 +72,7 @@ func isWrapper(t reflect.Type) bool {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	// What this module makes of a panic says no more than the panic's value.
+	// The error that this module makes of a panic says no more than its value.
 	ours := t.Name() == "panicError" && (t.PkgPath() == ModulePath || t.PkgPath() == ModulePath+"/httplog")
 	return ours || slices.Contains(wrapperPackages, t.PkgPath())
 }
@@ -80,7 +88,7 @@ func innermost(err error) error {
 	return err
 }
 
-// causesOf returns what err wraps, or nil. It trusts no method of err.
+// causesOf returns what err wraps, or nil.
 func causesOf(err error) (causes []error) {
 	defer func() {
 		if recover() != nil {
@@ -98,7 +106,7 @@ func causesOf(err error) (causes []error) {
 	return slices.DeleteFunc(causes, func(c error) bool { return c == nil })
 }
 
-// Text calls Error.
+// Text returns err's text, or what its Error method panicked with.
 func Text(err error) (text string) {
 	if reflect.TypeOf(err) == plainError {
 		return err.Error() // the usual case, which cannot fail

@@ -5,16 +5,17 @@ import (
 	"reflect"
 )
 
+// IsBasic reports whether values of that kind are not composed of others.
 func IsBasic(kind reflect.Kind) bool {
 	return kind == reflect.String || kind >= reflect.Bool && kind <= reflect.Complex128
 }
 
-// PanicValue returns the value of a panic as text. Like the runtime it shows no
-// more than the type of a value that is composed of others: it may be huge,
+// PanicValue returns the value of a panic as text. Of a value that is composed of
+// others it shows only the type, as the runtime does: the value may be huge, be
 // secret, or contain itself.
 func PanicValue(value any) (text string) {
 	defer func() {
-		if recover() != nil { // of the value's own method
+		if recover() != nil { // a method of the value panicked
 			text = fmt.Sprintf("(%T)", value)
 		}
 	}()
@@ -32,8 +33,8 @@ func PanicValue(value any) (text string) {
 	return fmt.Sprintf("(%T)", value)
 }
 
-// PanicText tells of a panic in a method of v. A nil pointer whose methods do
-// not expect it is common enough to be shown as such, as fmt does.
+// PanicText describes a panic in a method of v. It shows a nil pointer whose methods
+// do not expect it as <nil>, as fmt does.
 func PanicText(v, panicked any) (text string) {
 	defer func() {
 		if recover() != nil {

@@ -12,10 +12,11 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/jsontext"
 )
 
-const (
-	maxErrors = 32  // of one tree of causes; more are left out
-	MaxFrames = 100 // of one stack; the server groups by three
-)
+// MaxFrames is how many frames of a stack are kept. The server groups by three.
+const MaxFrames = 100
+
+// maxErrors is how many errors of one tree of causes are looked at.
+const maxErrors = 32
 
 // A frame is one line of a stack.
 type frame struct {
@@ -24,13 +25,13 @@ type frame struct {
 	line     int
 }
 
-// Stack writes err's stack, innermost frame first: the one that err, or an
-// error it wraps, carries, else that of the log call, which begins at pc. The
-// stacks of causes follow as sections of their own.
+// Stack returns err's stack as text, the innermost frame first. It is the stack that
+// err, or an error that it wraps, carries; otherwise that of the log call, which
+// begins at pc. Sections for the causes follow.
 //
-// Frames look like Python's, because the server's grouping reads those before
-// any other, and takes a line of the message for a frame otherwise (ledger-wire
-// 5.1). For the same reason the text is empty when there is no frame.
+// Frames look like Python's: the server's grouping reads these before any other,
+// and takes lines of a message for frames if there are none (ledger-wire 5.1). The
+// text is empty if there is no frame.
 func Stack(err error, pc uintptr) (text string) {
 	defer func() {
 		if recover() != nil {
@@ -50,7 +51,8 @@ func Stack(err error, pc uintptr) (text string) {
 	return string(s.b)
 }
 
-// carriedStack returns the outermost error of err's chain that has a stack.
+// carriedStack returns the outermost stack of err's chain, and the error that
+// carries it.
 func carriedStack(err error) ([]frame, error) {
 	for range maxErrors {
 		if frames := framesOf(err); len(frames) > 0 {
@@ -67,11 +69,11 @@ func carriedStack(err error) ([]frame, error) {
 
 type stackWriter struct {
 	b       []byte
-	carrier error // its frames are written already
-	budget  int   // errors that may still be written
+	carrier error // the error whose frames are written already
+	budget  int   // how many more errors may be written
 }
 
-// frames writes frames without the end they have in common with outer.
+// frames writes frames, without the end that they share with outer.
 func (s *stackWriter) frames(frames, outer []frame) {
 	own := len(frames)
 	for i := 1; i <= len(outer) && own > 0 && frames[own-1] == outer[len(outer)-i]; i++ {
@@ -93,8 +95,8 @@ func (s *stackWriter) frames(frames, outer []frame) {
 	}
 }
 
-// causes writes a section for each cause of err. One that says nothing new, as
-// the layers of pkg/errors do, gets none.
+// causes writes a section for each cause of err that says something new. The layers
+// of pkg/errors do not.
 func (s *stackWriter) causes(err error, outer []frame, said string) {
 	for _, cause := range causesOf(err) {
 		if s.budget--; s.budget < 0 {
@@ -121,12 +123,12 @@ func (s *stackWriter) causes(err error, outer []frame, said string) {
 }
 
 func same(a, b error) (equal bool) {
-	defer func() { _ = recover() }() // types that do not compare
+	defer func() { _ = recover() }() // some types do not compare
 	return a == b
 }
 
-// quoteless makes a message unable to look like a frame, which needs a double
-// quote, and keeps it on its line.
+// quoteless replaces double quotes, without which a message cannot look like a
+// frame, and keeps it on one line.
 func quoteless(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch r {
@@ -152,8 +154,8 @@ func framesOf(err error) (frames []frame) {
 	if e, ok := err.(interface{ StackFrames() []runtime.Frame }); ok { // samber/oops
 		return relativeFrames(e.StackFrames())
 	}
-	// pkg/errors and cockroachdb: StackTrace returns a slice of a type of
-	// theirs, each element a program counter.
+	// pkg/errors and cockroachdb: StackTrace returns a slice of program counters,
+	// of a type of their own.
 	method := reflect.ValueOf(err).MethodByName("StackTrace")
 	if !method.IsValid() || method.Type().NumIn() != 0 || method.Type().NumOut() != 1 {
 		return nil
@@ -170,9 +172,8 @@ func framesOf(err error) (frames []frame) {
 	return resolveFrames(pcs)
 }
 
-// callStack returns the stack of this goroutine from the log call on, whose
-// program counter is pc. A record may be handled by another goroutine than made
-// it: then the place of the call is all that is known.
+// callStack returns the stack of this goroutine from the log call at pc on. If the
+// call was made on another goroutine, only its place is known.
 func callStack(pc uintptr) []frame {
 	var pcs [MaxFrames]uintptr
 	n := runtime.Callers(1, pcs[:])
@@ -209,8 +210,8 @@ func collect(pcs []uintptr) (all []runtime.Frame) {
 	return all
 }
 
-// relativeFrames leaves out the frames of logging and of the runtime, and makes
-// paths independent of the machine that built the program.
+// relativeFrames leaves out the frames of logging and of the runtime. Its paths do
+// not depend on the machine that built the program.
 func relativeFrames(all []runtime.Frame) []frame {
 	frames := make([]frame, 0, len(all))
 	for _, f := range all {
@@ -246,23 +247,24 @@ func SplitFunction(symbol string) (pkg, function string) {
 	return pkg, symbol[slash:]
 }
 
+// ModulePath is this module's path.
 const ModulePath = "github.com/ledger-sdk/ledger-go"
 
+// IsPlumbing reports whether a frame belongs to the runtime or to logging, so that
+// stacks leave it out.
 func IsPlumbing(pkg, file string) bool {
 	switch pkg {
 	case "runtime", "log/slog", "log", "testing/synctest":
 		return true
-	case ModulePath, ModulePath + "/httplog":
-		return !strings.HasSuffix(file, "_test.go")
 	}
-	if strings.HasPrefix(pkg, ModulePath+"/internal/") {
+	if ours, ok := strings.CutPrefix(pkg, ModulePath); ok && (ours == "" || ours == "/httplog" || strings.HasPrefix(ours, "/internal/")) {
 		return !strings.HasSuffix(file, "_test.go")
 	}
 	return strings.HasPrefix(pkg, "runtime/") || strings.HasPrefix(pkg, "internal/runtime/")
 }
 
-// relativeFile returns file relative to the root of its module: for the main
-// module by the package's path, for others with that path in front.
+// relativeFile returns file relative to the root of the main module. Files of other
+// modules begin with their package's path.
 func relativeFile(pkg, file string) string {
 	base := file[strings.LastIndexAny(file, `/\`)+1:]
 	build := mainModule()

@@ -33,3 +33,27 @@ func TestPlainErrorIsNamedRight(t *testing.T) {
 		t.Errorf("errors.New returns a %s, not a %s", name, PlainType)
 	}
 }
+
+// The frames of this module are left out of users' stacks, those of its tests and
+// of its examples are not.
+func TestPlumbing(t *testing.T) {
+	for _, tt := range []struct {
+		pkg, file string
+		want      bool
+	}{
+		{ModulePath, "handler.go", true},
+		{ModulePath + "/httplog", "httplog.go", true},
+		{ModulePath + "/internal/encode", "attrs.go", true},
+		{"runtime", "panic.go", true},
+		{"internal/runtime/maps", "map.go", true},
+		{ModulePath, "handler_test.go", false},
+		{ModulePath + "/internal/encode", "attrs_test.go", false},
+		{ModulePath + "/examples/worker", "main.go", false},
+		{ModulePath + "x/internal/encode", "attrs.go", false},
+		{"main", "main.go", false},
+	} {
+		if got := IsPlumbing(tt.pkg, tt.file); got != tt.want {
+			t.Errorf("IsPlumbing(%q, %q) = %v", tt.pkg, tt.file, got)
+		}
+	}
+}

@@ -1,8 +1,6 @@
 package jsontext
 
-import (
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // CutMark ends a text that was cut.
 const (
@@ -10,9 +8,8 @@ const (
 	cutMarkRunes = 13
 )
 
-// Cut returns s, or when it has more than limit characters as many whole
-// ones of it as leave room for the mark. Most texts have fewer bytes than the
-// limit and are not looked at.
+// Cut returns s with at most limit characters. If it has to cut, the text ends in
+// [CutMark]. Most texts have fewer bytes than the limit and are not looked at.
 func Cut(s string, limit int) string {
 	if len(s) <= limit || utf8.RuneCountInString(s) <= limit {
 		return s
@@ -20,7 +17,7 @@ func Cut(s string, limit int) string {
 	return s[:runeIndex(s, max(limit-cutMarkRunes, 0))] + CutMark
 }
 
-// runeIndex returns where the n-th character of s begins.
+// runeIndex returns the index at which the n-th character of s begins.
 func runeIndex(s string, n int) int {
 	for i := range s {
 		if n == 0 {
@@ -31,5 +28,5 @@ func runeIndex(s string, n int) int {
 	return len(s)
 }
 
-// CutPlain cuts without a mark, for short texts that a mark would fill.
+// CutPlain is Cut without a mark, for limits too short for one.
 func CutPlain(s string, limit int) string { return s[:runeIndex(s, limit)] }

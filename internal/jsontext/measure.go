@@ -5,14 +5,15 @@ import (
 	"strconv"
 )
 
-// Measure returns the length of Python's text of sanitized JSON.
+// Measure returns the length that sanitized JSON has when Python writes it, which
+// is how the server measures it.
 func Measure(text []byte) int {
 	n := 0
 	for i := 0; i < len(text); {
 		switch c := text[i]; {
 		case c == '"':
 			end := i + ValueEnd(text[i:])
-			n += len(`""`) + MeasureString(Unescape(text[i+1:end-1]))
+			n += len(`""`) + MeasureString(unescape(text[i+1:end-1]))
 			i = end
 		case c == ',' || c == ':':
 			n += len(`, `)
@@ -32,7 +33,7 @@ func Measure(text []byte) int {
 	return n
 }
 
-// MeasureString measures the inside of a string.
+// MeasureString is Measure for a string without its quotes.
 func MeasureString(s string) int {
 	n := 0
 	for _, r := range s {
@@ -53,7 +54,7 @@ func measureRune(r rune) int {
 	return 6
 }
 
-// CutMeasured cuts s to at most limit characters as measured.
+// CutMeasured returns s with a measure of at most limit.
 func CutMeasured(s string, limit int) string {
 	n := MeasureString(CutMark)
 	for i, r := range s {
@@ -64,8 +65,8 @@ func CutMeasured(s string, limit int) string {
 	return s
 }
 
-// measureNumber measures a number: a whole one is printed as it is, any other
-// as the shortest text of a Python float.
+// measureNumber measures a number. Python writes an integer as it is, and any other
+// number as its shortest text.
 func measureNumber(text []byte) int {
 	whole := true
 	for _, c := range text {

@@ -38,7 +38,8 @@ func Elements(text []byte) iter.Seq[[]byte] {
 	}
 }
 
-// ValueEnd returns the length of the value that text begins with.
+// ValueEnd returns the length of the value at the beginning of text, which has no
+// spaces around values.
 func ValueEnd(text []byte) int {
 	depth := 0
 	for i := 0; i < len(text); i++ {
@@ -67,7 +68,7 @@ func ValueEnd(text []byte) int {
 	return len(text)
 }
 
-// CloseObject ends an object whose members each have a comma after them.
+// CloseObject ends an object that has a comma after each member.
 func CloseObject(b []byte) []byte {
 	if last := len(b) - 1; b[last] == ',' {
 		b[last] = '}'
@@ -77,10 +78,10 @@ func CloseObject(b []byte) []byte {
 }
 
 // Unquote returns the text that a sanitized JSON string stands for.
-func Unquote(quoted []byte) string { return Unescape(quoted[1 : len(quoted)-1]) }
+func Unquote(quoted []byte) string { return unescape(quoted[1 : len(quoted)-1]) }
 
-// Unescape returns what the inside of a sanitized JSON string stands for.
-func Unescape(inside []byte) string {
+// unescape returns what a sanitized JSON string without its quotes stands for.
+func unescape(inside []byte) string {
 	if !bytes.Contains(inside, []byte{'\\'}) {
 		return string(inside)
 	}
@@ -113,6 +114,7 @@ func Unescape(inside []byte) string {
 	return string(out)
 }
 
+// IsWordByte reports whether c can be part of a number, or of true, false and null.
 func IsWordByte(c byte) bool {
 	return IsLetter(c) || '0' <= c && c <= '9' || c == '+' || c == '-' || c == '.'
 }

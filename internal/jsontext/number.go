@@ -5,14 +5,13 @@ import (
 	"strconv"
 )
 
-// AppendFloat appends f as encoding/json does, except that NaN and infinities
-// become strings, and that a magnitude of 2^63 or more has an exponent: without
-// one the server would read an integer outside 64 bits and answer 500 for the
-// whole batch (ledger-wire 2.5).
+// AppendFloat appends f as encoding/json does, with two differences. NaN and
+// infinities become strings. A magnitude of 2^63 or more gets an exponent: without
+// one the server would read an integer outside 64 bits and answer 500 for the whole
+// batch (ledger-wire 2.5).
 func AppendFloat(b []byte, f float64) []byte {
-	// A number of at most three decimals and fifteen digits is its own shortest
-	// text, because division rounds correctly: this is most of what is logged,
-	// and saves the search for the shortest.
+	// Most numbers that are logged have at most three decimals and fifteen digits.
+	// These are their own shortest text, because division rounds correctly.
 	if thousands := f * 1000; math.Abs(thousands) < 1e15 {
 		n := int64(thousands)
 		if float64(n)/1000 == f && (n != 0 || !math.Signbit(f)) {

@@ -1,13 +1,20 @@
+// Package jsontext writes and measures JSON: strings, numbers, times, and the
+// members of objects. All it writes is what the server can store: valid UTF-8
+// without NUL, and numbers within 64 bits.
+//
+// The formats and the encoder call it for each attribute, so it works on several
+// bytes at once where it can. It must never know what an entry is.
 package jsontext
 
 import (
+	"strings"
 	"unicode/utf8"
 )
 
-const HexDigits = "0123456789abcdef"
+const hexDigits = "0123456789abcdef"
 
-// PlainByte holds the bytes that stand in a JSON string as they are: ASCII
-// without controls, quote and backslash.
+// PlainByte is true for the bytes that a JSON string holds unescaped: ASCII without
+// controls, quote and backslash.
 var PlainByte = func() (t [256]bool) {
 	for c := ' '; c <= '~'; c++ {
 		t[c] = c != '"' && c != '\\'
@@ -15,11 +22,10 @@ var PlainByte = func() (t [256]bool) {
 	return t
 }()
 
-// Words of eight equal bytes: what one instruction does to all bytes of a text.
+// Words of eight equal bytes, to look at eight bytes of a text at once.
 const ones, highs uint64 = 0x0101010101010101, 0x8080808080808080
 
-// IsPlain reports whether s needs neither an escape nor a check: it is ASCII
-// that stands in a JSON string as it is.
+// IsPlain reports whether a JSON string holds s unescaped and s is ASCII.
 func IsPlain(s string) bool {
 	n := len(s)
 	if n < 8 {
@@ -33,15 +39,15 @@ func IsPlain(s string) bool {
 	return plainWord(Load64(s[n-8:]))
 }
 
-// plainWord is IsPlain for eight bytes at once: one below ' ', equal to '"' or
-// '\\', or with the high bit set leaves a high bit in the sum.
+// plainWord is IsPlain for eight bytes at once. A byte below ' ', equal to '"' or
+// '\\', or with its high bit set, leaves a high bit in the result.
 func plainWord(x uint64) bool {
 	quote, slash := x^(ones*'"'), x^(ones*'\\')
 	return (x|(x-ones*' ')|(quote-ones)|(slash-ones))&highs == 0
 }
 
-// shortWord returns less than eight bytes, some of them perhaps twice, as a word
-// with fill in the places left over.
+// shortWord returns fewer than eight bytes as a word, some of them perhaps twice,
+// with fill in the remaining places.
 func shortWord(s string, fill uint64) uint64 {
 	switch n := len(s); {
 	case n >= 4:
@@ -52,22 +58,22 @@ func shortWord(s string, fill uint64) uint64 {
 	return fill
 }
 
-// Load64 returns the first eight bytes of s as a word, by one instruction where the
-// processor has it.
+// Load64 returns the first eight bytes of s as a word. The compiler makes one
+// instruction of it where the processor has one.
 func Load64(s string) uint64 {
 	_ = s[7]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
-// Load32 is load64 for four bytes.
+// Load32 is Load64 for four bytes.
 func Load32(s string) uint64 {
 	_ = s[3]
 	return uint64(uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24)
 }
 
-// AppendString appends s as a JSON string. Bytes that are not UTF-8 become
-// U+FFFD and NUL disappears, since the server's database refuses it.
+// AppendString appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
+// NUL is left out: the server's database refuses it.
 func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	if IsPlain(s) {
@@ -78,7 +84,7 @@ func AppendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// AppendEscaped appends the inside of a JSON string.
+// AppendEscaped is AppendString without the quotes.
 func AppendEscaped(b []byte, s string) []byte {
 	start := 0
 	for i := 0; i < len(s); {
@@ -108,7 +114,7 @@ func AppendEscaped(b []byte, s string) []byte {
 		case c == '\t':
 			b = append(b, '\\', 't')
 		default:
-			b = append(b, '\\', 'u', '0', '0', HexDigits[c>>4], HexDigits[c&15])
+			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 		}
 		i++
 		start = i
@@ -116,7 +122,7 @@ func AppendEscaped(b []byte, s string) []byte {
 	return append(b, s[start:]...)
 }
 
-// appendText appends s as the server can store it: valid UTF-8 without NUL.
+// appendText appends s as Clean returns it.
 func appendText(b []byte, s string) []byte {
 	start := 0
 	for i := 0; i < len(s); {
@@ -139,8 +145,8 @@ func appendText(b []byte, s string) []byte {
 	return append(b, s[start:]...)
 }
 
-// Clean returns s as the server can store it; it allocates only for a text
-// that has to change.
+// Clean returns s as the server can store it: valid UTF-8 without NUL. It allocates
+// only if s has to change.
 func Clean(s string) string {
 	if isStorable(s) {
 		return s
@@ -148,16 +154,7 @@ func Clean(s string) string {
 	return string(appendText(make([]byte, 0, len(s)+8), s))
 }
 
-func hasNUL(s string) bool {
-	for i := range len(s) {
-		if s[i] == 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// isStorable reports whether s can be stored as it is: UTF-8 without NUL.
+// isStorable reports whether the server can store s: valid UTF-8 without NUL.
 func isStorable(s string) bool {
 	n := len(s)
 	if n < 8 {
@@ -179,9 +176,10 @@ func isStorable(s string) bool {
 	return storableWord(Load64(s[n-8:])) || isStorableText(s[i:])
 }
 
-// storableWord reports whether all of eight bytes are ASCII without NUL.
+// storableWord reports whether eight bytes are all ASCII without NUL.
 func storableWord(x uint64) bool { return (x|(x-ones))&highs == 0 }
 
-func isStorableText(s string) bool { return !hasNUL(s) && utf8.ValidString(s) }
+func isStorableText(s string) bool { return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) }
 
+// IsLetter reports whether c is an ASCII letter.
 func IsLetter(c byte) bool { return (c|0x20)-'a' < 26 }

@@ -8,7 +8,7 @@ import (
 
 const secondsPerDay = 86_400
 
-// twoDigits holds 00 to 99: half the divisions of a digit at a time.
+// twoDigits holds 00 to 99. Two digits at a time take half the divisions.
 const twoDigits = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
 
 func putTwo(b []byte, n int) {
@@ -22,16 +22,16 @@ func appendTwo(b []byte, n int) []byte {
 
 const dateTimeSize = len("2006-01-02T15:04:05")
 
-// A date is the text of a day's times, with zeros for the time.
+// A date is the text of a day's first second.
 type date struct {
 	day  int64 // counted from 1970-01-01
 	text [dateTimeSize]byte
 }
 
 // civil returns the date of a day counted from 1970-01-01, for years -400 to 9999.
-// The algorithm is that of Cassio Neri and Lorenz Schneider, as in package time,
-// whose calls take twice as long. Its years begin in March, so that the leap day
-// is the last, and 400 years earlier.
+// The algorithm is by Cassio Neri and Lorenz Schneider, as in package time, whose
+// calls take twice as long. Its years begin in March, so that the leap day is the
+// last day.
 func civil(day int64) (year, month, dayOfMonth int) {
 	n := 4*uint32(day+719_468+146_097) + 3
 	century, n := n/146_097, n%146_097|3
@@ -59,9 +59,10 @@ func appendDate(b []byte, day int64) []byte {
 	return b
 }
 
-// today is the date of nearly all times, which takes longest to write.
+// today is the date of nearly all times. It takes longest to write.
 var today atomic.Pointer[date]
 
+// NoteToday makes times of the day of sec, in Unix seconds, fast to write.
 func NoteToday(sec int64) {
 	day := sec / secondsPerDay
 	if d := today.Load(); d == nil || d.day != day {
@@ -103,22 +104,22 @@ func appendMicros(b []byte, micros int) []byte {
 	return b
 }
 
+// MicroTimeSize is how many bytes AppendMicroTime appends.
 const MicroTimeSize = dateTimeSize + len(".000000")
 
-// AppendMicroTime appends a time in years 0 to 9999 to the microsecond, without
-// its zone.
+// AppendMicroTime appends a time in UTC, without its zone and in years 0 to 9999,
+// to the microsecond.
 func AppendMicroTime(b []byte, sec int64, nsec int) []byte {
 	return appendMicros(appendDateTime(b, sec), nsec/1000)
 }
 
-// AppendTime appends t as RFC 3339 with nanoseconds, trailing zeros dropped, as
-// [time.RFC3339Nano] does. Other than the standard JSONHandler's its text always
-// reads back: a year outside 0 to 9999 is written with its sign and all digits,
-// and an offset outside a day is written in UTC.
+// AppendTime appends t as [time.RFC3339Nano] does. Unlike the standard JSONHandler's,
+// its text always reads back: a year outside 0 to 9999 gets a sign and all its
+// digits, and a time whose offset RFC 3339 cannot express is written in UTC.
 func AppendTime(b []byte, t time.Time) []byte {
 	_, offset := t.Zone()
 	if offset%60 != 0 || offset <= -secondsPerDay || offset >= secondsPerDay {
-		t, offset = t.UTC(), 0 // RFC 3339 knows no seconds in an offset
+		t, offset = t.UTC(), 0
 	}
 	sec := t.Unix() + int64(offset)
 	if sec < -62_167_219_200 || sec >= 253_402_300_800 { // years 0000 to 9999

@@ -16,9 +16,9 @@ import (
 // maxAnswerText bounds what is kept of a server's words.
 const maxAnswerText = 300
 
-// ReadAnswer reads ExportLogsServiceResponse, in protobuf or JSON, and errors:
-// Ledger's {"detail":…}, which is JSON whatever the request was (ledger-wire
-// 6.1, 6.5, 6.6), and the google.rpc.Status that OTLP asks of everybody else.
+// ReadAnswer reads an ExportLogsServiceResponse in protobuf or JSON. Of an error it
+// reads Ledger's {"detail":…}, which is always JSON (ledger-wire 6.1, 6.5, 6.6), or
+// the google.rpc.Status that other servers send.
 func (*Format) ReadAnswer(status int, body io.Reader, n int) wire.Answer {
 	text, err := io.ReadAll(body)
 	var a wire.Answer
@@ -44,7 +44,7 @@ func (*Format) ReadAnswer(status int, body io.Reader, n int) wire.Answer {
 	return a
 }
 
-// isWords reports whether text is somebody's words rather than a message that
+// isWords reports whether text is written for people. Otherwise it is a message that
 // broke off.
 func isWords(text []byte) bool {
 	return len(text) > 0 && utf8.Valid(text) && !bytes.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' })
@@ -81,8 +81,8 @@ func readResponse(a *wire.Answer, text []byte) {
 	a.Rejected = int(min(max(rejected, 0), math.MaxInt32))
 }
 
-// readStatus reads the message of a google.rpc.Status. What is none are somebody
-// else's words.
+// readStatus reads the message of a google.rpc.Status. Anything that is none belongs
+// to another protocol.
 func readStatus(a *wire.Answer, text []byte) {
 	var message string
 	status := fields{rest: text}

@@ -23,59 +23,13 @@ import (
 type Format struct {
 	resource []byte // the field resource of ResourceLogs
 	scope    []byte // the field scope of ScopeLogs
-	fixed    int
+	fixed    int    // what every entry adds to its attributes' size
+	// tails are the last attributes that are the same in all entries of a log type
+	// and an importance.
 	tails    [wire.LogTypes][wire.Importances][]byte
 	from     wire.Origin
 	idPrefix string
 }
-
-// Tags of the fields written here: number<<3 | wire type.
-const (
-	tagResourceLogs = 1<<3 | wireBytes
-	tagResource     = 1<<3 | wireBytes
-	tagScopeLogs    = 2<<3 | wireBytes
-	tagScope        = 1<<3 | wireBytes
-	tagScopeName    = 1<<3 | wireBytes
-	tagScopeVersion = 2<<3 | wireBytes
-	tagRecord       = 2<<3 | wireBytes
-
-	tagTime         = 1<<3 | wire64
-	tagSeverity     = 2<<3 | wireVarint
-	tagSeverityText = 3<<3 | wireBytes
-	tagBody         = 5<<3 | wireBytes
-	tagAttribute    = 6<<3 | wireBytes
-	tagTraceID      = 9<<3 | wireBytes
-	tagSpanID       = 10<<3 | wireBytes
-	tagObservedTime = 11<<3 | wire64
-
-	tagMember = 1<<3 | wireBytes // of a resource, a KeyValueList, an ArrayValue
-	tagKey    = 1<<3 | wireBytes
-	tagValue  = 2<<3 | wireBytes
-
-	tagString = 1<<3 | wireBytes
-	tagBool   = 2<<3 | wireVarint
-	tagInt    = 3<<3 | wireVarint
-	tagDouble = 4<<3 | wire64
-	tagArray  = 5<<3 | wireBytes
-	tagKVList = 6<<3 | wireBytes
-	tagBytes  = 7<<3 | wireBytes
-)
-
-// Attributes that the server reads (ledger-wire 6.2, 6.3).
-const (
-	logIDKey        = "ledger.log_id"
-	sequenceKey     = "ledger.sequence" // orders records of one microsecond
-	httpMethodKey   = "http.request.method"
-	httpRouteKey    = "http.route"
-	httpStatusKey   = "http.response.status_code"
-	durationKey     = "ledger.duration_ms"
-	queryKey        = "url.query"
-	pathParamsKey   = "ledger.path_params"
-	responseBodyKey = "ledger.response_body"
-	releaseKey      = "service.version"
-	environmentKey  = "deployment.environment.name"
-	sdkName         = "ledger-go"
-)
 
 // New returns the format for the entries of a program.
 func New(of wire.Program) *Format {
@@ -118,20 +72,20 @@ func New(of wire.Program) *Format {
 			f.tails[t][i] = appendStringAttr(tail, tagAttribute, wire.ImportanceKey, wire.Importance(i).String())
 		}
 	}
-	// What every entry adds: the tail, an id and a number of the largest size.
+	// Every entry adds a tail, an id and a number, here of the largest size.
 	const ids = `"ledger.log_type": "exception", "ledger.importance": "standard", "ledger.log_id": "", "ledger.sequence": 18446744073709551615, `
 	f.fixed += len(ids) + maxLogID
 	return f
 }
 
-// maxLogID is how much of a log_id the server looks at (ledger-wire 4).
+// maxLogID is how much of a log_id the server reads (ledger-wire 4).
 const maxLogID = 64
 
 func (*Format) Protocol() string    { return "otlp" }
 func (*Format) Path() string        { return "/v1/logs" }
 func (*Format) ContentType() string { return "application/x-protobuf" }
 
-// Cost is one per entry: the server counts records.
+// Cost is the number of entries: the server counts records.
 func (*Format) Cost(n int) int { return n }
 
 // Head reads what Begin wrote.
@@ -152,8 +106,8 @@ func (*Format) Head(data []byte) (level wire.Level, message []byte) {
 	return level, nil
 }
 
-// Frame writes ExportLogsServiceRequest, ResourceLogs and ScopeLogs up to the
-// records, with lengths that reckon with size bytes of them.
+// Frame returns ExportLogsServiceRequest, ResourceLogs and ScopeLogs up to the
+// records. Their lengths include the size bytes of the records.
 func (f *Format) Frame(_, size int) (before, between, after []byte) {
 	scopeLogs := len(f.scope) + size
 	resourceLogs := len(f.resource) + 1 + sizeVarint(uint64(scopeLogs)) + scopeLogs
@@ -163,3 +117,17 @@ func (f *Format) Frame(_, size int) (before, between, after []byte) {
 	b = appendVarint(append(b, tagScopeLogs), uint64(scopeLogs))
 	return append(b, f.scope...), nil, nil
 }
+
+// Limits allows times from 1970 on and a nesting of 30.
+func (f *Format) Limits() wire.Limits {
+	return wire.Limits{OwnFields: true, Earliest: earliest, Depth: maxDepth, FixedSize: f.fixed}
+}
+
+const (
+	// earliest is 1970. OTLP's times are unsigned, and 0 means none.
+	earliest = 1
+	// maxDepth keeps a request below a hundred nested messages, at which protobuf's
+	// decoders for Python, Java, C++ and Rust refuse the whole request. The
+	// attributes are the sixth message, and a group takes three.
+	maxDepth = 30
+)

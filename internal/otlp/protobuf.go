@@ -15,6 +15,38 @@ const (
 	wire32     = 5
 )
 
+// Tags of the fields written here: number<<3 | wire type.
+const (
+	tagResourceLogs = 1<<3 | wireBytes
+	tagResource     = 1<<3 | wireBytes
+	tagScopeLogs    = 2<<3 | wireBytes
+	tagScope        = 1<<3 | wireBytes
+	tagScopeName    = 1<<3 | wireBytes
+	tagScopeVersion = 2<<3 | wireBytes
+	tagRecord       = 2<<3 | wireBytes
+
+	tagTime         = 1<<3 | wire64
+	tagSeverity     = 2<<3 | wireVarint
+	tagSeverityText = 3<<3 | wireBytes
+	tagBody         = 5<<3 | wireBytes
+	tagAttribute    = 6<<3 | wireBytes
+	tagTraceID      = 9<<3 | wireBytes
+	tagSpanID       = 10<<3 | wireBytes
+	tagObservedTime = 11<<3 | wire64
+
+	tagMember = 1<<3 | wireBytes // of a resource, a KeyValueList, an ArrayValue
+	tagKey    = 1<<3 | wireBytes
+	tagValue  = 2<<3 | wireBytes
+
+	tagString = 1<<3 | wireBytes
+	tagBool   = 2<<3 | wireVarint
+	tagInt    = 3<<3 | wireVarint
+	tagDouble = 4<<3 | wire64
+	tagArray  = 5<<3 | wireBytes
+	tagKVList = 6<<3 | wireBytes
+	tagBytes  = 7<<3 | wireBytes
+)
+
 func appendVarint(b []byte, v uint64) []byte {
 	for v >= 0x80 {
 		b = append(b, byte(v)|0x80)
@@ -26,8 +58,8 @@ func appendVarint(b []byte, v uint64) []byte {
 // sizeVarint is how many bytes [appendVarint] appends.
 func sizeVarint(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
 
-// closeLength writes the length of what follows at mark, where one byte was left
-// for it, and moves what follows when it takes more.
+// closeLength writes the length of what follows mark at mark, where the caller left
+// one byte for it. If the length takes more bytes, what follows moves.
 func closeLength(b []byte, mark int) []byte {
 	n := len(b) - mark - 1
 	size := sizeVarint(uint64(n))
@@ -40,7 +72,7 @@ func closeLength(b []byte, mark int) []byte {
 	return b
 }
 
-// appendTextField appends a field that holds s, mended when it cannot be stored.
+// appendTextField appends a field that holds s, cleaned.
 func appendTextField(b []byte, tag byte, s string) []byte {
 	s = jsontext.Clean(s)
 	b = appendVarint(append(b, tag), uint64(len(s)))

@@ -1,3 +1,9 @@
+// Package rawslog reads a [slog.Record] and a [slog.Value] where Go keeps them in
+// memory, which is faster than slog's methods. It checks the layout when the
+// program starts, and uses the methods if a version of Go has another one.
+//
+// The encoder and the formats call it. It holds the only unsafe code, and must
+// never know anything but slog.
 package rawslog
 
 import (
@@ -9,11 +15,10 @@ import (
 	"unsafe"
 )
 
-// A recordLayout is a [slog.Record] as Go 1.26 lays it out, and a valueLayout a
-// [slog.Value]. Record.Attrs copies the record, and each attr twice, and what a
-// value holds is only told after its kind was found out once more; to look at
-// them where they are takes a fifth off the encoding of five attrs
-// (benchmarks/README.md).
+// A recordLayout is a [slog.Record] as Go lays it out, and a valueLayout a
+// [slog.Value]. Record.Attrs copies the record, and each attr twice, and a value's
+// methods find out its kind once more. Reading them in place saves a fifth of the
+// time that five attrs take (benchmarks/README.md).
 type recordLayout struct {
 	_      time.Time // Time
 	_      string    // Message
@@ -30,14 +35,12 @@ type valueLayout struct {
 	any any
 }
 
-// LayoutKnown reports whether both are laid out so, and values hold what they
-// are thought to. If a version of Go changes it, all goes through slog's methods
-// again.
+// LayoutKnown reports whether both are laid out so. Only tests change it.
 var LayoutKnown = sameLayout(reflect.TypeFor[slog.Record](), reflect.TypeFor[recordLayout](), "front", "nFront", "back") &&
 	sameLayout(reflect.TypeFor[slog.Value](), reflect.TypeFor[valueLayout](), "num", "any") &&
 	!slices.ContainsFunc(numbers, func(v slog.Value) bool { return num(v) != askedBits(v) })
 
-// numbers are values of all kinds that [Bits] reads.
+// numbers are values of all the kinds that [Bits] reads.
 var numbers = []slog.Value{
 	slog.Int64Value(math.MinInt64), slog.Uint64Value(math.MaxUint64), slog.Float64Value(-0.5),
 	slog.BoolValue(true), slog.BoolValue(false), slog.DurationValue(-time.Second),
@@ -57,7 +60,7 @@ func sameLayout(theirs, ours reflect.Type, fields ...string) bool {
 	return true
 }
 
-// HasAttrs reports whether r has attrs. Record.NumAttrs copies all of it to tell.
+// HasAttrs reports whether r has attrs. Record.NumAttrs would copy the record.
 func HasAttrs(r *slog.Record) bool {
 	if LayoutKnown {
 		return (*recordLayout)(unsafe.Pointer(r)).nFront > 0
@@ -65,13 +68,14 @@ func HasAttrs(r *slog.Record) bool {
 	return r.NumAttrs() > 0
 }
 
-// Attrs returns r's attrs, which stay r's; only where [LayoutKnown].
+// Attrs returns r's attrs, which the caller must not change. Call it only if
+// [LayoutKnown] is true.
 func Attrs(r *slog.Record) (front, back []slog.Attr) {
 	l := (*recordLayout)(unsafe.Pointer(r))
 	return l.front[:l.nFront], l.back
 }
 
-// Held returns what v holds, which is of the kind Any.
+// Held returns what v, of the kind Any, holds.
 func Held(v *slog.Value) any {
 	if LayoutKnown {
 		return (*valueLayout)(unsafe.Pointer(v)).any
@@ -79,8 +83,7 @@ func Held(v *slog.Value) any {
 	return v.Any()
 }
 
-// Bits returns what v holds, which is a number, a bool or a duration, as 64
-// bits.
+// Bits returns the 64 bits of v, which is a number, a bool or a duration.
 func Bits(v slog.Value) uint64 {
 	if LayoutKnown {
 		return num(v)

@@ -1,7 +1,12 @@
+// Package redact knows which keys hold secrets, and keeps a secret of its own: the
+// API key, which nothing prints.
+//
+// The encoder asks it for each key that it has not seen before; the options and
+// the transport hold the API key as a [Secret]. It must never know where a key
+// stands or what its value is.
 package redact
 
 import (
-	"math"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -9,11 +14,11 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/jsontext"
 )
 
-// secretEndings are what the key of a secret ends in, once it is lower case and
-// without separators: "db_password", "X-Api-Key" and "clientSecret" all match,
-// "token_count", "max_tokens" and "secretary" do not. Digits at the end of a key
-// do not matter. A key that merely contains such a word is left alone, because
-// masking what an operator needs ("password_reset_at") is a fault as well.
+// secretEndings are the ends of secrets' keys, in lower case and without
+// separators. "db_password", "X-Api-Key" and "clientSecret" match; "token_count",
+// "max_tokens" and "secretary" do not. Digits at the end of a key do not matter. A
+// key that only contains such a word does not match: operators need
+// "password_reset_at".
 var secretEndings = []string{
 	"password", "passwords", "passwd", "passphrase", "pwd", "passwordhash",
 	"passwordconfirmation", "passwordconfirm",
@@ -23,24 +28,25 @@ var secretEndings = []string{
 	"creditcard", "cvv",
 }
 
-// A Keys tells which keys hold secrets. The zero redactor finds none.
+// Keys are the keys of secrets. The zero Keys are none.
 type Keys struct {
 	on    bool
-	exact map[string]bool // from Options.RedactKeys
-	// pairs maps the last two letters of a key to 1 + the index of the endings
-	// to compare it with; 0 is what nearly every key ends in.
-	pairs   [32 * 32]uint8
+	exact map[string]bool // as normalizeKey returns them
+	// pairs maps the last two letters of a key to 1 + the index of the endings to
+	// compare it with, or to 0, as for nearly every key.
+	pairs   [32 * 32]uint16
 	endings [][]string
 }
 
-// NewKeys finds the secrets' keys that it knows, and those like more.
+// NewKeys returns the usual keys of secrets, and more, whatever their case and
+// separators.
 func NewKeys(more []string) *Keys {
 	r := &Keys{on: true, exact: make(map[string]bool)}
 	note := func(key string) (endings *[]string) {
 		at := &r.pairs[pair(key[len(key)-2], key[len(key)-1])]
 		if *at == 0 {
 			r.endings = append(r.endings, nil)
-			*at = uint8(len(r.endings))
+			*at = uint16(len(r.endings))
 		}
 		return &r.endings[*at-1]
 	}
@@ -51,10 +57,8 @@ func NewKeys(more []string) *Keys {
 	for _, key := range more {
 		if key = normalizeKey(key); key != "" {
 			r.exact[key] = true
-			if len(key) >= 2 && len(r.endings) < math.MaxUint8 {
+			if len(key) >= 2 {
 				note(key)
-			} else if len(key) >= 2 {
-				r.pairs[pair(key[len(key)-2], key[len(key)-1])] = max(1, r.pairs[pair(key[len(key)-2], key[len(key)-1])])
 			}
 		}
 	}
@@ -63,9 +67,9 @@ func NewKeys(more []string) *Keys {
 
 func pair(a, b byte) int { return int(a&31)<<5 | int(b&31) }
 
-// Hide reports whether the value under key is a secret. Nearly every key is
-// settled by its length and last two letters; the rest is looked at in full.
-func (r *Keys) Hide(key string) bool {
+// IsSecret reports whether the value under key is a secret. The last two letters
+// decide for nearly every key; the others are looked at in full.
+func (r *Keys) IsSecret(key string) bool {
 	n := len(key)
 	if !r.on || n == 0 {
 		return false
@@ -73,16 +77,16 @@ func (r *Keys) Hide(key string) bool {
 	if n >= 2 && jsontext.IsLetter(key[n-2]) && jsontext.IsLetter(key[n-1]) && r.pairs[pair(key[n-2], key[n-1])] == 0 {
 		return false
 	}
-	return r.masksInFull(key)
+	return r.isSecretInFull(key)
 }
 
-func (r *Keys) masksInFull(key string) bool {
+func (r *Keys) isSecretInFull(key string) bool {
 	var short [64]byte
 	text := short[:0]
 	for i := 0; i < len(key) && len(text) < len(short); i++ {
 		switch c := key[i]; {
 		case c >= utf8.RuneSelf:
-			return r.masksNormal([]byte(normalizeKey(key)))
+			return r.isSecretNormal([]byte(normalizeKey(key)))
 		case jsontext.IsLetter(c):
 			text = append(text, c|0x20)
 		case '0' <= c && c <= '9':
@@ -90,14 +94,13 @@ func (r *Keys) masksInFull(key string) bool {
 		}
 	}
 	if len(text) == len(short) {
-		return r.masksNormal([]byte(normalizeKey(key)))
+		return r.isSecretNormal([]byte(normalizeKey(key)))
 	}
-	return r.masksNormal(text)
+	return r.isSecretNormal(text)
 }
 
-// masksNormal reports whether a key in lower case and without separators is a
-// secret's.
-func (r *Keys) masksNormal(key []byte) bool {
+// isSecretNormal is IsSecret for a key in lower case and without separators.
+func (r *Keys) isSecretNormal(key []byte) bool {
 	if len(r.exact) > 0 && r.exact[string(key)] {
 		return true
 	}

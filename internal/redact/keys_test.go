@@ -13,8 +13,8 @@ func TestSecretKeys(t *testing.T) {
 		"token_count": false, "max_tokens": false, "secretary": false, "key": false, "user_ssn": false, "": false, "a": false,
 		"password_reset_at": false, "monkey": false, "primary_key": false, "session": false, "1": false, "__": false,
 	} {
-		if got := r.Hide(key); got != want {
-			t.Errorf("masks(%q) = %v", key, got)
+		if got := r.IsSecret(key); got != want {
+			t.Errorf("IsSecret(%q) = %v", key, got)
 		}
 	}
 }

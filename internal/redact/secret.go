@@ -9,16 +9,17 @@ import (
 	"strings"
 )
 
-// Mask stands where a secret was.
+// Mask replaces a secret.
 const Mask = "[redacted]"
 
-// A Secret is a string that no verb, encoder or debugger's print shows: the
-// text is behind a function, since fmt prints unexported string fields raw.
+// A Secret is a string that no verb and no encoder prints. The text is behind
+// functions, because fmt prints even unexported string fields.
 type Secret struct {
 	Reveal func() string
-	MaskIn func(text string) string // replaces the secret, also where it was quoted or escaped
+	MaskIn func(text string) string // replaces the secret in text, also where it is quoted or escaped
 }
 
+// NewSecret returns s as a Secret.
 func NewSecret(s string) Secret {
 	if s == "" {
 		return Secret{func() string { return "" }, func(text string) string { return text }}

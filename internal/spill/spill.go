@@ -48,6 +48,7 @@ type Spill[N any] struct {
 	claim      *spool.Claim // of the portion that was read back; nil for none
 	claimed    int          // entries of it not settled yet
 	resting    time.Time    // nothing is written before
+	since      time.Time    // see Since
 	unreadable int64        // how many of the spool's lost entries are counted
 }
 
@@ -123,6 +124,17 @@ func (s *Spill[N]) Len() int64 {
 		return 0
 	}
 	return s.spool.Len()
+}
+
+// Since is when entries began to wait on disk without a pause; the zero time while
+// none does.
+func (s *Spill[N]) Since() time.Time {
+	if s.Len() == 0 {
+		s.since = time.Time{}
+	} else if s.since.IsZero() {
+		s.since = s.Now()
+	}
+	return s.since
 }
 
 // Relieve writes the oldest entries to disk while memory is under pressure. What

@@ -74,7 +74,9 @@ type Counters struct {
 	// none.
 	Started            time.Time
 	LastDrop, LostFrom atomic.Int64 // LostFrom is when the first of lost was dropped
-	Lost               atomic.Int64 // overflow that no notice has told of yet
+	Lost               atomic.Int64 // overflow that no notice has reported yet
+	LastSuccess        atomic.Int64 // when the server last took entries
+	Oldest             atomic.Int64 // when the oldest unsettled entry was logged, at the earliest
 
 	Flushes, FlushesOK, FlushesFailed atomic.Int64
 	LastFlush                         atomic.Int64 // unix nanoseconds

@@ -42,6 +42,12 @@ func (d Delays) Asked(asked time.Duration) time.Duration { return jitter(min(ask
 // Throttled is the pause after a 429 that asked for none.
 func (d Delays) Throttled(n int) time.Duration { return d.Asked(min(doubled(d.First, n), d.Most)) }
 
+// Refused is the pause after an answer that refused the API key. A key may be new to
+// the server, which learns of it within half a minute (ledger-wire 1.4).
+func (d Delays) Refused(n int) time.Duration { return jitter(min(doubled(firstRefused, n), d.Most)) }
+
+const firstRefused = 5 * time.Second
+
 // Quota is the pause while a quota is used up. It is reset with the server's date,
 // or raised by somebody.
 func (d Delays) Quota(n int, now time.Time) time.Duration {

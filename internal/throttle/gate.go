@@ -58,6 +58,7 @@ type Place struct {
 // Trial is how long the first attempt goes alone.
 const Trial = time.Second
 
+// NewGate makes a gate for at most pool attempts at once.
 func NewGate(pool int, now func() time.Time) *Gate {
 	return &Gate{pace: newPace(pool), now: now, changed: make(chan struct{})}
 }

@@ -104,7 +104,7 @@ func NewLimiter(limits, given Limits, share float64, now func() time.Time) *Limi
 	}
 }
 
-// Take spends n if they fit now, and else returns how long until they do.
+// Take spends n if they fit now; otherwise it returns how long until they do.
 func (l *Limiter) Take(n int) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -135,7 +135,7 @@ func (l *Limiter) Portion() int {
 // leastPortion is the part of what ever fits that is worth a request.
 const leastPortion = 4
 
-// Learn sets limits that the server told of, where lower ones were not given; 0
+// Learn sets limits that the server reported, where lower ones were not given; 0
 // leaves one as it is.
 func (l *Limiter) Learn(told Limits) {
 	l.mu.Lock()

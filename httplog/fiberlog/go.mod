@@ -1,0 +1,31 @@
+module github.com/ledger-sdk/ledger-go/httplog/fiberlog
+
+go 1.25.0
+
+// For work in this repository. It means nothing to those who import the module.
+replace github.com/ledger-sdk/ledger-go => ../..
+
+require (
+	github.com/gofiber/fiber/v3 v3.1.0
+	github.com/google/go-cmp v0.7.0
+	github.com/ledger-sdk/ledger-go v0.1.0
+	github.com/valyala/fasthttp v1.69.0
+	go.uber.org/goleak v1.3.0
+)
+
+require (
+	github.com/andybalholm/brotli v1.2.0 // indirect
+	github.com/gofiber/schema v1.7.0 // indirect
+	github.com/gofiber/utils/v2 v2.0.2 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/klauspost/compress v1.20.3 // indirect
+	github.com/mattn/go-colorable v0.1.14 // indirect
+	github.com/mattn/go-isatty v0.0.20 // indirect
+	github.com/philhofer/fwd v1.2.0 // indirect
+	github.com/tinylib/msgp v1.6.3 // indirect
+	github.com/valyala/bytebufferpool v1.0.0 // indirect
+	golang.org/x/crypto v0.48.0 // indirect
+	golang.org/x/net v0.50.0 // indirect
+	golang.org/x/sys v0.41.0 // indirect
+	golang.org/x/text v0.39.0 // indirect
+)

@@ -1,0 +1,246 @@
+package ledger
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/encode"
+	"github.com/ledger-sdk/ledger-go/internal/throttle"
+)
+
+// hung is a transport that never answers.
+type hung struct{}
+
+func (hung) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+func newTestHandler(t *testing.T, change func(*Options)) *Handler {
+	t.Helper()
+	opts := &Options{APIKey: testKey, HTTPTransport: hung{}, Diagnostics: slog.DiscardHandler}
+	change(opts)
+	h, err := NewHandler(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = h.Shutdown(ctx)
+	})
+	return h
+}
+
+// current_size is derived from counters; at rest it must be what is in the
+// channels, so that the law does not hold by construction alone.
+func TestCurrentSizeIsTheQueuesRealLength(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTestHandler(t, func(o *Options) { o.MaxBufferSize, o.FlushSize, o.HTTPPoolSize = 200, 10, 3 })
+		log := slog.New(h)
+		for i := range 700 {
+			if i%7 == 0 {
+				log.Error("e")
+			} else {
+				log.Info("i")
+			}
+			if i%50 == 0 {
+				time.Sleep(time.Second)
+			}
+			synctest.Wait()
+			m := h.Metrics()
+			if queued := h.queue.Len(); m.Buffer.CurrentSize != queued {
+				t.Fatalf("after %d: current_size %d, queue %d", i, m.Buffer.CurrentSize, queued)
+			}
+			held := h.queue.Taken()
+			if int64(m.Buffer.InFlight) != held {
+				t.Fatalf("after %d: in_flight %d, held and on the wire %d", i, m.Buffer.InFlight, held)
+			}
+		}
+	})
+}
+
+// A full buffer holds little more than the entries it counts.
+func TestMemoryOfAFullBuffer(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector has memory of its own")
+	}
+	heap := func() int64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	for _, test := range []struct {
+		records, size int
+		most          int64
+	}{{10_000, 100, 8 << 20}, {50_000, 4000, 20 << 20}} {
+		t.Run(fmt.Sprint(test.records, " of ", test.size), func(t *testing.T) {
+			before := heap()
+			h := newTestHandler(t, func(*Options) {})
+			log := slog.New(h)
+			text := strings.Repeat("x", test.size)
+			for i := range test.records {
+				log.Info("request handled for customer", "text", text, "n", i)
+			}
+			// Also when every connection is busy with a server that hangs.
+			time.Sleep(throttle.Trial + 200*time.Millisecond)
+			for i := range 100 {
+				log.Info("request handled for customer", "text", text, "n", i)
+			}
+			time.Sleep(200 * time.Millisecond)
+			used := heap() - before
+			t.Logf("%d records of %d bytes: heap %.1f MiB, %+v", test.records, test.size, float64(used)/(1<<20), h.Metrics().Buffer)
+			if used > test.most {
+				t.Errorf("heap grew by %d bytes, at most %d", used, test.most)
+			}
+		})
+	}
+}
+
+// Logging allocates nothing beyond what slog itself does, which is one slice for
+// the attrs above five.
+func TestHandleAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	five := []slog.Attr{
+		slog.String("method", "GET"), slog.Int("status", 200), slog.Bool("cached", true),
+		slog.Duration("elapsed", 45*time.Millisecond), slog.Float64("ratio", 12.34),
+	}
+	ten := append(five[:5:5],
+		slog.Group("user", slog.Int("id", 42), slog.String("plan", "pro")),
+		slog.Time("at", time.Unix(1e9, 0)), slog.Any("err", errors.New("connection refused")),
+		slog.String("region", "eu-west-1"), slog.Uint64("bytes", 1234))
+	for _, protocol := range []Protocol{ProtocolLedger, ProtocolOTLP} {
+		// Nothing is sent meanwhile: its cost is not a record's.
+		h := newTestHandler(t, func(o *Options) {
+			o.Protocol = protocol
+			o.MaxBufferSize, o.FlushSize = 1000, 1000
+			o.FlushInterval = time.Hour
+		})
+		ctx := context.Background()
+		for _, test := range []struct {
+			name         string
+			bound, attrs []slog.Attr
+			want         float64
+		}{
+			{"no attrs", nil, nil, 0},
+			{"five", nil, five, 0},
+			{"ten, a group and an error among them", nil, ten, 1},
+			{"five bound and five", five, five, 0},
+		} {
+			log := slog.New(h.WithAttrs(test.bound))
+			call := func() { log.LogAttrs(ctx, slog.LevelInfo, "request handled for customer", test.attrs...) }
+			for range 400 {
+				call() // fills the pools
+			}
+			if got := testing.AllocsPerRun(700, call); got > test.want {
+				t.Errorf("%s, %s: %v allocations a record, at most %v", protocol, test.name, got, test.want)
+			}
+		}
+		if got := testing.AllocsPerRun(100, func() { h.Enabled(ctx, slog.LevelDebug) }); got != 0 {
+			t.Errorf("Enabled: %v allocations", got)
+		}
+	}
+}
+
+// Flush takes what is queued, and must not chase what is logged meanwhile: the
+// buffer would grow without end.
+func TestFlushDoesNotChaseWhatIsLoggedMeanwhile(t *testing.T) {
+	h := newTestHandler(t, func(o *Options) { o.MaxBufferSize, o.FlushSize = 1000, 10 })
+	r := slog.NewRecord(time.Now(), slog.LevelError, "urgent", 0)
+	var pushing sync.WaitGroup
+	var stop atomic.Bool
+	for range 8 {
+		pushing.Go(func() {
+			for !stop.Load() {
+				_ = h.Handle(context.Background(), r)
+			}
+		})
+	}
+	var most int64
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	go func() {
+		for ctx.Err() == nil {
+			_ = h.Flush(ctx)
+		}
+	}()
+	for ctx.Err() == nil {
+		most = max(most, h.queue.Taken())
+		time.Sleep(time.Millisecond)
+	}
+	stop.Store(true)
+	pushing.Wait()
+	_ = h.Shutdown(ctx)
+	if most > 3000 { // 1000, and what evicting had not caught up with
+		t.Errorf("%d entries were held at once, with a buffer of 1000", most)
+	}
+}
+
+var entryTime = time.Date(2026, 3, 1, 12, 30, 45, 123456789, time.UTC)
+
+func entryNow() time.Time { return entryTime.Add(time.Second) }
+
+// A body stays as it was handed out while its compressor makes others.
+func TestBodiesStayAsTheyWere(t *testing.T) {
+	encoding := encodingOf(&config{}, "0123456789abcdef-", entryNow)
+	rec := encode.New(encoding)
+	tr := &transport{now: entryNow}
+	var others sync.WaitGroup
+	for seed := range 4 {
+		others.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(seed), 1))
+			var bodies, wants [][]byte
+			for range 30 {
+				f := encoding.Formats[random.IntN(2)]
+				var entries []*buffer.Entry
+				var wholes [][]byte
+				size := 0
+				for i := range 1 + random.IntN(300) {
+					r := slog.NewRecord(entryTime, 0, strings.Repeat("m", random.IntN(400)), 0)
+					r.AddAttrs(slog.Int("i", i), slog.String("text", strings.Repeat("abc", random.IntN(100))))
+					seq := random.Uint64() >> 1
+					data, end := rec.Append(nil, f, rec.Root(), context.Background(), &r, seq)
+					e := &buffer.Entry{Data: data, Ending: end, Format: f}
+					if i%3 == 0 {
+						e = &buffer.Entry{Data: e.Whole(), Format: f}
+					}
+					entries, wholes, size = append(entries, e), append(wholes, e.Whole()), size+e.Size()
+				}
+				before, between, after := f.Frame(len(entries), size)
+				wants = append(wants, slices.Concat(before, bytes.Join(wholes, between), after))
+				bodies = append(bodies, tr.body(f, entries, false))
+			}
+			for i, body := range bodies {
+				zr, err := gzip.NewReader(bytes.NewReader(body))
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				if got, err := io.ReadAll(zr); err != nil || !bytes.Equal(got, wants[i]) {
+					t.Errorf("body %d is another: %v", i, err)
+				}
+			}
+		})
+	}
+	others.Wait()
+}
