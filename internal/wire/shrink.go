@@ -191,7 +191,7 @@ func (s *shrinker) appendValue(b []byte, p *part, at path) []byte {
 	b = append(b, p.value[0])
 	start := len(b)
 	b = s.appendParts(b, children(p.value), at.to(p), room-len(`{}`)+len(`, `)) // the last has no comma
-	closing := p.value[0] + 2 // in ASCII
+	closing := p.value[0] + 2                                                   // in ASCII
 	if len(b) > start {
 		b[len(b)-1] = closing
 		return b
