@@ -194,7 +194,10 @@ func (enc *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.C
 	if fromContext != nil || s.err != nil {
 		w.facts.complete(&s.facts, fromContext)
 	}
-	failure := enc.failureOf(&w.facts, r)
+	var failure wire.Failure
+	if w.err != nil {
+		failure = enc.failureOf(&w.facts, r)
+	}
 	if mayExceedIndex(r) {
 		attrs = w.indexMessage(start, attrs, r, failure.Type)
 	}
@@ -273,9 +276,6 @@ func appendTail(b []byte, f Format, facts *facts, e *wire.Failure) []byte {
 
 // failureOf describes the entry's error.
 func (enc *Encoder) failureOf(facts *facts, r *slog.Record) (e wire.Failure) {
-	if facts.err == nil {
-		return e
-	}
 	e.Type, e.Message = enc.kinds.TypeOf(facts.err, facts.errMessage, r.PC), facts.errMessage
 	if e.Message == "" || e.Message[0] == 0 && jsontext.Clean(e.Message) == "" {
 		e.Message = e.Type
