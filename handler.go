@@ -79,14 +79,17 @@ func NewHandler(opts *Options) (*Handler, error) {
 func newHandler(config *config) *Handler {
 	now := time.Now
 	count := &stats.Counters{Started: now()}
+	report := newDiagnostics(config)
 	encoding := encodingOf(config, newIDPrefix(), now)
+	encoding.Cut = func() { report.attributesCut(count.Truncated.Add(1)) }
+	encoding.Unknown = report.unknownSteering
 	c := &core{
 		config:    config,
 		encoder:   encode.New(encoding),
 		protocols: protocol.New(string(config.Protocol), encoding.Formats[0], encoding.Formats[1]),
 		queue:     buffer.NewQueue(queueLimitsOf(config), count, now),
 		count:     count,
-		report:    newDiagnostics(config),
+		report:    report,
 		now:       now,
 		down:      make(chan struct{}),
 	}
@@ -109,7 +112,8 @@ func encodingOf(config *config, idPrefix string, now func() time.Time) encode.Co
 	}
 	c := encode.Config{
 		AddSource: config.AddSource, ReplaceAttr: config.ReplaceAttr, ContextAttrs: config.ContextAttrs,
-		Formats: [encode.MaxFormats]encode.Format{native.New(of), otlp.New(of)}, Now: now,
+		StackLevel: config.StackLevel,
+		Formats:    [encode.MaxFormats]encode.Format{native.New(of), otlp.New(of)}, Now: now,
 	}
 	if !config.DisableRedaction {
 		c.Secrets = redact.NewKeys(config.RedactKeys)
