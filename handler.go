@@ -196,6 +196,18 @@ func (c *core) wait(ctx context.Context, last bool) error {
 	}
 }
 
+// admit takes out what w waits for. At the end it goes to disk, too, while it is sent.
+func (b *batcher) admit(w *waiter) {
+	w.notice = b.count.Lost.Load() > 0
+	b.waiters = append(b.waiters, w)
+	b.announce()
+	b.drain()
+	w.taken = true
+	if w.last {
+		b.disk.CopyAll()
+	}
+}
+
 // answer tells the waiters whose entries are all settled.
 func (b *batcher) answer() {
 	if len(b.waiters) == 0 {
@@ -213,10 +225,18 @@ func (b *batcher) answer() {
 	})
 }
 
-// settled reports whether all that w waits for is settled, but for a notice.
+// settled reports whether all that w waits for is settled, but for a notice. Shutdown
+// waits for every answer, too, so that nothing is sent twice, and for what comes back
+// from disk while the server takes entries.
 func (b *batcher) settled(w *waiter) bool {
 	oldest, any := b.backlog.OldestTaken()
-	return w.taken && (!any || oldest > w.mark)
+	return w.taken && (!any || oldest > w.mark) && (!w.last || len(b.backlog.Active) == 0 && !b.unspools())
+}
+
+// unspools reports whether entries will come back from disk, and nothing holds them up.
+func (b *batcher) unspools() bool {
+	s := b.sender
+	return b.disk.Len() > 0 && b.disk.MayRead() && s.gate.Holding() == throttle.NoCause && !s.tripped() && s.pacing.Load() == 0
 }
 
 // hurryAgain is the least time between two attempts that are made because somebody
