@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"reflect"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -141,12 +142,29 @@ func (c *config) applyEnvironment(lookup map[string]string, fault faultFunc) {
 		for _, one := range all.Errors {
 			var parse env.ParseError
 			if errors.As(one, &parse) {
-				fault(parse.Name, "%w", parse.Err)
+				fault(parse.Name, "%w", notAValue(parse))
 			} else {
 				fault("environment", "%w", one)
 			}
 		}
 	}
+}
+
+// notAValue words a variable's fault without the names of functions.
+func notAValue(fault env.ParseError) error {
+	var number *strconv.NumError
+	if !errors.As(fault.Err, &number) {
+		return fault.Err
+	}
+	switch kind := fault.Type.Kind(); {
+	case errors.Is(number, strconv.ErrRange):
+		return fmt.Errorf("%q is too large", number.Num)
+	case kind == reflect.Bool:
+		return fmt.Errorf("%q is neither true nor false", number.Num)
+	case kind == reflect.Float64:
+		return fmt.Errorf("%q is not a number", number.Num)
+	}
+	return fmt.Errorf("%q is not a whole number", number.Num)
 }
 
 func (c *config) applyDefaults() {
@@ -199,12 +217,13 @@ func (c *config) check(fault faultFunc) {
 	c.apiKey = redact.NewSecret(c.APIKey)
 	c.APIKey = ""
 
-	if u, err := url.Parse(c.BaseURL); err != nil {
+	scheme, _, _ := strings.Cut(strings.ToLower(c.BaseURL), "://")
+	if u, err := url.Parse(c.BaseURL); scheme != "http" && scheme != "https" {
+		fault("BaseURL", "must begin with http:// or https://, such as http://localhost:8000")
+	} else if err != nil {
 		fault("BaseURL", "not a URL") // the parser's text would quote what may hold a password
 	} else {
 		switch {
-		case u.Scheme != "http" && u.Scheme != "https":
-			fault("BaseURL", "must begin http:// or https://")
 		case u.Hostname() == "":
 			fault("BaseURL", "has no host")
 		case u.User != nil:
@@ -266,15 +285,27 @@ func (c *config) warn(lookup map[string]string) {
 	if u := c.baseURL; u != nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
 		c.warnings = append(c.warnings, "BaseURL is plain http: the API key and the logs cross the network unencrypted")
 	}
+	if u := c.baseURL; u != nil {
+		if at := ingestPathAt(u.Path); at >= 0 {
+			c.warnings = append(c.warnings, fmt.Sprintf("%s: leave out %q, the handler adds its own", endsInIngestPath, u.Path[at:]))
+		}
+	}
 	known := make(map[string]bool)
 	for _, name := range variables() {
 		known[name] = true
 	}
 	for _, name := range slices.Sorted(maps.Keys(lookup)) {
-		if strings.HasPrefix(name, "LEDGER_") && !known[name] {
+		if strings.HasPrefix(name, "LEDGER_") && !known[name] && !serviceVariable(name) {
 			c.warnings = append(c.warnings, "unknown environment variable "+name)
 		}
 	}
+}
+
+// serviceVariable reports whether Kubernetes sets a variable of that name in each pod,
+// for a service named ledger or ledger-something: LEDGER_SERVICE_HOST,
+// LEDGER_PORT_8000_TCP_ADDR and others.
+func serviceVariable(name string) bool {
+	return regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`).MatchString(name)
 }
 
 func isLoopback(host string) bool {

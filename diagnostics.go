@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -105,6 +107,7 @@ func meaningOf(why throttle.Cause) *meaning {
 type diagnostics struct {
 	handler  slog.Handler
 	key      redact.Secret
+	protocol Protocol // as the options say
 	messages chan slog.Record
 	done     chan struct{}
 
@@ -119,6 +122,7 @@ func newDiagnostics(c *config) *diagnostics {
 	d := &diagnostics{
 		handler:  c.Diagnostics,
 		key:      c.apiKey,
+		protocol: c.Protocol,
 		messages: make(chan slog.Record, 64),
 		done:     make(chan struct{}),
 		throttle: make(map[string]*rate.Sometimes),
@@ -232,28 +236,82 @@ func (d *diagnostics) outcome(out outcome) {
 		return
 	}
 	attrs := []slog.Attr{detail()}
-	if out.kind == outcomeMisdirected {
-		attrs = []slog.Attr{slog.String("protocol", out.format.Protocol()), hint(out), detail()}
+	if out.wrong != "" {
+		attrs = append(attrs, slog.String("hint", d.hint(out)))
 	}
 	if d.tellLocked(fmt.Sprint("trouble ", int(out.kind)), m.level, m.begins, attrs...) {
 		d.told, d.trouble = true, out.kind
 	}
 }
 
-// hint says what a 404 on one protocol's path suggests.
-func hint(out outcome) slog.Attr {
-	text := "is the path prefix of BaseURL right?"
+// hint says what is likely wrong where no ingest endpoint answered.
+func (d *diagnostics) hint(out outcome) string {
 	switch {
-	case out.status != http.StatusNotFound:
-	case out.format.Protocol() == string(ProtocolLedger):
-		text = "servers from 2.0 on take OTLP only: Protocol otlp, or auto"
-	default:
-		text = "servers before 2.0 take Ledger's own protocol only: Protocol ledger, or auto"
+	case out.status != http.StatusNotFound || strings.HasPrefix(out.wrong, endsInIngestPath):
+		return out.wrong
+	case d.protocol == ProtocolAuto:
+		return out.wrong + "; both protocols were tried"
+	case d.protocol == ProtocolLedger:
+		return out.wrong + "; servers from 2.0 on take OTLP only (Protocol otlp, or auto)"
 	}
-	return slog.String("hint", text)
+	return out.wrong + "; servers before 2.0 take Ledger's own protocol only (Protocol ledger, or auto)"
 }
 
 // switched tells that another protocol is in use from now on.
 func (d *diagnostics) switched(to string) {
 	d.tell("protocol", slog.LevelInfo, "the server speaks another protocol: using it from now on", slog.String("protocol", to))
+}
+
+// describe words an answer that took nothing: what came back, and from where when it
+// may be the wrong server's.
+func describe(out outcome, from string, resp *http.Response, key redact.Secret) string {
+	text := fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	if out.wrong != "" {
+		text += " from " + from
+		if kind := resp.Header.Get("Content-Type"); kind != "" {
+			text += ", Content-Type " + shorten(key.MaskIn(kind))
+		}
+		if to := resp.Header.Get("Location"); to != "" {
+			text += ", Location " + shorten(key.MaskIn(to))
+		}
+	}
+	if out.answer.Message != "" {
+		text += ": " + out.answer.Message
+	}
+	return text
+}
+
+// wrongServer says what is likely wrong with the URL where no ingest endpoint
+// answered; "" where one may have.
+func wrongServer(out outcome, base *url.URL, resp *http.Response) string {
+	if out.kind != outcomeMisdirected && out.status != http.StatusNotImplemented {
+		return ""
+	}
+	if at := ingestPathAt(base.Path); at >= 0 {
+		return fmt.Sprintf("%s: leave out %q, the handler adds its own", endsInIngestPath, base.Path[at:])
+	}
+	switch status := out.status; {
+	case status >= 300 && status < 400:
+		return "the server redirects: use the address that Location names, without the ingest path"
+	case status == http.StatusMethodNotAllowed, status == http.StatusNotImplemented:
+		return "this server takes no POST here: it may be a file server or a proxy; check the host and the port"
+	case isHTML(resp.Header):
+		return "this is a web page: BaseURL may be the address of a web interface, or a proxy asks for a login"
+	case base.Path != "":
+		return fmt.Sprintf("the path prefix %q may be wrong", base.Path)
+	}
+	return "BaseURL may lack a path prefix, or the port is another server's"
+}
+
+const endsInIngestPath = "BaseURL ends in an ingest path"
+
+// ingestPathAt is where an ingest path begins at the end of a BaseURL's path; -1 for
+// none.
+func ingestPathAt(path string) int {
+	for _, ending := range [...]string{"/api/v1/ingest/batch", "/api/v1/ingest/single", "/api/v1/ingest", "/v1/logs"} {
+		if strings.HasSuffix(path, ending) {
+			return len(path) - len(ending)
+		}
+	}
+	return -1
 }

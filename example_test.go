@@ -70,7 +70,7 @@ func ExampleNewHandler() {
 	fmt.Println(err)
 	// Output:
 	// ledger: APIKey (LEDGER_API_KEY): must begin "ldg_" or "ledger_"
-	// ledger: BaseURL (LEDGER_BASE_URL): must begin http:// or https://
+	// ledger: BaseURL (LEDGER_BASE_URL): must begin with http:// or https://, such as http://localhost:8000
 	// ledger: FlushSize (LEDGER_FLUSH_SIZE): 5000, at most 1000 (the server's limit)
 }
 

@@ -191,7 +191,7 @@ func (h *Handler) Metrics() Metrics {
 		SDK: SDKMetrics{
 			UptimeSeconds: h.now().Sub(c.Started).Seconds(),
 			Version:       Version,
-			Protocol:      h.protocols.Sending().Protocol(),
+			Protocol:      h.protocols.ForEncoding().Protocol(),
 		},
 		Buffer: BufferMetrics{
 			CurrentSize:        int(t.Queued),

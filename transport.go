@@ -73,9 +73,10 @@ type outcome struct {
 	retryAfter time.Duration // what the server asked for; 0 when nothing usable
 	queueFull  bool          // 503 that told why
 	timedOut   bool
-	plain      bool // the body was not compressed
-	again      bool // refused for its form: the same entries go again
-	stranger   bool // a 2xx of a server that answers so whatever it is asked
+	plain      bool   // the body was not compressed
+	again      bool   // refused for its form: the same entries go again
+	wrong      string // what is likely wrong with the URL; "" where an ingest endpoint answered
+	stranger   bool   // a 2xx of a server that answers so whatever it is asked
 	answer     wire.Answer
 	limits     throttle.Limits
 	took       time.Duration
@@ -363,11 +364,8 @@ func (t *transport) classify(resp *http.Response, format wire.Format, n int) out
 		out.kind = outcomeMisdirected
 	}
 	if out.kind != outcomeTaken {
-		text := fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
-		if out.answer.Message != "" {
-			text += ": " + out.answer.Message
-		}
-		out.err = errors.New(text)
+		out.wrong = wrongServer(out, t.base, resp)
+		out.err = errors.New(describe(out, t.base.String()+format.Path(), resp, t.key))
 	}
 	return out
 }

@@ -4,16 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"testing"
-
-	"github.com/go-chi/chi/v5/middleware"
-	chihttplog "github.com/go-chi/httplog/v3"
-	sloghttp "github.com/samber/slog-http"
+	"time"
 
 	"github.com/ledger-sdk/ledger-go/httplog"
 )
@@ -25,66 +21,123 @@ func (w *discardWriter) Header() http.Header         { return w.header }
 func (w *discardWriter) Write(p []byte) (int, error) { return len(p), nil }
 func (w *discardWriter) WriteHeader(int)             {}
 
-// requests measures what logging a request costs beyond the bare handler, all
-// logging to a JSONHandler that writes to io.Discard.
-func requests(size size, t *table) {
+// A silentHandler takes every record and does nothing with it: what a request
+// costs then is the middleware's own share.
+type silentHandler struct{ slog.Handler }
+
+func (silentHandler) Enabled(context.Context, slog.Level) bool  { return true }
+func (silentHandler) Handle(context.Context, slog.Record) error { return nil }
+
+// A middlewareCase is one way to serve a request, and the same without logging.
+type middlewareCase struct {
+	name           string
+	call, bare     func()
+	mostLines      float64 // promised; 0: no promise
+	mostAllocs     float64 // promised together with mostLines
+	times, without series
+}
+
+// httpCall returns a function that lets h serve one request.
+func httpCall(h http.Handler, target string, header http.Header) func() {
+	w := &discardWriter{http.Header{}}
+	r := httptest.NewRequest(http.MethodGet, target, nil)
+	for name, values := range header {
+		r.Header[name] = values
+	}
+	return func() {
+		clear(w.header)
+		h.ServeHTTP(w, r)
+	}
+}
+
+func benchmarkMux() http.Handler {
 	mux := http.NewServeMux()
 	body := []byte(`{"id":42}`)
 	mux.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) })
-	logger := slog.New(slog.NewJSONHandler(io.Discard, nil))
+	return mux
+}
 
-	serve := func(h http.Handler) func() {
-		w := &discardWriter{http.Header{}}
-		r := httptest.NewRequest(http.MethodGet, "/users/42", nil)
-		return func() {
-			clear(w.header)
-			h.ServeHTTP(w, r)
-		}
-	}
-	ctx := context.Background()
-	all := []struct {
-		name string
-		call func()
+// ownCases are what httplog promises: its own share, with a slog handler that
+// does nothing, and the whole with a JSONHandler.
+func ownCases(logger *slog.Logger) []*middlewareCase {
+	const accessLog = httplog.ClientIP | httplog.UserAgent | httplog.Host | httplog.HTTPVersion | httplog.RequestBytes
+	without := &httplog.Options{Omit: accessLog}
+	ids := http.Header{"X-Request-Id": {"b7a52"}, "Traceparent": {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}}
+	agent := http.Header{"User-Agent": {"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"}}
+	mux := benchmarkMux()
+	silent := slog.New(silentHandler{slog.DiscardHandler})
+	var cases []*middlewareCase
+	for _, r := range []struct {
+		name, target string
+		opts         *httplog.Options
+		header       http.Header
+		mostWhole    float64
 	}{
-		{"one JSONHandler line of 5 attrs", func() {
-			logger.LogAttrs(ctx, slog.LevelInfo, "GET /users/{id} - 200 (45ms)",
-				slog.String("method", "GET"), slog.String("path", "/users/{id}"), slog.Int("status_code", 200),
-				slog.Float64("duration_ms", 45.12), slog.String("request_id", "6fdd4e1bb72a1c0b0e4f3cf0a0bd7a52"))
-		}},
-		{"bare handler", serve(mux)},
-		{"ledger/httplog", serve(httplog.Middleware(logger, nil)(mux))},
-		{"samber/slog-http", serve(sloghttp.New(logger)(mux))},
-		{"go-chi/httplog", serve(chihttplog.RequestLogger(logger, &chihttplog.Options{Level: slog.LevelInfo, Schema: chihttplog.SchemaOTEL})(mux))},
-		{"chi middleware.Logger (no attrs)", serve(middleware.RequestLogger(&middleware.DefaultLogFormatter{Logger: log.New(io.Discard, "", log.LstdFlags), NoColor: true})(mux))},
+		{"matched", "/users/42", without, nil, 2.2},
+		{"unmatched", "/orders/1234/items", without, nil, 2.2},
+		{"with a query", "/users/42?page=2&token=s3cr3t", without, nil, 2.2},
+		{"unmatched, with a query", "/orders/1234/items?page=2&token=s3cr3t", without, nil, 2.2},
+		{"with ids", "/users/42", without, ids, 2.2},
+		{"with all fields of an access log", "/users/42", nil, agent, 0},
+	} {
+		bare := httpCall(mux, r.target, r.header)
+		cases = append(cases,
+			&middlewareCase{
+				name: "ledger/httplog, own share: " + r.name, bare: bare, mostLines: 0.7, mostAllocs: 4,
+				call: httpCall(httplog.Middleware(silent, r.opts)(mux), r.target, r.header),
+			},
+			&middlewareCase{
+				name: "ledger/httplog, whole: " + r.name, bare: bare, mostLines: r.mostWhole, mostAllocs: 4,
+				call: httpCall(httplog.Middleware(logger, r.opts)(mux), r.target, r.header),
+			})
 	}
-	times := make([]series, len(all))
+	return cases
+}
+
+// requests measures what logging a request costs beyond the same without it, all
+// logging to a JSONHandler that writes to io.Discard.
+func requests(size size, t *table) {
+	logger := slog.New(slog.NewJSONHandler(io.Discard, nil))
+	ctx, now := context.Background(), time.Now()
+	line := &middlewareCase{name: "one JSONHandler line of 5 attrs", bare: func() {}, call: func() {
+		logger.LogAttrs(ctx, slog.LevelInfo, "GET /users/{id} - 200 (45ms)",
+			slog.String("method", "GET"), slog.Int("status_code", 200), slog.Duration("elapsed", 45*time.Millisecond),
+			slog.Bool("cached", true), slog.Time("since", now))
+	}}
+	cases := append([]*middlewareCase{line}, ownCases(logger)...)
+	cases = append(cases, peerCases(logger)...)
 	for range size.rounds {
-		for i, m := range all {
-			runtime.LockOSThread()
-			began := threadCPU()
-			for range size.burst {
-				m.call()
-			}
-			times[i] = append(times[i], float64(threadCPU()-began)/float64(size.burst))
-			runtime.UnlockOSThread()
+		for _, c := range cases {
+			c.without = append(c.without, timed(c.bare, size.burst))
+			c.times = append(c.times, timed(c.call, size.burst))
 		}
 	}
-	bareAllocs := testing.AllocsPerRun(1000, all[1].call)
-	for i, m := range all {
-		allocs := testing.AllocsPerRun(1000, m.call)
-		r := row{figure: "BenchmarkMiddleware", who: m.name, value: fmt.Sprintf("%.0f ns, %.0f allocs", times[i].median(), allocs)}
-		if i >= 2 {
-			added := make(series, len(times[i]))
-			for j := range added {
-				added[j] = times[i][j] - times[1][j]
-			}
-			r.value += fmt.Sprintf("; beyond the bare handler %.0f ns, %.0f allocs", added.median(), allocs-bareAllocs)
-			r.ratio = added.over(times[0])
+	for _, c := range cases {
+		allocs := testing.AllocsPerRun(1000, c.call) - testing.AllocsPerRun(1000, c.bare)
+		added := make(series, len(c.times))
+		for i := range added {
+			added[i] = c.times[i] - c.without[i]
 		}
-		if i == 2 {
-			r.target = "≤ 2.4 lines, ≤ 9 allocs"
-			r.judge(r.ratio <= 2.4 && allocs-bareAllocs <= 9)
+		r := row{figure: "BenchmarkMiddleware", who: c.name, value: fmt.Sprintf("%.0f ns, %.0f allocs", added.median(), allocs)}
+		if c != line {
+			r.value += fmt.Sprintf(" beyond %.0f ns without", c.without.median())
+			r.ratio = added.over(line.times)
+		}
+		if c.mostLines > 0 {
+			r.target = fmt.Sprintf("≤ %.1f lines, ≤ %.0f allocs", c.mostLines, c.mostAllocs)
+			r.judge(r.ratio <= c.mostLines && allocs <= c.mostAllocs)
 		}
 		t.add(r)
 	}
+}
+
+// timed returns the nanoseconds of processor time that a call takes.
+func timed(call func(), calls int) float64 {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	began := threadCPU()
+	for range calls {
+		call()
+	}
+	return float64(threadCPU()-began) / float64(calls)
 }

@@ -22,8 +22,7 @@ import (
 )
 
 func TestEntriesCarryTheIDsOfTheirSpan(t *testing.T) {
-	srv := ledgertest.NewServer()
-	defer srv.Close()
+	srv := ledgertest.New(t)
 	h, err := ledger.NewHandler(&ledger.Options{
 		APIKey: ledgertest.APIKey, BaseURL: srv.URL, ContextAttrs: ledgerotel.ContextAttrs,
 	})
@@ -68,8 +67,7 @@ func TestJoinKeepsTheFirstOfEachKey(t *testing.T) {
 }
 
 func TestMetricsAreObserved(t *testing.T) {
-	srv := ledgertest.NewServer()
-	defer srv.Close()
+	srv := ledgertest.New(t)
 	h, err := ledger.NewHandler(&ledger.Options{APIKey: ledgertest.APIKey, BaseURL: srv.URL})
 	if err != nil {
 		t.Fatal(err)
@@ -93,6 +91,7 @@ func TestMetricsAreObserved(t *testing.T) {
 	got := collect(t, reader)
 	want := []string{
 		"ledger.breaker.open{handler=app} = 0",
+		"ledger.buffer.oldest{handler=app} = 0",
 		"ledger.buffer.entries{handler=app,state=in_flight} = 0",
 		"ledger.buffer.entries{handler=app,state=queued} = 0",
 		"ledger.buffer.size{handler=app} = 0",
@@ -126,6 +125,27 @@ func TestMetricsAreObserved(t *testing.T) {
 	}
 	if after := collect(t, reader); len(after) > 0 {
 		t.Errorf("observed after Unregister: %q", after)
+	}
+}
+
+// A source says what a test wants it to say.
+type source struct{ metrics ledger.Metrics }
+
+func (s source) Metrics() ledger.Metrics { return s.metrics }
+func (s source) Status() ledger.Status   { return ledger.Status{Status: "degraded"} }
+
+func TestWaitingEntriesAreObserved(t *testing.T) {
+	reader := metric.NewManualReader()
+	_, err := ledgerotel.Register(source{ledger.Metrics{Buffer: ledger.BufferMetrics{OldestSeconds: 61.5, Spooled: 3}}},
+		metric.NewMeterProvider(metric.WithReader(reader)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := collect(t, reader)
+	for _, line := range []string{"ledger.buffer.oldest{} = 61.5", "ledger.spool.entries{} = 3"} {
+		if !slices.Contains(got, line) {
+			t.Errorf("no %s in %q", line, got)
+		}
 	}
 }
 

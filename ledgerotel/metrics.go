@@ -34,6 +34,7 @@ const scope = "github.com/ledger-sdk/ledger-go/ledgerotel"
 //	ledger.buffer.entries      {entry}    state: queued, in_flight
 //	ledger.buffer.size         By         memory of the entries queued
 //	ledger.buffer.utilization  1          0 to 1
+//	ledger.buffer.oldest       s          how long the oldest entry has waited
 //	ledger.spool.entries       {entry}
 //	ledger.flushes             {flush}    result: success, failure
 //	ledger.errors              {error}    error.type: network_error, rate_limit, …
@@ -64,13 +65,18 @@ func Register(source Source, provider metric.MeterProvider, attrs ...attribute.K
 	size := gauge("ledger.buffer.size", "By", "Memory that the queued entries take.")
 	spooled := gauge("ledger.spool.entries", "{entry}", "Entries in the spool directory.")
 	flushes := counter("ledger.flushes", "{flush}", "Batches handed to the sender.")
-	failed := counter("ledger.errors", "{error}", "Failed attempts and answers other than a success.")
+	failed := counter("ledger.errors", "{error}", "Failed attempts and answers that are no success.")
 	consecutive := gauge("ledger.consecutive_failures", "{attempt}", "Failed attempts since the last success.")
 	breaker := gauge("ledger.breaker.open", "1", "1 while the circuit breaker lets nothing through.")
 	status := gauge("ledger.status", "1", "1 for the handler's status, 0 for the two others.")
-	utilization, err := meter.Float64ObservableGauge("ledger.buffer.utilization", metric.WithUnit("1"),
-		metric.WithDescription("Share of the memory limits in use."))
-	if err := errors.Join(append(faults, err)...); err != nil {
+	float := func(name, unit, description string) metric.Float64ObservableGauge {
+		i, err := meter.Float64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(description))
+		faults = append(faults, err)
+		return i
+	}
+	utilization := float("ledger.buffer.utilization", "1", "Share of the memory limits in use.")
+	oldest := float("ledger.buffer.oldest", "s", "How long the oldest entry that is neither delivered nor dropped has waited, 0 without one.")
+	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
 
@@ -90,6 +96,7 @@ func Register(source Source, provider metric.MeterProvider, attrs ...attribute.K
 		o.ObserveInt64(buffered, int64(m.Buffer.InFlight), with("state", "in_flight"))
 		o.ObserveInt64(size, int64(m.Buffer.CurrentBytes), plain)
 		o.ObserveFloat64(utilization, m.Buffer.UtilizationPercent/100, plain)
+		o.ObserveFloat64(oldest, m.Buffer.OldestSeconds, plain)
 		o.ObserveInt64(spooled, m.Buffer.Spooled, plain)
 		o.ObserveInt64(flushes, m.Flusher.SuccessfulFlushes, with("result", "success"))
 		o.ObserveInt64(flushes, m.Flusher.FailedFlushes, with("result", "failure"))
@@ -104,7 +111,7 @@ func Register(source Source, provider metric.MeterProvider, attrs ...attribute.K
 		return nil
 	}
 	return meter.RegisterCallback(observe, logged, delivered, dropped, buffered, size, utilization,
-		spooled, flushes, failed, consecutive, breaker, status)
+		oldest, spooled, flushes, failed, consecutive, breaker, status)
 }
 
 func truth(b bool) int64 {

@@ -58,11 +58,12 @@ var (
 	bufferBytes       = describe("buffer_bytes", "Memory that the queued entries take.")
 	bufferMaxBytes    = describe("buffer_max_bytes", "The most memory that entries may take (MaxBufferBytes).")
 	bufferUtilization = describe("buffer_utilization_ratio", "Share of the memory limits in use, the larger of entries and bytes, from 0 to 1.")
+	oldest            = describe("buffer_oldest_seconds", "How long the oldest entry that is neither delivered nor dropped has waited, 0 without one.")
 	spoolEntries      = describe("spool_entries", "Entries in the spool directory.")
 
 	flushes   = describe("flushes_total", "Batches handed to the sender, by whether the server said its word (success) or the retries were used up (failure).", "result")
 	lastFlush = describe("last_flush_timestamp_seconds", "When the last flush ended, 0 before the first.")
-	errors    = describe("errors_total", "Failed attempts and answers other than a success, by kind.", "kind")
+	errors    = describe("errors_total", "Failed attempts and answers that are no success, by kind.", "kind")
 	failures  = describe("consecutive_failures", "Failed attempts since the last success.")
 
 	breakerOpen = describe("breaker_open", "1 while the circuit breaker lets nothing through, else 0.")
@@ -76,7 +77,7 @@ var (
 func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		info, uptime, logged, delivered, dropped,
-		bufferEntries, bufferMaxEntries, bufferBytes, bufferMaxBytes, bufferUtilization, spoolEntries,
+		bufferEntries, bufferMaxEntries, bufferBytes, bufferMaxBytes, bufferUtilization, oldest, spoolEntries,
 		flushes, lastFlush, errors, failures, breakerOpen, status, requests, requestsLimit,
 	} {
 		ch <- d
@@ -107,6 +108,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(bufferBytes, float64(m.Buffer.CurrentBytes))
 	gauge(bufferMaxBytes, float64(m.Buffer.MaxBytes))
 	gauge(bufferUtilization, m.Buffer.UtilizationPercent/100)
+	gauge(oldest, m.Buffer.OldestSeconds)
 	gauge(spoolEntries, float64(m.Buffer.Spooled))
 
 	counter(flushes, m.Flusher.SuccessfulFlushes, "success")

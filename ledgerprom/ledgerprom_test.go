@@ -34,8 +34,7 @@ func newHandler(t *testing.T, srv *ledgertest.Server) *ledger.Handler {
 }
 
 func TestCollectorTellsWhatBecameOfEntries(t *testing.T) {
-	srv := ledgertest.NewServer()
-	defer srv.Close()
+	srv := ledgertest.New(t)
 	h := newHandler(t, srv)
 	logger := slog.New(h)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -93,8 +92,7 @@ func TestCollectorTellsWhatBecameOfEntries(t *testing.T) {
 // Prometheus' own rules for names, units and help texts, and those of the
 // registry: every metric described, no series twice.
 func TestMetricsFollowTheConventions(t *testing.T) {
-	srv := ledgertest.NewServer()
-	defer srv.Close()
+	srv := ledgertest.New(t)
 	registry := prometheus.NewPedanticRegistry()
 	if err := registry.Register(ledgerprom.NewCollector(newHandler(t, srv))); err != nil {
 		t.Fatal(err)
@@ -108,9 +106,29 @@ func TestMetricsFollowTheConventions(t *testing.T) {
 	}
 }
 
+// A source says what a test wants it to say.
+type source struct{ metrics ledger.Metrics }
+
+func (s source) Metrics() ledger.Metrics { return s.metrics }
+func (s source) Status() ledger.Status   { return ledger.Status{Status: "degraded"} }
+
+func TestWaitingEntries(t *testing.T) {
+	c := ledgerprom.NewCollector(source{ledger.Metrics{Buffer: ledger.BufferMetrics{OldestSeconds: 61.5, Spooled: 3}}})
+	want := `
+		# HELP ledger_buffer_oldest_seconds How long the oldest entry that is neither delivered nor dropped has waited, 0 without one.
+		# TYPE ledger_buffer_oldest_seconds gauge
+		ledger_buffer_oldest_seconds 61.5
+		# HELP ledger_spool_entries Entries in the spool directory.
+		# TYPE ledger_spool_entries gauge
+		ledger_spool_entries 3
+	`
+	if err := testutil.CollectAndCompare(c, strings.NewReader(want), "ledger_buffer_oldest_seconds", "ledger_spool_entries"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTwoHandlersInOneRegistry(t *testing.T) {
-	srv := ledgertest.NewServer()
-	defer srv.Close()
+	srv := ledgertest.New(t)
 	registry := prometheus.NewPedanticRegistry()
 	for _, name := range []string{"app", "audit"} {
 		labelled := prometheus.WrapRegistererWith(prometheus.Labels{"handler": name}, registry)

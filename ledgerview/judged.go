@@ -34,7 +34,7 @@ func fromEntry(e *ingest.Entry, path string, now time.Time, blame string) record
 		r.labels.protocol = "otlp"
 	}
 	if e.Attributes.Kind == ingest.Object && len(e.Attributes.Items) > 0 {
-		r.attributes = appendValue(nil, &e.Attributes, 0)
+		r.attributes = appendValue(make([]byte, 0, 256), &e.Attributes, 0)
 	}
 	r.judge(&e.Verdict, blame)
 	if r.refused && r.labels.protocol == "ledger" {

@@ -88,7 +88,9 @@ func readLine(in *bufio.Reader, limit int, echo func([]byte)) (line []byte, err 
 	size := 0
 	for {
 		part, err := in.ReadSlice('\n')
-		echo(part)
+		if len(part) > 0 {
+			echo(part)
+		}
 		size += len(part)
 		line = append(line, part[:min(len(part), limit-len(line))]...)
 		if err == bufio.ErrBufferFull {

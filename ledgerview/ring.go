@@ -307,7 +307,7 @@ func (g *ring) pack(r *record) packed {
 		p.flags |= noteFlags[n.Kind]
 	}
 	notes := encodeNotes(r.notes)
-	p.data = appendParts(nil, r.message, r.errorMessage, r.stack, r.logID, notes, r.attributes)
+	p.data = joinParts(r.message, r.errorMessage, r.stack, r.logID, notes, r.attributes)
 	p.facts(len(p.data)-len(r.attributes), r.attributes)
 	return p
 }

@@ -175,8 +175,10 @@ type parts struct {
 	message, errorMessage, stack, logID, notes, attributes []byte
 }
 
-// appendParts appends texts in the form that [readParts] reads.
-func appendParts(b []byte, message, errorMessage, stack, logID string, notes, attributes []byte) []byte {
+// joinParts joins texts in the form that [readParts] reads.
+func joinParts(message, errorMessage, stack, logID string, notes, attributes []byte) []byte {
+	size := len(message) + len(errorMessage) + len(stack) + len(logID) + len(notes) + len(attributes)
+	b := make([]byte, 0, size+5*binary.MaxVarintLen32)
 	for _, n := range [...]int{len(message), len(errorMessage), len(stack), len(logID), len(notes)} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}

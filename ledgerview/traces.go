@@ -21,17 +21,18 @@ type trace struct {
 	Errors   int       `json:"errors"`
 	Services []string  `json:"services"`
 
-	wanted   bool // by the query
-	worst    level
-	longest  float32 // duration of the request that gave the name
-	first    int64
-	services map[string]bool
+	wanted  bool // by the query
+	worst   level
+	longest float32 // duration of the request that gave the name
+	first   int64
 }
 
 const (
 	maxTraces   = 1000
 	manyTraces  = 200000 // that are collected; of more, those of the oldest records are left out
 	traceMinLen = 2
+
+	maxTraceServices = 50
 )
 
 // traceID returns what a record's trace is known by.
@@ -58,7 +59,7 @@ func collectTraces(ctx context.Context, snap *snapshot, f *filter) []*trace {
 				if len(mine) == manyTraces {
 					return
 				}
-				t = &trace{ID: string(id), Key: key, first: maxTime, Start: maxTime, End: minTime, longest: -1, services: map[string]bool{}}
+				t = &trace{ID: string(id), Key: key, first: maxTime, Start: maxTime, End: minTime, longest: -1, Services: []string{}}
 				mine[t.ID] = t
 			}
 			t.add(c)
@@ -76,7 +77,8 @@ func collectTraces(ctx context.Context, snap *snapshot, f *filter) []*trace {
 	traces := make([]*trace, 0, len(all))
 	for _, t := range all {
 		if t.wanted && t.Records >= traceMinLen {
-			t.Level, t.Services = t.worst.String(), sortedKeys(t.services)
+			slices.Sort(t.Services)
+			t.Level = t.worst.String()
 			t.Duration = float64(t.End-t.Start) / 1000
 			traces = append(traces, t)
 		}
@@ -91,7 +93,7 @@ func (t *trace) add(c *cursor) {
 	if r.level >= levelError {
 		t.Errors++
 	}
-	t.services[l.service] = true
+	t.seen(l.service)
 	start := r.time
 	if route := c.route(); route != nil {
 		start -= int64(float64(r.duration) * 1000)
@@ -106,6 +108,12 @@ func (t *trace) add(c *cursor) {
 	t.Start, t.End = min(t.Start, timestamp(start)), max(t.End, timestamp(r.time))
 }
 
+func (t *trace) seen(service string) {
+	if service != "" && !slices.Contains(t.Services, service) && len(t.Services) < maxTraceServices {
+		t.Services = append(t.Services, service)
+	}
+}
+
 func (t *trace) merge(other *trace) {
 	t.Records += other.Records
 	t.Errors += other.Errors
@@ -116,8 +124,8 @@ func (t *trace) merge(other *trace) {
 	}
 	t.first = min(t.first, other.first)
 	t.Start, t.End = min(t.Start, other.Start), max(t.End, other.End)
-	for s := range other.services {
-		t.services[s] = true
+	for _, s := range other.Services {
+		t.seen(s)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +40,17 @@ func TestMain(m *testing.M) {
 
 func run(m *testing.M) int {
 	path := os.Getenv("CHROMIUM")
+	if *shots != "" {
+		// The pictures have Inter and JetBrains Mono, if they are installed.
+		fonts, err := filepath.Abs("testdata/fonts.conf")
+		if err == nil {
+			err = os.Setenv("FONTCONFIG_FILE", fonts)
+		}
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+	}
 	if path == "" {
 		path = "/usr/bin/chromium"
 		if _, err := exec.LookPath(path); err != nil {
@@ -166,12 +178,14 @@ func eval[T any](p *tab, expression string) T {
 	return value
 }
 
-// wait waits until an expression is true in the page.
-func (p *tab) wait(what, expression string) {
+// wait waits until an expression is true in the page, or a promise of it.
+func (p *tab) wait(what, expression string) { p.t.Helper(); p.waitFor(patience, what, expression) }
+
+func (p *tab) waitFor(limit time.Duration, what, expression string) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, 2*patience)
+	ctx, cancel := context.WithTimeout(p.ctx, limit+patience)
 	defer cancel()
-	_, err := chromedp.Run(ctx, chromedp.Poll[bool]("!!("+expression+")", chromedp.WithPollingTimeout(patience), chromedp.WithPollingInterval(20*time.Millisecond)))
+	_, err := chromedp.Run(ctx, chromedp.PollFunction[bool]("async () => !!(await ("+expression+"))", chromedp.WithPollingTimeout(limit), chromedp.WithPollingInterval(20*time.Millisecond)))
 	if err != nil {
 		p.t.Fatalf("waited in vain until %s: %v\n%s", what, err, eval[string](p, `location.href + "\n" + document.body.innerText.slice(0, 600)`))
 	}

@@ -57,6 +57,14 @@ type entry map[string]any
 // send posts entries to the viewer, as a service would.
 func (s *server) send(entries ...entry) {
 	s.t.Helper()
+	if status := s.post(entries...); status/100 != 2 {
+		s.t.Fatalf("the viewer answered %d", status)
+	}
+}
+
+// post posts entries and answers the status.
+func (s *server) post(entries ...entry) int {
+	s.t.Helper()
 	now := time.Now()
 	for i, e := range entries {
 		if e["timestamp"] == nil {
@@ -86,9 +94,7 @@ func (s *server) send(entries ...entry) {
 		s.t.Fatal(err)
 	}
 	response.Body.Close()
-	if response.StatusCode/100 != 2 {
-		s.t.Fatalf("the viewer answered %s", response.Status)
-	}
+	return response.StatusCode
 }
 
 // sendMany posts n entries with numbered messages, 1000 at a time.

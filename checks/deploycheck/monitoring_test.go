@@ -35,6 +35,8 @@ func TestAlertRules(t *testing.T) {
 	promtool(t, "check", "rules", filepath.Join(deploy, "prometheus", "ledger-alerts.yml"))
 	promtool(t, "check", "config", filepath.Join(deploy, "prometheus", "prometheus.yml"))
 	promtool(t, "test", "rules", filepath.Join(deploy, "prometheus", "ledger-alerts_test.yml"))
+	promtool(t, "check", "rules", filepath.Join(deploy, "collector", "alerts.yml"))
+	promtool(t, "test", "rules", filepath.Join(deploy, "collector", "alerts_test.yml"))
 }
 
 type dashboard struct {

@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -49,6 +50,7 @@ func parseFlags(args []string, stderr io.Writer) (*flags, error) {
 	set.Var(&f.maxBytes, "max-bytes", "`memory` for records; the oldest go when it is full")
 	set.BoolVar(&f.stdin, "stdin", false, "keep the lines of standard input, and pass them on to standard output")
 	set.StringVar(&f.open, "open", "", "show the records of an NDJSON `file`")
+	set.StringVar(&f.spool, "spool", "", "show what a handler left in its spool `directory`, without touching it")
 	set.StringVar(&f.forward, "forward", "", "send what comes in on to the real server at this `URL`")
 	set.StringVar(&f.src, "src", ".", "`directory` of the sources, for the lines around frames; empty for none")
 	set.StringVar(&f.editor, "editor", "vscode://file{file}:{line}", "`address` that opens {file} at {line} in your editor; empty for no links")
@@ -95,10 +97,22 @@ func serve(ctx context.Context, f *flags, stdin io.Reader, stdout, stderr io.Wri
 		Hosts: strings.FieldsFunc(f.hosts, func(r rune) bool { return r == ',' || r == ' ' }),
 	})
 	defer v.Close()
+	// Without a limit the collector lets garbage grow to as much as the records take.
+	debug.SetMemoryLimit(int64(f.maxBytes)*5/4 + memoryBeside)
 	if f.open != "" {
 		if err := open(v, f.open, stderr); err != nil {
 			return err
 		}
+	}
+	if f.spool != "" {
+		n, err := v.Spool(f.spool)
+		if err != nil && n == 0 {
+			return err
+		}
+		if err != nil {
+			fmt.Fprintln(stderr, "ledgerview:", err)
+		}
+		fmt.Fprintf(stderr, "ledgerview: %d records of %s\n", n, f.spool)
 	}
 	l, err := listen(f.addr, stderr)
 	if err != nil {
@@ -147,6 +161,9 @@ func serve(ctx context.Context, f *flags, stdin io.Reader, stdout, stderr io.Wri
 		return fmt.Errorf("serve: %w", err)
 	}
 }
+
+// memoryBeside is what the program needs beside its records, in bytes.
+const memoryBeside = 64 << 20
 
 // open shows a file.
 func open(v *ledgerview.Viewer, name string, stderr io.Writer) error {

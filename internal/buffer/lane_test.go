@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -143,7 +144,7 @@ func TestBatchesHoldWhatWasMarked(t *testing.T) {
 
 // The largest budgets do not overflow what counts them.
 func TestLargestBudgets(t *testing.T) {
-	q := NewQueue(QueueLimits{MaxEntries: 10, MaxBytes: MaxBytes, BatchEntries: 10, BatchBytes: 1 << 20}, &stats.Counters{}, time.Now)
+	q := NewQueue(QueueLimits{MaxEntries: 10, MaxBytes: int(min(int64(math.MaxInt), MaxBytes)), BatchEntries: 10, BatchBytes: 1 << 20}, &stats.Counters{}, time.Now)
 	for range 10 {
 		if q.Push(&Entry{Data: make([]byte, 1000)}); q.over() {
 			t.Fatal("ten entries of ten are too many")

@@ -234,10 +234,10 @@ func (w *walk) attrsIn(r *slog.Record) (some bool) {
 
 // appendTail appends what comes between the attributes and the ending.
 func (enc *Encoder) appendTail(b []byte, f Format, facts *facts, level slog.Level, pc uintptr) []byte {
-	if !facts.hasEndpoint {
-		facts.Endpoint = nil
-	}
-	if facts.Fields != (wire.Fields{}) {
+	if facts.TraceID != "" || facts.SpanID != "" || facts.Endpoint != nil {
+		if !facts.hasEndpoint {
+			facts.Endpoint = nil
+		}
 		b = f.AppendFields(b, facts.Fields)
 	}
 	if facts.err == nil {

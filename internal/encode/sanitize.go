@@ -121,14 +121,12 @@ func (s *sanitizer) string(b []byte) []byte {
 
 // escape rewrites one escape sequence, or two that are a surrogate pair.
 func (s *sanitizer) escape(b []byte) []byte {
-	switch c := s.src[s.at+1]; c {
-	case '/':
+	if c := s.src[s.at+1]; c != 'u' {
 		s.at += 2
-		return append(b, '/')
-	default:
-		s.at += 2
+		if c == '/' {
+			return append(b, '/')
+		}
 		return append(b, '\\', c)
-	case 'u':
 	}
 	r, _ := s.hex4()
 	s.at += 6

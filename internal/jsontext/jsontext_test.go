@@ -39,7 +39,7 @@ func TestDatesAreThoseOfTheCalendar(t *testing.T) {
 	}
 }
 
-// Times of today and of other days are written alike, before and after the day
+// Times of today and of other days are written the same, before and after the day
 // is known.
 func TestDateOfToday(t *testing.T) {
 	now := time.Now().UTC()

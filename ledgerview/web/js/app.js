@@ -4,10 +4,10 @@ import { QueryFault, Refusal, Unreachable, scopeKey } from './api.js';
 import { TABS, go, onAddress, readAddress, state, tabHref } from './address.js';
 import * as errors from './errors.js';
 import * as faults from './faults.js';
-import { feed, moveWindow, onFeed } from './feed.js';
+import { catchUp, feed, moveWindow, onFeed } from './feed.js';
 import * as help from './help.js';
 import * as keys from './keys.js';
-import { check, link, onBeat } from './link.js';
+import { check, link, onBeat, onReturn } from './link.js';
 import * as live from './live.js';
 import * as menus from './menus.js';
 import * as panel from './panel.js';
@@ -85,6 +85,13 @@ onBeat(({ restarted }) => {
   }
   if (stats.kept !== kept) askingRuns.soon();
   kept = stats.kept;
+});
+
+onReturn(() => {
+  if (link.lost || !link.stats) return;
+  catchUp(link.stats.last_id).catch(e => { if (e.name !== 'AbortError') check(); });
+  if (state.tab !== 'live') views[state.tab].scopeChanged();
+  live.quietRefresh();
 });
 
 function toggleTheme() {

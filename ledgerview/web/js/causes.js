@@ -8,7 +8,7 @@ const MOST_CAUSES = 50, MOST_FRAMES = 100, MOST_SOURCES = 24;
 
 // causes shows an error and what caused it. alone: nothing around it says the message already.
 export function causes(error, { alone = false } = {}) {
-  const budget = { causes: MOST_CAUSES, sources: MOST_SOURCES, opened: false };
+  const budget = { causes: MOST_CAUSES, sources: MOST_SOURCES };
   return cause(error, { depth: 0, by: null, alone, budget });
 }
 
@@ -72,12 +72,12 @@ function foldedFrames(frames) {
     frames.map(plainFrame));
 }
 
-// ownFrame begins plain; lines and the link to the editor come with the answer of the viewer.
+// ownFrame begins plain; lines and the link to the editor come with the answer of the viewer. The first one is open.
 function ownFrame(frame, budget) {
-  const el = plainFrame(frame);
+  const el = plainFrame(frame), first = budget.sources === MOST_SOURCES;
   if (budget.sources-- > 0) sourceOf(frame).then(source => {
     if (!source) return;
-    if (source.lines?.length) el.replaceChildren(withSource(frame, source, !budget.opened && (budget.opened = true)));
+    if (source.lines?.length) el.replaceChildren(withSource(frame, source, first));
     const link = editorLink(frame, source.editor);
     if (link) el.append(link);
   });

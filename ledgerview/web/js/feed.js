@@ -9,8 +9,8 @@ import { Stream } from './stream.js';
 const PAGE = 500, CAP = 20000, SLACK = 2000;
 
 // items holds records and notes: { note: 'evicted' | 'run' | 'missed' | 'restarted', … }.
-// older, newer: the viewer has more before or after; fresh: what came while not following.
-export const feed = { items: [], older: false, newer: false, follow: true, fresh: 0, loaded: false, scanned: 0, restarted: 0 };
+// older, newer: the viewer has more before or after; fresh: what came while not following, and more if uncounted.
+export const feed = { items: [], older: false, newer: false, follow: true, fresh: 0, uncounted: false, loaded: false, scanned: 0, restarted: 0 };
 
 const listeners = [];
 // onFeed is told { reset, top, arrived }: whether all is new, how many rows came (or went: negative) above, and records.
@@ -52,7 +52,7 @@ export async function reload(around) {
   } else answer = await api.records(params, signal);
   accept(params.q);
   const records = [...answer.records.reverse(), ...newer].map(read);
-  Object.assign(feed, { older: answer.more, newer: more, fresh: 0, loaded: true, scanned: answer.scanned });
+  Object.assign(feed, { older: answer.more, newer: more, fresh: 0, uncounted: false, loaded: true, scanned: answer.scanned });
   setItems(records);
   stream.open({ q: params.q, from: params.from, to: params.to, run: params.run }, lastID() ?? 0);
   changed({ reset: true });
@@ -144,6 +144,17 @@ export async function extend(direction) {
   } finally {
     extending = false;
   }
+}
+
+// catchUp is told the newest id of the viewer when the page is seen again: a stream of all that came meanwhile would
+// only be thrown away. Whoever follows gets the newest records; whoever reads keeps the place, and is told.
+export async function catchUp(newest) {
+  if (newest - (stream.after ?? newest) < CAP / 4) return;
+  if (feed.follow) return reload();
+  feed.newer = feed.uncounted = true;
+  const { q, from, to, run } = scope();
+  stream.open({ q, from, to, run }, newest);
+  changed({});
 }
 
 // A window such as "the last 5 minutes" moves on: what fell out of it goes, as long as nobody reads it.

@@ -36,6 +36,9 @@ export function ms(x) {
 }
 export const msText = x => ms(x).filter(Boolean).join('\u202f');
 
+// On an axis: without zeros that say nothing.
+export const msTick = x => { const [value, unit] = ms(x); return `${Number(value)}\u202f${unit}`; };
+
 // A length of time in words.
 export function duration(t) {
   if (t < 1000) return Math.round(t) + ' ms';

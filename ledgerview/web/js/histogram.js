@@ -21,7 +21,7 @@ export class Histogram {
     el.addEventListener('pointerleave', () => { if (!this.dragging) this.end(); });
   }
 
-  // set takes { from, step, to, buckets } with times in milliseconds. While one drags, nothing is drawn anew.
+  // set takes { from, step, buckets } with times in milliseconds. While one drags, nothing is drawn anew.
   set(data, runs = this.runs) {
     this.data = data;
     this.runs = runs;
@@ -62,7 +62,7 @@ export class Histogram {
   }
 
   sentence() {
-    const { from, to, buckets } = this.data;
+    const { from, step, buckets } = this.data, to = from + step * buckets.length;
     const counts = LEVELS.map(level => `${buckets.reduce((sum, b) => sum + b[level], 0)} ${level}`);
     return `Records over time by level, ${clock(from, false)} to ${clock(to, false)}: ${counts.join(', ')}`;
   }

@@ -10,6 +10,10 @@ const listeners = [];
 // onBeat is called after each heartbeat and each failed one; restarted says that another viewer answers now.
 export const onBeat = listener => listeners.push(listener);
 
+const returns = [];
+// onReturn is called when the page is seen again, after a heartbeat.
+export const onReturn = listener => returns.push(listener);
+
 let timer, delay = FIRST_RETRY, waiting = [], beating = false, doubt = true;
 
 // check asks now. Whoever lost a connection passes cut: then the config says whether the same viewer answers.
@@ -52,4 +56,8 @@ function wake() {
 export const restored = () => (link.lost ? new Promise(resolve => waiting.push(resolve)) : Promise.resolve());
 
 // A page nobody sees asks nothing.
-document.addEventListener('visibilitychange', () => { if (!document.hidden) check(); });
+document.addEventListener('visibilitychange', async () => {
+  if (document.hidden) return;
+  await check();
+  for (const listener of returns) listener();
+});

@@ -3,15 +3,16 @@ import { $, fill, h, icon } from './dom.js';
 import { api, scope } from './api.js';
 import { go, state } from './address.js';
 import { Ask } from './ask.js';
+import { align, bucketsOf } from './buckets.js';
 import { busy } from './busy.js';
 import { blank } from './blank.js';
 import * as feeds from './feed.js';
 import { feed } from './feed.js';
-import { num, plural, timeOf } from './format.js';
+import { num, plural } from './format.js';
 import { Histogram, barCount } from './histogram.js';
 import { LEVELS, NAME, WORST_FIRST, rank } from './levels.js';
 import { link } from './link.js';
-import { levelOf, withoutKey, words } from './query.js';
+import { errorsOnly, levelOf, withoutKey, words } from './query.js';
 import { marker, noteRow, recordRow, rowID, updateNote } from './row.js';
 import { runs } from './runs.js';
 import { VirtualRows, position } from './virtual.js';
@@ -40,16 +41,19 @@ const rows = new VirtualRows({
   },
 });
 
-const histogram = new Histogram($('#histogram'), (from, to) => go({ from, to, id: null }));
+// The edges of a zoom are whole steps of what it shows, so that its bars are, too.
+const histogram = new Histogram($('#histogram'), (from, to) => {
+  const { from: start, step, count } = align(from, to, barCount());
+  go({ from: start, to: start + count * step, id: null });
+});
 const counting = new Ask(async signal => {
-  const params = scope();
-  const answer = await api.histogram({ ...params, buckets: barCount(), align: 1 }, signal);
+  const plan = await bucketsOf(scope(), barCount(), signal);
+  const answer = await api.histogram(plan.params, signal);
   const buckets = answer.buckets.map(b => ({ ...b, all: LEVELS.reduce((sum, level) => sum + b[level], 0) }));
-  const from = timeOf(answer.buckets[0]?.time ?? answer.from);
   counts = {};
   for (const level of LEVELS) counts[level] = buckets.reduce((sum, b) => sum + b[level], 0);
   counts.all = LEVELS.reduce((sum, level) => sum + counts[level], 0);
-  histogram.set({ from, to: timeOf(answer.to), step: answer.step_ms ?? (timeOf(answer.to) - timeOf(answer.from)) / (buckets.length || 1), buckets }, runs.restarts());
+  histogram.set({ from: plan.from, step: plan.step, buckets }, runs.restarts());
   levels();
   chrome();
   if (feed.loaded) emptiness();
@@ -135,10 +139,10 @@ function chrome() {
   const follow = $('#follow');
   follow.setAttribute('aria-pressed', String(feed.follow));
   follow.lastElementChild.textContent = feed.follow ? 'Following' : 'Follow';
-  list.classList.toggle('plain', levelOf(state.q) != null);
+  list.classList.toggle('plain', errorsOnly(state.q));
   const pill = $('#pill');
-  pill.hidden = feed.follow || !feed.fresh;
-  if (!pill.hidden) fill(pill, icon('end'), plural(feed.fresh, 'new record'));
+  pill.hidden = feed.follow || !(feed.fresh || feed.uncounted);
+  if (!pill.hidden) fill(pill, icon('end'), feed.uncounted ? 'New records' : plural(feed.fresh, 'new record'));
   const kept = link.stats?.kept ?? 0, all = counts?.all ?? 0;
   const filtered = state.q || state.run || state.from != null;
   $('#live-count').textContent = counts ? `${num(all)}${filtered && kept > all ? ' of ' + num(kept) : ''} records` : '';

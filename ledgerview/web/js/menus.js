@@ -25,7 +25,6 @@ function rangeOptions() {
     WINDOWS.map(ms => h('option', { value: -ms }, ms < 3600e3 ? `Last ${ms / 60e3} min` : 'Last hour')),
     zoom && h('option', { value: 'zoom' }, `${ends[0] ?? 'start'} – ${ends[1] ?? 'now'}`),
     state.from < 0 && !WINDOWS.includes(-state.from) && h('option', { value: state.from }, `Last ${Math.round(-state.from / 1000)} s`),
-    zoom && h('option', { value: '' }, 'Zoom out'),
   ];
 }
 

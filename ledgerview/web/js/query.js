@@ -63,6 +63,9 @@ export function levelOf(q) {
   return LEVELS.includes(level) ? { level, above: !!parts[1] } : null;
 }
 
+// errorsOnly says whether a query asks for a level or for errors: a list of errors needs no alarm.
+export const errorsOnly = q => terms(q).some(t => t.key === 'level' || t.key === 'fingerprint' || t.key === 'type' || (t.key === 'has' && t.text === 'error'));
+
 // Where the term at an index ends, for the wavy line under a fault.
 export function endOfTerm(q, at) {
   if (q[at] === '"') return q.length;

@@ -16,7 +16,7 @@ export function recordPanel(record) {
     h('header', {}, levelTag(record.level), h('h2', { class: 'mono' }, moment(record.t)), h('span', { class: 'dim kbd-hint' }, clean(record.service || '')),
       h('span', { class: 'end' },
         state.group && iconButton('Back to the group', 'back', () => go({ id: null })),
-        iconButton('Previous record (k)', 'up', () => step(-1)), iconButton('Next record (j)', 'down', () => step(1)),
+        (state.tab === 'live' || state.tab === 'traces') && [iconButton('Previous record (k)', 'up', () => step(-1)), iconButton('Next record (j)', 'down', () => step(1))],
         iconButton('Close (Esc)', 'x', close))),
     h('div', { class: 'body', tabindex: 0, role: 'region', 'aria-label': 'Details' },
       h('p', { class: 'message' }, folded(clean(record.message, true), 4000)),

@@ -3,6 +3,7 @@ import { $, button, fill, h } from './dom.js';
 import { api, scope } from './api.js';
 import { go, href, state } from './address.js';
 import { Ask } from './ask.js';
+import { bucketsOf } from './buckets.js';
 import { TimeChart } from './chart.js';
 import { clean, clip, clock, moment, ms, msText, num, plural, timeOf } from './format.js';
 import { quote, withTerm } from './query.js';
@@ -143,16 +144,15 @@ const asking = new Ask(async signal => {
   const params = scope(), key = state.route, cut = key?.indexOf(' ') ?? -1;
   const q = cut < 0 ? params.q : withTerm(withTerm(params.q, `route:${quote(key.slice(cut + 1))}`), `method:${quote(key.slice(0, cut))}`);
   const bars = Math.max(12, Math.floor((innerWidth - 160) / 2 / BAR_PX));
+  const plan = await bucketsOf(params, bars, signal);
   const [answer, series] = await Promise.all([
     api.routes(params, signal),
-    api.latency({ ...params, q, buckets: bars, align: 1, points: cut < 0 ? 0 : POINTS }, signal),
+    api.latency({ ...plan.params, q, points: cut < 0 ? 0 : POINTS }, signal),
   ]);
   routes = answer.routes.map(r => ({ ...r, key: `${r.method} ${r.path}` }));
-  const span = timeOf(answer.to ?? series.to) - timeOf(answer.from ?? series.from);
-  minutes = Math.max(1 / 60, span / 60e3);
-  const from = timeOf(series.buckets[0]?.time ?? series.from);
+  minutes = Math.max(1 / 60, ((params.to ?? Math.min(Date.now(), plan.params.to)) - (params.from ?? plan.from)) / 60e3);
   latency = {
-    from, step: series.step_ms ?? (timeOf(series.to) - timeOf(series.from)) / (series.buckets.length || 1), buckets: series.buckets,
+    from: plan.from, step: plan.step, buckets: series.buckets,
     points: (series.points || []).map(p => ({ ...p, t: timeOf(p.time), v: p.duration_ms, cls: 'dot-' + statusClass(p.status) })),
   };
   latencyOf = cut < 0 ? null : key;

@@ -4,7 +4,7 @@ import { copy, fill, h, iconButton } from './dom.js';
 import { Refusal, api } from './api.js';
 import { go, href, state } from './address.js';
 import { Ask } from './ask.js';
-import { clean, clip, moment, msText, plural, timeOf } from './format.js';
+import { clean, clip, moment, msText, msTick, plural, timeOf } from './format.js';
 import { levelTag, known } from './levels.js';
 import { quote } from './query.js';
 import { durationOf } from './row.js';
@@ -76,7 +76,7 @@ function draw() {
   heading();
   fill(axis, h('span', { class: 'off' }, 'offset'), h('span', { class: 'lv' }), h('span', { class: 'svc' }), h('span'),
     h('span', { class: 'track' }, grid(),
-      line.ticks.filter(x => x / (line.took || 1) < .86).map(x => h('span', { class: 'label' + (x ? '' : ' zero'), vars: { left: percent(x / (line.took || 1) * 100) } }, x ? msText(x) : '0')),
+      line.ticks.filter(x => x / (line.took || 1) < .86).map(x => h('span', { class: 'label' + (x ? '' : ' zero'), vars: { left: percent(x / (line.took || 1) * 100) } }, x ? msTick(x) : '0')),
       h('span', { class: 'label last', vars: { left: '100%' } }, msText(line.took))));
   rows.clear();
   rows.set(line.records);

@@ -27,7 +27,7 @@ const current = () => state.trace || offered;
 const rows = new VirtualRows({
   scroller, body: list, height: () => (innerWidth <= 520 ? NARROW_ROW : ROW), keyOf: t => t.id,
   row: trace => h('li', {}, h('button', { class: 'trace', type: 'button', 'data-id': trace.id, onclick: () => choose(trace.id) },
-    h('span', { class: 'path' }), h('span', { class: 'took' }), h('span', { class: 'sub' }), h('span', { class: 'sub r mono' }, clip(clean(trace.id), 8)))),
+    h('span', { class: 'path' }), h('span', { class: 'took' }), h('span', { class: 'sub' }), h('span', { class: 'sub r mono' }, clean(trace.id).slice(0, 8)))),
   update(el, trace, i) {
     const [path, took, sub] = el.firstChild.children;
     el.firstChild.className = 'trace ' + trace.level;
