@@ -31,7 +31,8 @@ type batcher struct {
 	waits   chan *waiter
 	quit    chan struct{} // closed to end: what is left is dropped
 	stopped chan struct{} // closed when it has ended
-	left    int           // entries dropped at the end; read after stopped
+	counted chan struct{} // closed when nothing is left, and another may have the spool
+	left    int           // entries dropped at the end; read after counted
 
 	ctx    context.Context // of every round
 	cancel context.CancelFunc
@@ -67,6 +68,7 @@ func newBatcher(c *config, q *buffer.Queue, count *stats.Counters, s *sender, re
 		waits:   make(chan *waiter),
 		quit:    make(chan struct{}),
 		stopped: make(chan struct{}),
+		counted: make(chan struct{}),
 	}
 	b.backlog = buffer.NewBacklog(q, b.done)
 	b.disk = spill.New(spill.Config{
@@ -392,6 +394,8 @@ func (b *batcher) finish() {
 		b.left++
 	}
 	b.crashes.Load().Close()
-	b.disk.Close()
+	synced := b.disk.Leave()
+	close(b.counted)
+	synced()
 	b.answer()
 }

@@ -56,8 +56,9 @@ type core struct {
 	closed   atomic.Bool
 	shutdown sync.Once
 	decides  context.Context // of the first Shutdown; set in shutdown
+	counted  chan struct{}   // closed when Shutdown's result is known
+	downErr  error           // it; read after counted
 	down     chan struct{}   // closed when Shutdown is through
-	downErr  error           // its result; read after down
 }
 
 var _ slog.Handler = (*Handler)(nil)
@@ -88,6 +89,7 @@ func newHandler(config *config) *Handler {
 		count:     count,
 		report:    newDiagnostics(config),
 		now:       now,
+		counted:   make(chan struct{}),
 		down:      make(chan struct{}),
 	}
 	c.sender = newSender(config, c.protocols, count, c.report, now)
@@ -310,12 +312,12 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 	deadline, limited := h.decides.Deadline()
 	if h.decides.Err() != nil || limited && !h.now().Before(deadline) { // what is left is being counted
 		select {
-		case <-h.down:
+		case <-h.counted:
 		case <-time.After(time.Second): // on a machine that is busy, or a disk that hangs
 		}
 	}
 	select {
-	case <-h.down:
+	case <-h.counted:
 		return h.downErr
 	default:
 		return h.leftError("shutdown", h.count.Tally().Unsettled(), ctx.Err())
@@ -328,14 +330,16 @@ func (h *Handler) end(ctx context.Context) {
 	err := h.wait(ctx, true)
 	why := h.trouble()
 	close(h.batcher.quit)
-	<-h.batcher.stopped
-	h.sender.transport.close()
+	<-h.batcher.counted
 	if h.batcher.left > 0 {
 		if err == nil {
 			err = errors.New("logged while shutting down")
 		}
 		h.downErr = fmt.Errorf("ledger: shutdown: %d entries dropped, %s: %w", h.batcher.left, why, err)
 	}
+	close(h.counted)
+	<-h.batcher.stopped // a disk may take its time to sync
+	h.sender.transport.close()
 	h.report.close(ctx)
 }
 

@@ -150,11 +150,18 @@ func (s *Spill[N]) syncNow(now time.Time) {
 // synced notes how a sync ended.
 func (s *Spill[N]) synced(err error) {
 	s.busy = false
-	if err != nil && s.spool != nil {
-		s.Tell("spool sync", slog.LevelWarn, "what was written to the spool may not outlive a loss of power", slog.String("error", err.Error()))
+	if err == nil {
+		return
+	}
+	s.tellUnsynced(err)
+	if s.spool != nil {
 		s.spool.SyncAgain()
 		s.wrote(s.Now())
 	}
+}
+
+func (s *Spill[N]) tellUnsynced(err error) {
+	s.Tell("spool sync", slog.LevelWarn, "what was written to the spool may not outlive a loss of power", slog.String("error", err.Error()))
 }
 
 // waitForSync returns when no goroutine waits for the disk.

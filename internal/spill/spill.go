@@ -10,7 +10,6 @@ package spill
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -353,15 +352,25 @@ func (s *Spill[N]) Keep(left []*buffer.Entry) (kept []*buffer.Entry) {
 }
 
 // Close gives the spool up.
-func (s *Spill[N]) Close() {
+func (s *Spill[N]) Close() { s.Leave()() }
+
+// Leave gives the spool up, for another process or handler to have it, and returns a
+// function that waits until all is synced.
+func (s *Spill[N]) Leave() (wait func()) {
 	if s.spool == nil {
-		return
+		return s.waitForSync
 	}
-	s.waitForSync()
-	if err := s.spool.Close(); err != nil {
-		s.Tell("spool close", slog.LevelWarn, "the spool was not closed well", slog.String("error", fmt.Sprint(err)))
-	}
+	last := s.spool.Leave()
 	s.spool = nil
+	return func() {
+		s.waitForSync()
+		if last == nil {
+			return
+		}
+		if err := last(); err != nil {
+			s.tellUnsynced(err)
+		}
+	}
 }
 
 // countLost counts entries that were on disk and are not any more.

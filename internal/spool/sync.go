@@ -73,13 +73,21 @@ func (s *Spool) sync() error {
 	return err
 }
 
-// Close syncs and gives the directory up. What is handed out and not released
+// Close gives the directory up, and syncs. What is handed out and not released
 // is there for the next owner. A second close does nothing.
 func (s *Spool) Close() error {
+	if wait := s.Leave(); wait != nil {
+		return wait()
+	}
+	return nil
+}
+
+// Leave gives the directory up, and returns what Sync would.
+func (s *Spool) Leave() (wait func() error) {
 	if s.root == nil {
 		return nil
 	}
-	err := s.sync()
+	wait = s.Sync()
 	for _, segment := range s.segments {
 		segment.closeFile()
 		segment.removed = true // for this spool
@@ -87,5 +95,5 @@ func (s *Spool) Close() error {
 	_ = s.lock.Close()
 	_ = s.root.Close()
 	s.root, s.segments, s.tail = nil, nil, nil
-	return err
+	return wait
 }
