@@ -210,6 +210,8 @@ func (c *config) applyDefaults() {
 	c.BreakerThreshold = cmp.Or(c.BreakerThreshold, 5)
 	c.BreakerDelay = cmp.Or(c.BreakerDelay, time.Minute)
 	c.SpoolMaxBytes = cmp.Or(c.SpoolMaxBytes, 64<<20)
+	c.SpoolAfter = cmp.Or(c.SpoolAfter, time.Second)
+	c.SpoolSync = cmp.Or(c.SpoolSync, time.Second)
 }
 
 // check finds every fault; it corrects nothing.
@@ -271,7 +273,7 @@ func (c *config) check(fault faultFunc) {
 		"RequestsPerMinute": int64(c.RequestsPerMinute), "RequestsPerHour": int64(c.RequestsPerHour),
 		"RetryBackoff": int64(c.RetryBackoff), "NetworkBackoff": int64(c.NetworkBackoff),
 		"MaxRetryAfter": int64(c.MaxRetryAfter), "BreakerThreshold": int64(c.BreakerThreshold),
-		"BreakerDelay": int64(c.BreakerDelay), "SpoolMaxBytes": c.SpoolMaxBytes,
+		"BreakerDelay": int64(c.BreakerDelay), "SpoolMaxBytes": c.SpoolMaxBytes, "SpoolSync": int64(c.SpoolSync),
 	} {
 		if n < 0 {
 			fault(field, "must not be negative")

@@ -135,6 +135,9 @@ func (h *Handler) Status() Status {
 	if st.BufferUtilizationPercent > 90 {
 		issue(&degraded, fmt.Sprintf("buffer is %.0f%% full", st.BufferUtilizationPercent))
 	}
+	if trouble := h.batcher.disk.Trouble(); trouble != "" {
+		issue(&degraded, "SpoolDir cannot be used, entries stay in memory: "+trouble)
+	}
 	if last := c.LastDrop.Load(); last != 0 && c.Ago(now, last) < time.Minute {
 		issue(&degraded, "entries were dropped in the last minute")
 	}
