@@ -91,7 +91,19 @@ func TestOTLPLengths(t *testing.T) {
 			map[string]any{"k\"": text, "json": []any{text}, "many": map[string]any{"i": json.Number("1"), "s": text}, "last": true})
 		check(n, "m", []slog.Attr{slog.Int(key, 7), slog.Group(key+"g", slog.Bool("b", true)), slog.Float64(key+"f", 1.5)},
 			map[string]any{key: json.Number("7"), key + "g": map[string]any{"b": true}, key + "f": json.Number("1.5")})
+		if n > 300 {
+			continue // a path is shorter
+		}
+		check(n, "m", []slog.Attr{slog.Group("endpoint", "method", "GET", "path", text, "status_code", n, "duration_ms", 1.5, "query_params", text, "response_body", text+"_")},
+			map[string]any{"http.route": text, "http.response.status_code": json.Number(fmt.Sprint(n)), "url.query": nilIfEmpty(text), "ledger.response_body": text + "_"})
 	}
+}
+
+func nilIfEmpty(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
 }
 
 // otlpBody is the message of an entry.
@@ -126,6 +138,12 @@ func TestNumbersThatAreNone(t *testing.T) {
 			}
 			if !reflect.DeepEqual(g, v) {
 				t.Errorf("%s is %v, want %v", key, g, v)
+			}
+		}
+		// The reader above would make texts of numbers, too.
+		for text, want := range map[string]int{"NaN": 1, "+Inf": 1, "-Inf": 2} {
+			if n := bytes.Count(entry, []byte(text)); n != want {
+				t.Errorf("%s stands there %d times, want %d", text, n, want)
 			}
 		}
 	})
@@ -167,26 +185,32 @@ func TestOTLPEndsAtItsDepth(t *testing.T) {
 	}
 	for levels := limit - 3; levels < limit+3; levels++ { // besides the attributes themselves
 		for groups := range levels + 1 {
-			var got any = otlpAttributes(t, logCall{attrs: []slog.Attr{nest(levels, groups)}}.entryIn(t, otlpForm))["g"]
-			depth := 1
-			for {
-				m, ok := got.(map[string]any)
-				if !ok {
-					break
+			call := logCall{attrs: []slog.Attr{nest(levels, groups)}}
+			transcoded, err := wire.Transcode(rec.formats[ledgerForm], rec.formats[otlpForm], call.entry(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for how, entry := range map[string][]byte{"written": call.entryIn(t, otlpForm), "transcoded": transcoded} {
+				var got any = otlpAttributes(t, entry)["g"]
+				depth := 1
+				for {
+					m, ok := got.(map[string]any)
+					if !ok {
+						break
+					}
+					depth++
+					got = m["g"]
 				}
-				depth++
-				got = m["g"]
-			}
-			want := "leaf"
-			if levels+1 > limit {
-				want = wire.TooDeep
-			}
-			if depth != min(levels+1, limit) || got != want {
-				t.Errorf("%d levels, %d of them groups: %d levels, ends in %v", levels, groups, depth, got)
-			}
-			entry := logCall{attrs: []slog.Attr{nest(levels, groups)}}.entryIn(t, otlpForm)
-			if n := messagesWithin(entry); n > 100 {
-				t.Errorf("%d levels, %d of them groups: %d nested messages", levels, groups, n)
+				want := "leaf"
+				if levels+1 > limit {
+					want = wire.TooDeep
+				}
+				if depth != min(levels+1, limit) || got != want {
+					t.Errorf("%d levels, %d of them groups, %s: %d levels, ends in %v", levels, groups, how, depth, got)
+				}
+				if n := messagesWithin(entry); n > 100 {
+					t.Errorf("%d levels, %d of them groups, %s: %d nested messages", levels, groups, how, n)
+				}
 			}
 		}
 	}
