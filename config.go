@@ -194,7 +194,7 @@ func (c *config) applyDefaults() {
 		}
 	}
 	c.MaxBufferBytes = int(min(int64(cmp.Or(c.MaxBufferBytes, 16<<20)), buffer.MaxBytes))
-	c.HTTPTimeout = cmp.Or(c.HTTPTimeout, 5*time.Second)
+	c.HTTPTimeout = cmp.Or(c.HTTPTimeout, 15*time.Second)
 	c.HTTPPoolSize = cmp.Or(c.HTTPPoolSize, 10)
 	c.givenLimits = throttle.Limits{PerMinute: c.RequestsPerMinute, PerHour: c.RequestsPerHour}
 	c.RequestsPerMinute = cmp.Or(c.RequestsPerMinute, 1000)
@@ -210,6 +210,8 @@ func (c *config) applyDefaults() {
 	c.BreakerThreshold = cmp.Or(c.BreakerThreshold, 5)
 	c.BreakerDelay = cmp.Or(c.BreakerDelay, time.Minute)
 	c.SpoolMaxBytes = cmp.Or(c.SpoolMaxBytes, 64<<20)
+	c.SpoolAfter = cmp.Or(c.SpoolAfter, time.Second)
+	c.SpoolSync = cmp.Or(c.SpoolSync, time.Second)
 }
 
 // check finds every fault; it corrects nothing.
@@ -271,7 +273,7 @@ func (c *config) check(fault faultFunc) {
 		"RequestsPerMinute": int64(c.RequestsPerMinute), "RequestsPerHour": int64(c.RequestsPerHour),
 		"RetryBackoff": int64(c.RetryBackoff), "NetworkBackoff": int64(c.NetworkBackoff),
 		"MaxRetryAfter": int64(c.MaxRetryAfter), "BreakerThreshold": int64(c.BreakerThreshold),
-		"BreakerDelay": int64(c.BreakerDelay), "SpoolMaxBytes": c.SpoolMaxBytes,
+		"BreakerDelay": int64(c.BreakerDelay), "SpoolMaxBytes": c.SpoolMaxBytes, "SpoolSync": int64(c.SpoolSync),
 	} {
 		if n < 0 {
 			fault(field, "must not be negative")

@@ -24,10 +24,10 @@ func TestDefaultsAreThoseOfTheContract(t *testing.T) {
 	want := Options{
 		BaseURL: "http://localhost:8000", Protocol: ProtocolAuto, Release: "r", Level: slog.LevelInfo, StackLevel: slog.LevelError,
 		FlushInterval: 5 * time.Second, FlushSize: 1000, MaxBufferSize: 10_000, MaxBufferBytes: 16 << 20,
-		HTTPTimeout: 5 * time.Second, HTTPPoolSize: 10,
+		HTTPTimeout: 15 * time.Second, HTTPPoolSize: 10,
 		RequestsPerMinute: 1000, RequestsPerHour: 50_000, RateLimitBuffer: 0.9,
 		MaxRetries: 3, RetryBackoff: 2 * time.Second, NetworkBackoff: 5 * time.Second, MaxRetryAfter: 10 * time.Minute,
-		BreakerThreshold: 5, BreakerDelay: time.Minute, SpoolMaxBytes: 64 << 20,
+		BreakerThreshold: 5, BreakerDelay: time.Minute, SpoolMaxBytes: 64 << 20, SpoolAfter: time.Second, SpoolSync: time.Second,
 	}
 	if diff := cmp.Diff(want, c.Options); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -44,7 +44,7 @@ func TestVariablesFillWhatFieldsLeaveOpen(t *testing.T) {
 		"LEDGER_MAX_BUFFER_SIZE=70", "LEDGER_MAX_BUFFER_BYTES=7000", "LEDGER_HTTP_TIMEOUT=3s", "LEDGER_HTTP_POOL_SIZE=2",
 		"LEDGER_DISABLE_COMPRESSION=true", "LEDGER_REQUESTS_PER_MINUTE=60", "LEDGER_REQUESTS_PER_HOUR=600", "LEDGER_RATE_LIMIT_BUFFER=0.5",
 		"LEDGER_MAX_RETRIES=-1", "LEDGER_RETRY_BACKOFF=1s", "LEDGER_NETWORK_BACKOFF=1500ms", "LEDGER_MAX_RETRY_AFTER=1m",
-		"LEDGER_BREAKER_THRESHOLD=9", "LEDGER_BREAKER_DELAY=30", "LEDGER_SPOOL_DIR=/tmp/spool", "LEDGER_SPOOL_MAX_BYTES=1000",
+		"LEDGER_BREAKER_THRESHOLD=9", "LEDGER_BREAKER_DELAY=30", "LEDGER_SPOOL_DIR=/tmp/spool", "LEDGER_SPOOL_MAX_BYTES=1000", "LEDGER_SPOOL_AFTER=-1s", "LEDGER_SPOOL_SYNC=0.25",
 		"LEDGER_DISABLE_REDACTION=1", "LEDGER_REDACT_KEYS=iban,ssn",
 	}
 	c, err := newConfig(&Options{FlushSize: 8, Protocol: ProtocolAuto}, vars)
@@ -57,7 +57,7 @@ func TestVariablesFillWhatFieldsLeaveOpen(t *testing.T) {
 		HTTPTimeout: 3 * time.Second, HTTPPoolSize: 2, DisableCompression: true,
 		RequestsPerMinute: 60, RequestsPerHour: 600, RateLimitBuffer: 0.5,
 		MaxRetries: -1, RetryBackoff: time.Second, NetworkBackoff: 1500 * time.Millisecond, MaxRetryAfter: time.Minute,
-		BreakerThreshold: 9, BreakerDelay: 30 * time.Second, SpoolDir: "/tmp/spool", SpoolMaxBytes: 1000,
+		BreakerThreshold: 9, BreakerDelay: 30 * time.Second, SpoolDir: "/tmp/spool", SpoolMaxBytes: 1000, SpoolAfter: -time.Second, SpoolSync: 250 * time.Millisecond,
 		DisableRedaction: true, RedactKeys: []string{"iban", "ssn"},
 	}
 	if diff := cmp.Diff(want, c.Options); diff != "" {
@@ -74,7 +74,7 @@ func TestVariablesFillWhatFieldsLeaveOpen(t *testing.T) {
 func TestEveryFaultComesBackAtOnceWithFieldAndVariable(t *testing.T) {
 	_, err := newConfig(&Options{
 		APIKey: "sk_secret-material", BaseURL: "ftp://user:hunter2@example.com/?q", Protocol: "smtp", Environment: strings.Repeat("e", 21),
-		Release: strings.Repeat("r", 101), Service: strings.Repeat("s", 1001), FlushSize: 1001, MaxBufferSize: -1, HTTPPoolSize: -2, RateLimitBuffer: 1.5, BreakerDelay: -time.Second,
+		Release: strings.Repeat("r", 101), Service: strings.Repeat("s", 1001), FlushSize: 1001, MaxBufferSize: -1, HTTPPoolSize: -2, RateLimitBuffer: 1.5, BreakerDelay: -time.Second, SpoolAfter: -time.Second, SpoolSync: -time.Second,
 	}, []string{"LEDGER_FLUSH_INTERVAL=often", "LEDGER_LEVEL=loud", "LEDGER_STACK_LEVEL=deep", "LEDGER_MAX_RETRIES=many", "LEDGER_FLUSH_SIZE=ignored, the field is set"})
 	if err == nil {
 		t.Fatal("no error")
@@ -84,7 +84,7 @@ func TestEveryFaultComesBackAtOnceWithFieldAndVariable(t *testing.T) {
 		"APIKey (LEDGER_API_KEY)", "BaseURL (LEDGER_BASE_URL)", "Protocol (LEDGER_PROTOCOL)", "Environment (LEDGER_ENVIRONMENT)",
 		"Release (LEDGER_RELEASE)", "FlushSize (LEDGER_FLUSH_SIZE)", "MaxBufferSize (LEDGER_MAX_BUFFER_SIZE)", "HTTPPoolSize (LEDGER_HTTP_POOL_SIZE)",
 		"RateLimitBuffer (LEDGER_RATE_LIMIT_BUFFER)", "BreakerDelay (LEDGER_BREAKER_DELAY)", "FlushInterval (LEDGER_FLUSH_INTERVAL)",
-		"Level (LEDGER_LEVEL)", "MaxRetries (LEDGER_MAX_RETRIES)", "Service (LEDGER_SERVICE_NAME)", "StackLevel (LEDGER_STACK_LEVEL)",
+		"Level (LEDGER_LEVEL)", "MaxRetries (LEDGER_MAX_RETRIES)", "Service (LEDGER_SERVICE_NAME)", "StackLevel (LEDGER_STACK_LEVEL)", "SpoolSync (LEDGER_SPOOL_SYNC)",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not named in:\n%s", want, text)

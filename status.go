@@ -105,7 +105,7 @@ func (h *Handler) Status() Status {
 		Status:                   "healthy",
 		Healthy:                  true,
 		BufferUtilizationPercent: h.utilization(),
-		CircuitBreakerOpen:       s.tripped(),
+		CircuitBreakerOpen:       s.breaker.Tripped(),
 		ConsecutiveFailures:      int(c.Consecutive.Load()),
 	}
 	unhealthy, degraded := 0, 0
@@ -134,6 +134,9 @@ func (h *Handler) Status() Status {
 	}
 	if st.BufferUtilizationPercent > 90 {
 		issue(&degraded, fmt.Sprintf("buffer is %.0f%% full", st.BufferUtilizationPercent))
+	}
+	if trouble := h.batcher.disk.Trouble(); trouble != "" {
+		issue(&degraded, "SpoolDir cannot be used, entries stay in memory: "+trouble)
 	}
 	if last := c.LastDrop.Load(); last != 0 && c.Ago(now, last) < time.Minute {
 		issue(&degraded, "entries were dropped in the last minute")
@@ -212,7 +215,7 @@ func (h *Handler) Metrics() Metrics {
 			TotalLogsSent:       t.Sent,
 			TotalLogsFailed:     t.Dropped[stats.Rejected] + t.Dropped[stats.TooLarge],
 			ConsecutiveFailures: int(c.Consecutive.Load()),
-			CircuitBreakerOpen:  h.sender.tripped(),
+			CircuitBreakerOpen:  h.sender.breaker.Tripped(),
 		},
 		RateLimiter: RateLimiterMetrics{rates.Minute, rates.MinuteShare, rates.Hour, rates.HourShare},
 		Errors:      make(map[string]int64, stats.ErrorKinds),

@@ -7,6 +7,8 @@
 package native
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math"
@@ -100,6 +102,30 @@ func (f *Format) beginAt(b []byte, level wire.Level, message string) []byte {
 	b = append(b, levelFields[level]...)
 	b = jsontext.AppendString(b, jsontext.Cut(message, wire.MaxMessage))
 	return append(b, f.attrsHead...)
+}
+
+// Head reads what Begin wrote.
+func (*Format) Head(data []byte) (level wire.Level, message []byte) {
+	for l, field := range levelFields {
+		text, ok := bytes.CutPrefix(data, field)
+		if !ok {
+			continue
+		}
+		for end := 1; end < len(text); end++ {
+			switch text[end] {
+			case '\\':
+				end++
+			case '"':
+				if text = text[:end+1]; bytes.IndexByte(text, '\\') < 0 {
+					return wire.Level(l), text[1:end]
+				}
+				var s string
+				_ = json.Unmarshal(text, &s) // the encoder's own
+				return wire.Level(l), []byte(s)
+			}
+		}
+	}
+	return wire.Info, nil
 }
 
 // AppendKnown appends an attribute whose key is known and whose value is a scalar.
