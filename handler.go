@@ -80,14 +80,17 @@ func NewHandler(opts *Options) (*Handler, error) {
 func newHandler(config *config) *Handler {
 	now := time.Now
 	count := &stats.Counters{Started: now()}
+	report := newDiagnostics(config)
 	encoding := encodingOf(config, newIDPrefix(), now)
+	encoding.Cut = func() { report.attributesCut(count.Truncated.Add(1)) }
+	encoding.Unknown = report.unknownSteering
 	c := &core{
 		config:    config,
 		encoder:   encode.New(encoding),
 		protocols: protocol.New(string(config.Protocol), encoding.Formats[0], encoding.Formats[1]),
 		queue:     buffer.NewQueue(queueLimitsOf(config), count, now),
 		count:     count,
-		report:    newDiagnostics(config),
+		report:    report,
 		now:       now,
 		counted:   make(chan struct{}),
 		down:      make(chan struct{}),
@@ -111,7 +114,8 @@ func encodingOf(config *config, idPrefix string, now func() time.Time) encode.Co
 	}
 	c := encode.Config{
 		AddSource: config.AddSource, ReplaceAttr: config.ReplaceAttr, ContextAttrs: config.ContextAttrs,
-		Formats: [encode.MaxFormats]encode.Format{native.New(of), otlp.New(of)}, Now: now,
+		StackLevel: config.StackLevel,
+		Formats:    [encode.MaxFormats]encode.Format{native.New(of), otlp.New(of)}, Now: now,
 	}
 	if !config.DisableRedaction {
 		c.Secrets = redact.NewKeys(config.RedactKeys)
@@ -238,7 +242,7 @@ func (b *batcher) settled(w *waiter) bool {
 // unspools reports whether entries will come back from disk, and nothing holds them up.
 func (b *batcher) unspools() bool {
 	s := b.sender
-	return b.disk.Len() > 0 && b.disk.MayRead() && s.gate.Holding() == throttle.NoCause && !s.tripped() && s.pacing.Load() == 0
+	return b.disk.Len() > 0 && b.disk.MayRead() && s.gate.Holding() == throttle.NoCause && !s.breaker.Tripped() && s.pacing.Load() == 0
 }
 
 // hurryAgain is the least time between two attempts that are made because somebody
@@ -265,7 +269,7 @@ func (b *batcher) hasten() {
 
 // nextHurry is how long until pauses are to end for somebody; false for nobody.
 func (b *batcher) nextHurry() (time.Duration, bool) {
-	fails := b.sender.tripped() || b.sender.gate.Holding() == throttle.Failing
+	fails := b.sender.breaker.Tripped() || b.sender.gate.Holding() == throttle.Failing
 	if !slices.ContainsFunc(b.waiters, func(w *waiter) bool {
 		return w.last && (w.hurry || fails) || w.hurry && b.nextAttempt().After(w.until)
 	}) {
@@ -281,7 +285,8 @@ func (b *batcher) nextAttempt() (at time.Time) {
 		return next
 	}
 	if len(b.backlog.Active) > 0 {
-		return time.Unix(0, b.sender.retryAt.Load())
+		_, next, _ := b.sender.gate.Due()
+		return next
 	}
 	for _, held := range b.backlog.Held {
 		if at.IsZero() || held.Notes.notBefore.Before(at) {
@@ -350,7 +355,7 @@ func (h *Handler) leftError(what string, left int64, err error) error {
 // trouble says in a few words why entries are not being delivered.
 func (c *core) trouble() string {
 	s := c.sender
-	if s.tripped() {
+	if s.breaker.Tripped() {
 		return "the circuit breaker is open"
 	}
 	if m := meaningOf(s.gate.Holding()); m != nil {

@@ -51,6 +51,11 @@ type Options struct {
 	// Level is the least level to log; default [slog.LevelInfo]. It is asked
 	// at every record, so a *slog.LevelVar works. Variable: LEDGER_LEVEL.
 	Level slog.Leveler `env:"LEDGER_LEVEL"`
+	// StackLevel is the least level at which an error has a stack: its own, or that
+	// of the log call. Default [slog.LevelError]. It is asked at every record with
+	// an error. A level above all that you log takes none.
+	// Variable: LEDGER_STACK_LEVEL, a level or "off".
+	StackLevel slog.Leveler `env:"LEDGER_STACK_LEVEL"`
 	// AddSource adds the attribute "source" as in [slog.HandlerOptions].
 	AddSource bool
 	// ReplaceAttr rewrites attrs as in [slog.HandlerOptions]; it sees attrs
@@ -83,7 +88,7 @@ type Options struct {
 	MaxBufferBytes int `env:"LEDGER_MAX_BUFFER_BYTES"`
 
 	// HTTPTimeout bounds the first attempt, from DNS to the answer's last byte;
-	// default 5s. It doubles after a timeout, up to 35s, because the server may
+	// default 15s. It doubles after a timeout, up to 35s, because the server may
 	// take 30s to say what became of a batch. Variable: LEDGER_HTTP_TIMEOUT.
 	HTTPTimeout time.Duration `env:"LEDGER_HTTP_TIMEOUT"`
 	// HTTPPoolSize bounds concurrent requests and idle connections; default 10.

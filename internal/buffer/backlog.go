@@ -238,7 +238,7 @@ func (b *Backlog[N]) Evict(now time.Time, spare func(*Entry) bool, release func(
 			b.queue.poke()
 			return
 		}
-		victims := b.TakeOldest(b.queue.Excess(1), evictAtOnce)
+		victims := b.TakeOldest(1, evictAtOnce)
 		if len(victims) == 0 {
 			return // attempts have all
 		}
@@ -247,16 +247,18 @@ func (b *Backlog[N]) Evict(now time.Time, spare func(*Entry) bool, release func(
 			if spare(e) {
 				continue
 			}
+			b.queue.lose(e)
 			b.queue.count.DropInFlight(stats.Overflow, e.Notice, now)
 			release(e)
 		}
 	}
 }
 
-// TakeOldest takes out the entries that are to go first, as many as make up for
-// x, but at most n; none when none can go.
-func (b *Backlog[N]) TakeOldest(x Excess, n int) (victims []*Entry) {
+// TakeOldest takes out the entries that are to go first, as many as there are beyond
+// a share of the budget, but at most n; none when none can go.
+func (b *Backlog[N]) TakeOldest(share float64, n int) (victims []*Entry) {
 	for i := range slices.Backward(b.forming[:]) {
+		x := b.queue.Excess(share)
 		l, urgent := b.lanes()[i], i == 0
 		for x.Some() && len(victims) < n {
 			before := len(victims)
@@ -266,7 +268,7 @@ func (b *Backlog[N]) TakeOldest(x Excess, n int) (victims []*Entry) {
 			if victims = b.takeForming(victims, i, &x, n); len(victims) > before {
 				continue
 			}
-			e := b.queue.pop(l)
+			e := b.queue.popIf(l, func() bool { return b.queue.Excess(share).Some() })
 			if e == nil {
 				break
 			}

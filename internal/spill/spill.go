@@ -187,7 +187,7 @@ func (s *Spill[N]) Relieve() (kept *buffer.Batch[N]) {
 	for s.queue.Pressed(Above) && s.Dir != "" && s.ready() {
 		victims := s.backlog.TakeBatches(Spooled)
 		if len(victims) == 0 {
-			victims = s.backlog.TakeOldest(s.queue.Excess(Above), atOnce)
+			victims = s.backlog.TakeOldest(Above, atOnce)
 		}
 		if len(victims) == 0 {
 			break
