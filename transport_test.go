@@ -111,8 +111,10 @@ func TestServerWithoutGzipCostsNoEntry(t *testing.T) {
 	if n := len(server.Requests()); n != 3 {
 		t.Errorf("%d requests, want 3", n)
 	}
-	if !strings.Contains(notes.String(), "gzip") {
-		t.Errorf("diagnostics:\n%s", notes)
+	for began := time.Now(); !strings.Contains(notes.String(), "gzip"); time.Sleep(time.Millisecond) { // told in the background
+		if time.Since(began) > 20*time.Second {
+			t.Fatalf("diagnostics:\n%s", notes)
+		}
 	}
 }
 
@@ -168,7 +170,7 @@ func TestTimeoutDoublesUpToThirtyFiveSeconds(t *testing.T) {
 		if err := h.Flush(r.Context()); err != nil {
 			r.Fatal(err)
 		}
-		want := []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 35 * time.Second, 35 * time.Second, 0}
+		want := []time.Duration{15 * time.Second, 30 * time.Second, 35 * time.Second, 35 * time.Second, 35 * time.Second, 0}
 		if fmt.Sprint(lengths) != fmt.Sprint(want) {
 			r.Errorf("timeouts %v, want %v", lengths, want)
 		}
@@ -474,4 +476,45 @@ func TestRoundTripperThatHeedsNoContext(t *testing.T) {
 		defer cancel()
 		_ = h.Shutdown(ctx)
 	})
+}
+
+// Ten answers of 101 are ten failed attempts, not the end of sending: what follows
+// one is no body, and does not end by itself.
+func TestSwitchingProtocolsIsNoEnd(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) { o.FlushSize = 10 }, func(r *rig) {
+		r.server.Script(ledgertest.Repeat(12, ledgertest.Status(101, ""))...)
+		r.burst(200)
+		r.wait(10 * time.Minute)
+		if n := r.stored(); n != 200 {
+			r.Errorf("%d of 200 entries arrived", n)
+		}
+	})
+}
+
+func TestSwitchingProtocolsOnARealConnection(t *testing.T) {
+	server := ledgertest.NewServer()
+	defer server.Close()
+	var answers atomic.Int32
+	switching := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if answers.Add(1) > 12 {
+			server.Handler().ServeHTTP(w, r)
+			return
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+	}))
+	defer switching.Close()
+	h, notes := newReal(t, switching.URL, func(o *ledger.Options) {
+		o.RetryBackoff, o.NetworkBackoff, o.BreakerDelay = time.Millisecond, time.Millisecond, 10*time.Millisecond
+	})
+	slog.New(h).Info("hello")
+	flushed(t, h)
+	if n := len(server.Entries()); n != 1 {
+		t.Errorf("%d entries arrived\n%s", n, notes)
+	}
 }

@@ -88,9 +88,6 @@ func splitForwarded(line string) []string {
 	for i := 0; i <= len(line); i++ {
 		switch {
 		case i == len(line) || !quoted && (line[i] == ',' || line[i] == ';'):
-			if quoted {
-				return []string{""}
-			}
 			name, value, _ := strings.Cut(line[start:i], "=")
 			if strings.EqualFold(strings.TrimSpace(name), "for") {
 				node = strings.Trim(value, "\" \t")
@@ -104,7 +101,7 @@ func splitForwarded(line string) []string {
 			i++
 		}
 	}
-	if quoted { // the last character was escaped
+	if quoted {
 		return []string{""}
 	}
 	return nodes

@@ -168,3 +168,19 @@ func TestContextAttrsShareNothingThatAppendWrites(t *testing.T) {
 		}
 	}), httptest.NewRequest("GET", "/", nil))
 }
+
+// The record of a request that another router's adapter is around has its ids
+// once, too.
+func TestContextAttrsOnceInsideAnAdapter(t *testing.T) {
+	book := newLogbook(nil)
+	logger := slog.New(contextHandler{book})
+	outer := httplog.Middleware(newLogbook(nil).logger(), nil)
+	outer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := routerContext{context.Background(), map[string]any{httplog.ContextKey: r.Context()}}
+		httplog.Middleware(logger, nil)(ok).ServeHTTP(w, r.WithContext(ctx))
+	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	book.entry(t)
+	if n := strings.Count(book.buf.String(), `"request_id"`); n != 1 {
+		t.Errorf("request_id is there %d times: %s", n, book.buf)
+	}
+}

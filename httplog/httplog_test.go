@@ -83,6 +83,24 @@ func TestRecord(t *testing.T) {
 	})
 }
 
+func TestDurationsAreRounded(t *testing.T) {
+	for took, want := range map[time.Duration][2]any{
+		45_124_999 * time.Nanosecond: {45.12, "(45ms)"},
+		45_125_000 * time.Nanosecond: {45.13, "(45ms)"},
+		45_499_999 * time.Nanosecond: {45.5, "(45ms)"},
+		45_500_000 * time.Nanosecond: {45.5, "(46ms)"},
+		90 * time.Second:             {90_000.0, "(90000ms)"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			book, _ := serveOne(t, nil, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(took) }), httptest.NewRequest("GET", "/", nil))
+			entry := book.entry(t)
+			if got := endpoint(t, entry)["duration_ms"]; got != want[0] || !strings.HasSuffix(entry["msg"].(string), want[1].(string)) {
+				t.Errorf("%v: duration_ms %v, message %v, want %v", took, got, entry["msg"], want)
+			}
+		})
+	}
+}
+
 func TestLevelFollowsStatus(t *testing.T) {
 	custom := func(status int) slog.Level { return slog.Level(status) }
 	for _, tt := range []struct {
@@ -156,17 +174,22 @@ func TestDisabledLoggerCostsNothing(t *testing.T) {
 }
 
 func TestAnyEnabledLevelCounts(t *testing.T) {
+	always := func(level slog.Level) func(int) slog.Level { return func(int) slog.Level { return level } }
 	for _, tt := range []struct {
-		only  slog.Level
-		level func(int) slog.Level
+		only slog.Level
+		opts httplog.Options
 	}{
-		{slog.LevelInfo, nil},
-		{slog.LevelInfo, func(int) slog.Level { return slog.LevelInfo }},
-		{100, func(int) slog.Level { return 100 }},
+		{slog.LevelInfo, httplog.Options{}},
+		{slog.LevelInfo, httplog.Options{Level: always(slog.LevelInfo)}},
+		{100, httplog.Options{Level: always(100)}},
+		{-100, httplog.Options{Level: always(-100)}},
+		{100, httplog.Options{LevelFunc: func(*http.Request, int) slog.Level { return 100 }}},
 	} {
-		book := newLogbook(nil)
-		logger := slog.New(enabledHandler{book, func(l slog.Level) bool { return l == tt.only || tt.only > 50 && l > 50 }})
-		httplog.Middleware(logger, &httplog.Options{Level: tt.level})(ok).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		book := newLogbook(slog.Level(-1000))
+		logger := slog.New(enabledHandler{book, func(l slog.Level) bool {
+			return l == tt.only || tt.only > 50 && l > 50 || tt.only < -50 && l < -50
+		}})
+		httplog.Middleware(logger, &tt.opts)(ok).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 		if n := len(book.entries(t)); n != 1 {
 			t.Errorf("only level %v enabled: %d records, want 1", tt.only, n)
 		}
@@ -583,11 +606,9 @@ func TestAllocations(t *testing.T) {
 	mux := benchmarkMux()
 	for _, br := range benchmarkRequests() {
 		bare := testing.AllocsPerRun(200, serve(mux, br.request()))
-		for name, logger := range map[string]*slog.Logger{"silent": slog.New(silentHandler{slog.DiscardHandler}), "JSON": jsonLogger(nil)} {
-			got := testing.AllocsPerRun(200, serve(httplog.Middleware(logger, br.opts)(mux), br.request())) - bare
-			if got > 3 {
-				t.Errorf("%s, %s: %v allocations beyond the bare handler, want at most 3", br.name, name, got)
-			}
+		logged := httplog.Middleware(slog.New(silentHandler{slog.DiscardHandler}), br.opts)(mux)
+		if got := testing.AllocsPerRun(200, serve(logged, br.request())) - bare; got > 3 {
+			t.Errorf("%s: %v allocations beyond the bare handler, want at most 3", br.name, got)
 		}
 	}
 }

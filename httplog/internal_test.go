@@ -57,3 +57,16 @@ func FuzzIsIPv4Port(f *testing.F) {
 		}
 	})
 }
+
+// A handler that sets a pattern of its own for each request fills no memory.
+func TestPatternsAreBounded(t *testing.T) {
+	m := newMiddleware(nil, &Options{})
+	for i := range 2 * maxPatterns {
+		if r := m.ofPattern(fmt.Sprintf("GET /%d/{id}", i)); r.template != fmt.Sprintf("/%d/{id}", i) || len(r.params) != 1 {
+			t.Fatalf("route %+v", r)
+		}
+	}
+	if n := len(*m.patterns.known.Load()); n != maxPatterns {
+		t.Errorf("%d patterns remembered, want %d", n, maxPatterns)
+	}
+}

@@ -60,6 +60,13 @@ func TestUnmatchedPathsAreNormalised(t *testing.T) {
 		"/\xff/1":                                                   "/%FF/{id}",
 		"/\u202e\u2028":                                             "/%E2%80%AE%E2%80%A8",
 		"*":                                                         "*",
+
+		"/abcdefab-cdef-abcd-efab-cdefabcdefab": "/{id}",
+		"/abcdefab-cdef-abcd-efab-cdefabcdefag": "/abcdefab-cdef-abcd-efab-cdefabcdefag",
+		"/abcdefab-cdef-abcd-efab-cdef-bcdefab": "/abcdefab-cdef-abcd-efab-cdef-bcdefab",
+		"/abcdefabc-def-abcd-efab-cdefabcdefab": "/abcdefabc-def-abcd-efab-cdefabcdefab",
+		"/abcdefabcdefabcdefabcdef":             "/{id}",
+		"/abcdefabcdefabcdefabcdeg":             "/abcdefabcdefabcdefabcdeg",
 	} {
 		if got := normalised(t, httplog.Options{}, path); got != want {
 			t.Errorf("%q: %q, want %q", path, got, want)

@@ -29,7 +29,7 @@ func newPanicError(value any, callers []uintptr) *panicError {
 // Error returns the text of the panic.
 func (e *panicError) Error() string { return e.text }
 
-// Unwrap returns the value of the panic when it is an error, else nil.
+// Unwrap returns the value of the panic when it is an error, otherwise nil.
 func (e *panicError) Unwrap() error {
 	err, _ := e.value.(error)
 	return err

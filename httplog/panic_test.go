@@ -110,6 +110,10 @@ func TestPanics(t *testing.T) {
 		{"http.ErrAbortHandler after the header", after(http.ErrAbortHandler), 202, slog.LevelInfo, "", "", nil, http.ErrAbortHandler},
 		{"http.ErrAbortHandler wrapped", before(fmt.Errorf("copy: %w", http.ErrAbortHandler)), 500, slog.LevelError, "panic: copy: net/http: abort Handler", "explode", http.ErrAbortHandler, nil},
 		{"runtime.Goexit", func(http.ResponseWriter, *http.Request) { runtime.Goexit() }, 500, slog.LevelError, "", "", nil, nil},
+		{"runtime.Goexit during a panic", func(http.ResponseWriter, *http.Request) {
+			defer runtime.Goexit()
+			explode("boom")
+		}, 500, slog.LevelError, "", "", nil, nil},
 		{"runtime.Goexit after the header", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusAccepted)
 			runtime.Goexit()

@@ -61,6 +61,7 @@ func TestSecretNames(t *testing.T) {
 		"secret", "client_secret", "clientSecret", "code", "auth_code", "signature", "X-Amz-Signature", "sig",
 		"auth", "Authorization", "session", "sessionid", "PHPSESSID", "sid", "jwt", "otp", "pin", "credentials", "SAMLResponse",
 		"inviteCode", "userPin", "userPIN", "PINNumber", "invite-code", "code2", "myKeyName",
+		"codes", "hmac", "totp", "cvv", "cvc", "ssn", "ticket", "assertion", "bearer", "oauth_verifier", "xsrf", "privateKey",
 	} {
 		if got := loggedQuery(t, nil, name+"=hush"); got != name+"=***" {
 			t.Errorf("%s: %q", name, got)

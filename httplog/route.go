@@ -53,16 +53,16 @@ func (m *middleware) ofPattern(pattern string) *route {
 		}
 	}
 	r := m.newRoute(stripPattern(pattern), wildcards(pattern))
+	if known != nil && len(*known) >= maxPatterns {
+		return r
+	}
 	m.patterns.adding.Lock()
 	defer m.patterns.adding.Unlock()
 	more := map[string]*route{}
 	if known = m.patterns.known.Load(); known != nil {
-		if len(*known) >= maxPatterns {
-			return r
-		}
 		more = maps.Clone(*known)
 	}
-	more[strings.Clone(pattern)] = r
+	more[pattern] = r
 	m.patterns.known.Store(&more)
 	return r
 }

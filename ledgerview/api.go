@@ -64,6 +64,7 @@ func (v *Viewer) getRecords(w http.ResponseWriter, r *http.Request) {
 
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	control := http.NewResponseController(w)
 	b := append(make([]byte, 0, 32<<10), `{"records":[`...)
 	var c cursor
 	for i, h := range hits {
@@ -73,8 +74,9 @@ func (v *Viewer) getRecords(w http.ResponseWriter, r *http.Request) {
 		c.move(h.view, h.at)
 		b = c.appendRecord(b, v.sources.own)
 		if len(b) > maxEventLen {
+			extendWrite(control)
 			if _, err := w.Write(b); err != nil {
-				return
+				panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 			}
 			b = b[:0]
 		}
@@ -87,6 +89,7 @@ func (v *Viewer) getRecords(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		b = append(b, rest[1:]...)
 	}
+	extendWrite(control)
 	_, _ = w.Write(append(b, '\n'))
 }
 

@@ -85,6 +85,8 @@ func (p *page) post(want int, entries ...string) string {
 
 var base = time.Date(2026, 4, 12, 14, 0, 0, 0, time.UTC)
 
+const timeFormat = "2006-01-02T15:04:05.000000Z"
+
 // entry is an entry at base and so many seconds; fields are JSON members, each with a leading comma.
 func entry(second int, message string, fields ...string) string {
 	all := map[string]any{"timestamp": base.Add(time.Duration(second) * time.Second).Format(timeFormat), "level": "info", "message": message}

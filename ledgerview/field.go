@@ -87,24 +87,47 @@ func matchField(f field, test *valueTest) matcher {
 }
 
 // matchAttribute matches records with an attribute whose path is key, or ends in it, and whose value passes the test.
+// To walk all attributes of all records takes long, so it looks for the key's last name in their text first.
 func matchAttribute(key string, test *valueTest) matcher {
-	name := lastName(key)
-	var value *needle // that the attributes hold when one of them is equal to it
-	if test.compare == nil && test.pattern == nil && test.lower != "" {
-		escaped := appendQuoted(nil, test.lower)
-		n := newNeedle(string(escaped[1 : len(escaped)-1]))
-		value = &n
-	}
-	wanted := []byte(key)
-	return func(c *cursor) bool {
-		attributes := c.texts().attributes
-		if !bytes.Contains(attributes, name) || value != nil && !value.in(attributes) {
-			return false
-		}
+	name, wanted := lastName(key), []byte(key)
+	simple := !strings.Contains(key, ".")
+	walk := func(c *cursor, attributes []byte) bool {
 		return !c.walk.leaves(attributes, func(path, value []byte) bool {
 			return !endsPath(path, wanted) || !test.text(c.valueText(value))
 		})
 	}
+	if name == nil {
+		return func(c *cursor) bool { return walk(c, c.texts().attributes) }
+	}
+	return func(c *cursor) bool {
+		attributes := c.texts().attributes
+		for at := 0; ; {
+			i := bytes.Index(attributes[at:], name)
+			if i < 0 {
+				return false
+			}
+			i += at
+			at = i + len(name)
+			// A quote and a colon stand side by side only where a name ends.
+			if first := attributes[at]; first == '{' || first == '[' {
+				return walk(c, attributes)
+			}
+			if !test.text(c.valueText(attributes[at:tokenEnd(attributes, at)])) {
+				continue
+			}
+			if simple && startsName(attributes, i) {
+				return true
+			}
+			if walk(c, attributes) {
+				return true
+			}
+		}
+	}
+}
+
+// startsName reports whether a name, or a part of one after a dot, begins at i.
+func startsName(attributes []byte, i int) bool {
+	return attributes[i-1] == '.' || attributes[i-1] == '"' && attributes[i-2] != '\\'
 }
 
 // lastName is what attributes hold as they are when they have a key that ends in the last name of a path: the name,

@@ -270,4 +270,9 @@ func TestHostileRecords(t *testing.T) {
 	if len(h.Buckets) != 2000 {
 		t.Errorf("%d buckets over 10 000 years", len(h.Buckets))
 	}
+	var span struct{ From, To time.Time }
+	p.get("/api/histogram", &span)
+	if span.From.Year() != 2026 || span.To.Year() != 2026 {
+		t.Errorf("clocks that are wrong stretch the chart: %+v", span)
+	}
 }

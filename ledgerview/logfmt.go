@@ -101,7 +101,7 @@ func (t *tree) set(key string, value []byte) {
 	t.names, t.values, t.groups = append(t.names, key), append(t.values, value), append(t.groups, nil)
 }
 
-// group returns the subtree of that name, made when nothing else has the name.
+// group returns the subtree of that name, made if nothing has the name.
 func (t *tree) group(name string) *tree {
 	for i, have := range t.names {
 		if have == name {

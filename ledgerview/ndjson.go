@@ -28,6 +28,13 @@ func (v *Viewer) export(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Disposition", `attachment; filename="ledgerview.ndjson"`)
 	snap := v.ring.snapshot(0)
+	control := http.NewResponseController(w)
+	write := func(b []byte) {
+		extendWrite(control)
+		if _, err := w.Write(b); err != nil {
+			panic(http.ErrAbortHandler) // half a file must not look like a whole one
+		}
+	}
 	var c cursor
 	var b []byte
 	for after := uint64(0); r.Context().Err() == nil && v.life.Err() == nil; {
@@ -40,15 +47,11 @@ func (v *Viewer) export(w http.ResponseWriter, r *http.Request) {
 			c.move(hits[i].view, hits[i].at)
 			b = append(c.appendRecord(b, v.sources.own), '\n')
 			if len(b) > maxEventLen {
-				if _, err := w.Write(b); err != nil {
-					panic(http.ErrAbortHandler) // half a file must not look like a whole one
-				}
+				write(b)
 				b = b[:0]
 			}
 		}
-		if _, err := w.Write(b); err != nil {
-			panic(http.ErrAbortHandler)
-		}
+		write(b)
 		after = hits[len(hits)-1].id()
 	}
 	panic(http.ErrAbortHandler)

@@ -1,62 +1,87 @@
 package ledgerview
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"time"
 )
 
-const timeFormat = "2006-01-02T15:04:05.000000Z"
-
-// appendTime appends a time, given in microseconds since 1970.
+// appendTime appends a time, given in microseconds since 1970, with all six digits of them.
 func appendTime(b []byte, micros int64) []byte {
-	return time.UnixMicro(micros).UTC().AppendFormat(b, timeFormat)
+	at := time.UnixMicro(micros).UTC()
+	b = at.AppendFormat(b, time.RFC3339) // which package time writes fastest
+	b = append(b[:len(b)-1], '.')
+	rest := at.Nanosecond() / 1000
+	for unit := 100000; unit > 0; unit /= 10 {
+		b = append(b, byte('0'+rest/unit%10))
+	}
+	return append(b, 'Z')
 }
 
-// rootText returns the member of the root as text when it is a string, or a number.
-func (c *cursor) rootText(name string) []byte {
-	v := member(c.texts().attributes, name)
-	if len(v) == 0 || v[0] == '{' || v[0] == '[' || string(v) == "null" {
+// ids are those of a record's attributes by which it belongs to others.
+type ids struct{ trace, span, request []byte }
+
+func (c *cursor) ids() (found ids) {
+	attributes := c.texts().attributes
+	if !bytes.Contains(attributes, []byte(`_id":`)) {
+		return found
+	}
+	members(attributes, func(name, value []byte) bool {
+		switch string(name) {
+		case `"trace_id"`:
+			found.trace = idText(value)
+		case `"span_id"`:
+			found.span = idText(value)
+		case `"request_id"`:
+			found.request = idText(value)
+		}
+		return true
+	})
+	return found
+}
+
+// idText is the text of a string, or of a number.
+func idText(value []byte) []byte {
+	switch {
+	case value[0] == '"':
+		return unquote(value, nil)
+	case value[0] == '-' || '0' <= value[0] && value[0] <= '9':
+		return value
+	default:
 		return nil
 	}
-	return c.valueText(v)
 }
 
 // appendRecord appends the record as the API shows it.
 func (c *cursor) appendRecord(b []byte, own func(file string) bool) []byte {
-	t, l, r := c.texts(), c.labels(), c.row
-	text := func(name, value string) {
-		b = append(append(b, name...), ':')
-		b = appendQuoted(b, value)
-	}
-	bytes := func(name string, value []byte) {
-		b = append(append(b, name...), ':')
-		b = appendQuoted(b, value)
-	}
+	t, l, r, ids := c.texts(), c.labels(), c.row, c.ids()
+	text := func(name, value string) { b = appendQuoted(append(b, name...), value) }
+	raw := func(name string, value []byte) { b = appendQuoted(append(b, name...), value) }
 	b = append(b, `{"id":`...)
 	b = strconv.AppendUint(b, c.id, 10)
 	b = append(b, `,"received":"`...)
 	b = appendTime(b, r.received)
 	b = append(b, `","time":"`...)
 	b = appendTime(b, r.time)
-	text(`","level"`, levelNames[r.level])
-	text(`,"log_type"`, l.logType)
-	text(`,"importance"`, l.importance)
-	bytes(`,"message"`, t.message)
-	text(`,"service"`, l.service)
-	text(`,"environment"`, l.environment)
-	text(`,"release"`, l.release)
+	text(`","level":`, levelNames[r.level])
+	text(`,"log_type":`, l.logType)
+	text(`,"importance":`, l.importance)
+	raw(`,"message":`, t.message)
+	text(`,"service":`, l.service)
+	text(`,"environment":`, l.environment)
+	text(`,"release":`, l.release)
 	b = append(b, `,"attributes":`...)
 	if len(t.attributes) > 0 {
 		b = append(b, t.attributes...)
 	} else {
 		b = append(b, "{}"...)
 	}
-	bytes(`,"trace_id"`, c.rootText("trace_id"))
-	bytes(`,"span_id"`, c.rootText("span_id"))
-	bytes(`,"request_id"`, c.rootText("request_id"))
-	bytes(`,"log_id"`, t.logID)
-	text(`,"protocol"`, l.protocol)
+	raw(`,"trace_id":`, ids.trace)
+	raw(`,"span_id":`, ids.span)
+	raw(`,"request_id":`, ids.request)
+	raw(`,"log_id":`, t.logID)
+	text(`,"protocol":`, l.protocol)
 	b = append(b, `,"run":`...)
 	b = strconv.AppendUint(b, uint64(r.run), 10)
 	b = c.appendError(b, own)

@@ -108,10 +108,7 @@ func (g *ring) addOne(p *packed) (known bool) {
 	if p.failure != (failure{}) {
 		r.failure = 1 + intern(&s.failures, s.index.failures, p.failure, &s.index.bytes)
 	}
-	if len(s.rows) == 0 {
-		s.oldest, s.newest = r.time, r.time
-	}
-	s.oldest, s.newest = min(s.oldest, r.time), max(s.newest, r.time)
+	s.times.add(&r)
 	s.rows = append(s.rows, r)
 	s.data = append(s.data, p.data...)
 	if r.logHash != 0 {
@@ -249,7 +246,7 @@ func (g *ring) wait(next uint64) <-chan struct{} {
 	return g.grown
 }
 
-// stats is what the ring tells of itself.
+// stats are the figures of a ring.
 type stats struct {
 	counts
 	bytes       int
@@ -268,16 +265,25 @@ func (g *ring) stats(now time.Time) stats {
 	return st
 }
 
-// span returns the times of the oldest and the newest record by their own time.
+// span returns the times of the oldest and the newest record by their own time, of those that count.
 func (s *snapshot) span() (from, to int64, ok bool) {
 	for i := range s.views {
-		v := &s.views[i]
-		if i == 0 {
-			from, to = v.oldest, v.newest
+		t := &s.views[i].times
+		if t.sane && !ok {
+			from, to, ok = t.from, t.to, true
 		}
-		from, to = min(from, v.oldest), max(to, v.newest)
+		if t.sane {
+			from, to = min(from, t.from), max(to, t.to)
+		}
 	}
-	return from, to, len(s.views) > 0
+	if ok || len(s.views) == 0 {
+		return from, to, ok
+	}
+	from, to = s.views[0].times.oldest, s.views[0].times.newest
+	for i := range s.views {
+		from, to = min(from, s.views[i].times.oldest), max(to, s.views[i].times.newest)
+	}
+	return from, to, true
 }
 
 // hash is that of a log_id; 0 for none.

@@ -111,7 +111,7 @@ func (f *filter) wants(c *cursor) bool {
 }
 
 // mayHold reports whether the view can hold a record within the filter's time.
-func (f *filter) mayHold(v *view) bool { return v.newest >= f.from && v.oldest < f.to }
+func (f *filter) mayHold(v *view) bool { return v.times.newest >= f.from && v.times.oldest < f.to }
 
 // aggregate lets each of a few workers look at the records of some views, and merges what they found.
 // New makes a worker; look is called for each record that the filter wants. It returns early when ctx ends.

@@ -19,8 +19,7 @@ type segment struct {
 	dictionary
 	index   *dictionaryIndex // nil when the segment takes no more
 	hashes  int              // rows with a log_id
-	oldest  int64            // of the rows' times
-	newest  int64
+	times   times
 	marks   atomic.Pointer[[]atomic.Uint32] // nil while no record has a mark
 	hidden  atomic.Int32                    // rows with markHidden
 	refused int                             // rows that were refused
@@ -205,11 +204,36 @@ type view struct {
 	rows []row
 	data []byte
 	dictionary
-	oldest, newest int64
+	times times
 }
 
 func (s *segment) view() view {
-	return view{segment: s, rows: s.rows, data: s.data, dictionary: s.dictionary, oldest: s.oldest, newest: s.newest}
+	return view{segment: s, rows: s.rows, data: s.data, dictionary: s.dictionary, times: s.times}
+}
+
+// times are the oldest and the newest of some records' times. Those that are years away from when they were received
+// come from a clock that is wrong, and do not count for the time that charts span.
+type times struct {
+	any            bool
+	oldest, newest int64
+	sane           bool
+	from, to       int64 // of those that count
+}
+
+const saneMicros = 10 * 366 * 24 * 3600 * 1e6
+
+func (t *times) add(r *row) {
+	if !t.any {
+		t.any, t.oldest, t.newest = true, r.time, r.time
+	}
+	t.oldest, t.newest = min(t.oldest, r.time), max(t.newest, r.time)
+	if d := r.time - r.received; d > saneMicros || d < -saneMicros {
+		return
+	}
+	if !t.sane {
+		t.sane, t.from, t.to = true, r.time, r.time
+	}
+	t.from, t.to = min(t.from, r.time), max(t.to, r.time)
 }
 
 // mark returns the marks of row i.

@@ -11,8 +11,8 @@ import (
 const (
 	streamPause = 50 * time.Millisecond // between two looks; many records come in one event
 	streamAlive = 15 * time.Second      // between signs of life
-	streamWrite = 30 * time.Second      // for one event; a page that takes longer is gone
-	maxEvent    = 500                   // records in an event
+	writeTime   = 30 * time.Second      // for one event, or a piece of an answer; a client that takes longer is gone
+	maxEvent    = 500                   // records in an event; with the pause, 10 000 a second
 	maxEventLen = 1 << 20               // bytes, roughly, in an event
 	maxBehind   = 20000                 // records that a page may lag behind before it misses some
 	keepBehind  = 2000                  // of them, how many it still gets
@@ -40,7 +40,7 @@ func (v *Viewer) stream(w http.ResponseWriter, r *http.Request) {
 	v.streams.Add(1)
 	defer v.streams.Add(-1)
 	s := streamer{v: v, w: w, control: http.NewResponseController(w), filter: f, last: last}
-	if !s.write([]byte(": connected\n\n")) {
+	if !s.write([]byte(": connected\nretry: 1000\n\n")) {
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())
@@ -87,28 +87,24 @@ func (s *streamer) run(ctx context.Context) {
 	}
 }
 
-// catchUp sends what came since last, and reports whether the page is still there.
+// catchUp sends one event of what came since last, and reports whether the page is still there. More waits for the next
+// look, so a page gets no more than it can show, and ten pages leave the processor to what comes in.
 func (s *streamer) catchUp(ctx context.Context) bool {
-	for ctx.Err() == nil {
-		snap := s.v.ring.snapshot(s.last + 1)
-		if s.last+1 >= snap.next {
-			return true
-		}
-		missed := 0
-		if first := snap.first(); first > s.last+1 {
-			missed = int(first - s.last - 1) // gone: whether they matched cannot be known
-			s.last = first - 1
-		}
-		if behind := snap.next - 1 - s.last; behind > maxBehind {
-			skip := snap.next - keepBehind
-			missed += s.countMatching(ctx, &snap, skip)
-			s.last = skip - 1
-		}
-		if missed > 0 && !s.missed(missed) || !s.send(ctx, &snap) {
-			return false
-		}
+	snap := s.v.ring.snapshot(s.last + 1)
+	if s.last+1 >= snap.next {
+		return true
 	}
-	return false
+	missed := 0
+	if first := snap.first(); first > s.last+1 {
+		missed = int(first - s.last - 1) // gone: whether they matched cannot be known
+		s.last = first - 1
+	}
+	if behind := snap.next - 1 - s.last; behind > maxBehind {
+		skip := snap.next - keepBehind
+		missed += s.countMatching(ctx, &snap, skip)
+		s.last = skip - 1
+	}
+	return (missed == 0 || s.missed(missed)) && s.send(ctx, &snap)
 }
 
 // countMatching counts what the page wants up to an id, which it does not get.
@@ -160,11 +156,16 @@ func (s *streamer) send(ctx context.Context, snap *snapshot) bool {
 func (h *hit) id() uint64 { return h.view.first + uint64(h.at) }
 
 func (s *streamer) write(pieces ...[]byte) bool {
-	_ = s.control.SetWriteDeadline(time.Now().Add(streamWrite)) // in memory there is none
+	extendWrite(s.control)
 	for _, b := range pieces {
 		if _, err := s.w.Write(b); err != nil {
 			return false
 		}
 	}
 	return s.control.Flush() == nil
+}
+
+// extendWrite gives the client time for one more write. What it was promised stays in memory only so long.
+func extendWrite(control *http.ResponseController) {
+	_ = control.SetWriteDeadline(time.Now().Add(writeTime)) // in memory there is none
 }

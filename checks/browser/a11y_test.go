@@ -13,6 +13,7 @@ var axe string
 // checkAxe runs axe-core over the page as it is.
 func (p *tab) checkAxe(what string) {
 	p.t.Helper()
+	p.wait("no answer is awaited", `!document.querySelector('.stale')`) // while one is, the old result is pale
 	eval[bool](p, axe+"; true")
 	found := eval[[]struct {
 		ID, Impact, Help string

@@ -2,9 +2,13 @@ package browser
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/ledger-sdk/ledger-go/ledgerview"
 )
 
 func TestEmptyPageSaysWhatToDo(t *testing.T) {
@@ -17,6 +21,18 @@ func TestEmptyPageSaysWhatToDo(t *testing.T) {
 	}
 	s.send(entry{"message": "hello"})
 	p.wait("the first record takes its place", rowWith("hello")+` && document.querySelector('#blank').hidden && !document.querySelector('#histogram').hidden`)
+}
+
+func TestPageWorksUnderAPrefix(t *testing.T) {
+	t.Parallel()
+	viewer := ledgerview.New(nil)
+	mux := http.NewServeMux()
+	mux.Handle("/debug/ledger/", http.StripPrefix("/debug/ledger", viewer))
+	outer := httptest.NewServer(mux)
+	t.Cleanup(outer.Close) // after the viewer has ended its streams, and the tab is closed
+	t.Cleanup(func() { viewer.Close() })
+	p := open(t, outer.URL+"/debug/ledger/")
+	p.wait("it says its own address", fmt.Sprintf(`document.querySelector('#blank')?.innerText.includes('curl %s/debug/ledger/api/v1/ingest/single')`, outer.URL))
 }
 
 func TestFaultIsABannerAndEnds(t *testing.T) {

@@ -44,6 +44,7 @@ var imports = map[string]string{
 	"ledgerotel": "github.com/ledger-sdk/ledger-go/ledgerotel",
 	"ledgerprom": "github.com/ledger-sdk/ledger-go/ledgerprom",
 	"ledgertest": "github.com/ledger-sdk/ledger-go/ledgertest",
+	"ledgerview": "github.com/ledger-sdk/ledger-go/ledgerview",
 	"log":        "log",
 	"os":         "os",
 	"otel":       "go.opentelemetry.io/otel",

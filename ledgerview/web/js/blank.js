@@ -6,7 +6,6 @@ import { num } from './format.js';
 import { link } from './link.js';
 import { chooseFile } from './transfer.js';
 
-const baseURL = () => link.config?.base_url || pageURL;
 const apiKey = () => link.config?.api_key || 'ledger_local';
 let shown = null;
 
@@ -24,11 +23,11 @@ export function blank(el, kind) {
 
 const empty = () => h('div', {},
   h('h2', {}, 'No records yet'),
-  h('p', {}, `Listening at ${baseURL()}. This page shows a record the moment it arrives.`),
+  h('p', {}, `Listening at ${pageURL}. This page shows a record the moment it arrives.`),
   h('h3', {}, 'Point a service with this SDK, or any OTLP logger, at it'),
-  command(`export LEDGER_BASE_URL=${baseURL()}\nexport LEDGER_API_KEY=${apiKey()}`, 'the two lines of environment'),
+  command(`export LEDGER_BASE_URL=${pageURL}\nexport LEDGER_API_KEY=${apiKey()}`, 'the two lines of environment'),
   h('h3', {}, 'Or send one record by hand'),
-  command(`curl ${baseURL()}/api/v1/ingest/single \\\n  -H 'X-API-Key: ${apiKey()}' -H 'Content-Type: application/json' \\\n  -d '{"timestamp":"'$(date -u +%FT%TZ)'","level":"info","message":"hello from curl"}'`, 'the curl command'),
+  command(`curl ${pageURL}/api/v1/ingest/single \\\n  -H 'X-API-Key: ${apiKey()}' -H 'Content-Type: application/json' \\\n  -d '{"timestamp":"'$(date -u +%FT%TZ)'","level":"info","message":"hello from curl"}'`, 'the curl command'),
   h('h3', {}, 'Or pipe what any program prints'),
   command('go run ./cmd/shop 2>&1 | ledgerview -stdin', 'the pipe'),
   h('h3', {}, 'Or look at records that were saved'),

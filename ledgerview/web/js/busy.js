@@ -1,5 +1,5 @@
 // A slow answer: up to 150 ms nothing changes; then a line runs under the search, and the old result pales.
-import { h } from './dom.js';
+import { $, h } from './dom.js';
 
 const PATIENCE = 150;
 const waiting = new Map(); // view → number of answers it waits for, once they are slow
@@ -22,6 +22,6 @@ function count(view, change) {
   const n = (waiting.get(view) || 0) + change;
   if (n) waiting.set(view, n); else waiting.delete(view);
   view.classList.toggle('stale', n > 0);
-  if (waiting.size && !line) document.body.append((line = h('div', { class: 'progress', role: 'progressbar', 'aria-label': 'Searching' })));
+  if (waiting.size && !line) $('#main').append((line = h('div', { class: 'progress', role: 'progressbar', 'aria-label': 'Searching' })));
   else if (!waiting.size) { line?.remove(); line = null; }
 }

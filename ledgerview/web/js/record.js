@@ -46,7 +46,7 @@ function toggleRaw(raw, record, by) {
   if (!raw.hidden) raw.scrollIntoView({ block: 'start' });
 }
 
-const TITLES = { refused: 'The server would refuse this record', masked: 'Accepted, with a masked value', cut: 'Accepted, with a value cut', redelivered: 'Accepted, sent more than once', lost: 'Accepted by the server, and lost there', forwarded: 'Forwarded' };
+const TITLES = { refused: 'The server would refuse this record', masked: 'Accepted, with a masked value', cut: 'Accepted, with a value cut', redelivered: 'Accepted, sent more than once', lost: 'Accepted by the server, and lost there', forwarded: 'Forwarded', analytics: 'Stored, but left out of the analytics' };
 
 function verdict(verdict) {
   if (!verdict || (verdict.accepted && !verdict.notes?.length)) return null;
