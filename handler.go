@@ -73,13 +73,12 @@ func NewHandler(opts *Options) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newHandler(config), nil
+	return newHandler(config, encodingOf(config, newIDPrefix(), time.Now)), nil
 }
 
-func newHandler(config *config) *Handler {
-	now := time.Now
+func newHandler(config *config, encoding encode.Config) *Handler {
+	now := encoding.Now
 	count := &stats.Counters{Started: now()}
-	encoding := encodingOf(config, newIDPrefix(), now)
 	c := &core{
 		config:    config,
 		encoder:   encode.New(encoding),
