@@ -134,9 +134,9 @@ func (w *memoryWriter) WriteHeader(status int) {
 	w.writeHead(status)
 }
 
-// writeHead runs with w.mu held. Informational heads are left out.
+// writeHead runs with w.mu held. Informational heads are left out; 101 is none.
 func (w *memoryWriter) writeHead(status int) {
-	if w.status != 0 || status < 200 {
+	if w.status != 0 || status < 200 && status != http.StatusSwitchingProtocols {
 		return
 	}
 	w.status, w.head, w.left = status, w.header.Clone(), -1

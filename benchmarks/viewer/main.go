@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -113,6 +114,10 @@ func measureThroughput(ctx context.Context, binary string) ([]figure, error) {
 		return nil, err
 	}
 	paced := float64(seconds*rate) / time.Since(begin).Seconds()
+	spent, err := s.processor()
+	if err != nil {
+		return nil, err
+	}
 	st, err := s.stats()
 	if err != nil {
 		return nil, err
@@ -128,6 +133,7 @@ func measureThroughput(ctx context.Context, binary string) ([]figure, error) {
 		{"records a second, sent at 50 000/s for 10 s beside a page", paced, 0.99 * rate, "/s", false},
 		{"of them lost", lost + float64(st.Received) - kept, 0, "", true},
 		{"p99 of a request of 1000 meanwhile", ms(percentile(took, 99)), 50, "ms", true},
+		{"the server's share of one processor meanwhile", 100 * spent.Seconds() / seconds, 100, "%", true},
 		{"records a second, sent as fast as it goes", free, rate, "/s", false},
 	}, nil
 }
@@ -141,12 +147,15 @@ func measureLatency(ctx context.Context, binary string) (figures []figure, err e
 		}
 		pages := s.openPages(ctx, 10)
 		took, err := s.send(ctx, 10*rate, rate)
+		spent, errSpent := s.processor()
 		pages.close()
 		s.stop()
-		if err != nil {
+		if err := errors.Join(err, errSpent); err != nil {
 			return nil, err
 		}
-		figures = append(figures, figure{fmt.Sprintf("p99 of a request of 1000, ten pages open, %d/s", rate), ms(percentile(took, 99)), 50, "ms", true})
+		figures = append(figures,
+			figure{fmt.Sprintf("p99 of a request of 1000, ten pages open, %d/s", rate), ms(percentile(took, 99)), 50, "ms", true},
+			figure{"the server's share of one processor meanwhile", 100 * spent.Seconds() / 10, 100, "%", true})
 	}
 	return figures, nil
 }

@@ -113,6 +113,22 @@ func (s *server) resident() (float64, error) {
 	return kib * 1024, err
 }
 
+// processor is the processor time that the process has taken, as Linux tells it.
+func (s *server) processor() (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 13 {
+		return 0, errors.New("no times in /proc/pid/stat")
+	}
+	user, errUser := strconv.Atoi(fields[11])
+	system, errSystem := strconv.Atoi(fields[12])
+	const tick = 10 * time.Millisecond
+	return time.Duration(user+system) * tick, errors.Join(errUser, errSystem)
+}
+
 // send sends n records in requests of 1000, rate a second, or as fast as they are answered when it is 0. It returns how
 // long each answer took.
 func (s *server) send(ctx context.Context, n, rate int) (took []time.Duration, err error) {
