@@ -12,8 +12,10 @@ import (
 type work struct {
 	Peer                int // of peers
 	Deliver, Decode     bool
-	Goroutines, Records int // where the point is; the other is 0
-	Shape               int // of shapes, for bursts
+	Goroutines, Records int  // where the point is; the other is 0
+	Shape               int  // of shapes, for bursts
+	Beside              int  // goroutines that log at the same time as one that is measured
+	Full                bool // into a buffer that is full, while no answer comes
 }
 
 // A sample is what came of it: nanoseconds of processor time a record, records a
@@ -53,7 +55,7 @@ func (s size) do(text string) {
 	case w.Records > 0:
 		result = second(func() sample { return byRecords(p, w.Records) })
 	default:
-		result = logBursts(s, p, shapes()[w.Shape]) // which warms up itself
+		result = logBursts(s, p, shapes()[w.Shape], w) // which warms up itself
 	}
 	if err := jsontext.NewEncoder(os.Stdout).Encode(result); err != nil {
 		fatal(err)

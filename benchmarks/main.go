@@ -23,7 +23,7 @@ import (
 
 func main() {
 	brief := flag.Bool("quick", false, "prove that everything runs; the figures mean nothing")
-	only := flag.String("only", "", "comma-separated figures: handle, delivery, wire, memory, slow, hang, middleware, status")
+	only := flag.String("only", "", "comma-separated figures: handle, beside, delivery, wire, memory, slow, hang, middleware, status")
 	plots := flag.String("plots", "", "draw how costs grow into this folder, instead of the table")
 	one := flag.String("alone", "", "used by the program itself: do this work, and print what it took")
 	flag.Parse()
@@ -48,6 +48,7 @@ func main() {
 		run  func(size, *table)
 	}{
 		{"handle", handle},
+		{"beside", sideBySide},
 		{"delivery", delivery},
 		{"wire", wire},
 		{"memory", memory},

@@ -15,6 +15,7 @@ type shape struct {
 	name         string
 	bound, attrs []slog.Attr
 	target       float64 // at most this many times the yardstick
+	besides      float64 // so many where two log at once; 0: nothing is promised
 }
 
 func fiveAttrs() []slog.Attr {
@@ -35,10 +36,10 @@ func shapes() []shape {
 		slog.String("user_id", "u-123456"), slog.Bool("beta", false),
 	}
 	return []shape{
-		{"no attrs", nil, nil, 0.75},
-		{"5 attrs", nil, five, 0.65},
-		{"10 attrs, a group and an error among them", nil, ten, 0.60},
-		{"5 bound + 5", bound, five, 0.65},
+		{"no attrs", nil, nil, 0.75, 0.85},
+		{"5 attrs", nil, five, 0.65, 0.70},
+		{"10 attrs, a group and an error among them", nil, ten, 0.60, 0},
+		{"5 bound + 5", bound, five, 0.65, 0.70},
 	}
 }
 

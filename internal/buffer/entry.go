@@ -18,7 +18,10 @@ type Entry struct {
 	Urgent bool        // Error and above: dropped last
 	Notice bool        // reports drops, so its own drop is not reported
 	Copy   uint32      // where whoever copies entries notes their copies; 0 for none
+	mark   bool        // it is none, but marks a place in a lane
 	slab   *slab       // what the entry and its data are part of; nil when they are their own
+
+	next unsafe.Pointer // *Entry, in a lane
 }
 
 // EntryOverhead is what an entry takes beside its data.

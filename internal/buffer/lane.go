@@ -1,83 +1,115 @@
 package buffer
 
-import "sync/atomic"
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
 
-// A lane is where entries of one class queue. It has two channels: callers send
-// to the one that is open, while the batcher empties the other. The two ends of a
-// channel share a lock, and with one channel they would fight over it at every
-// entry: who finds it locked spins for a microsecond, or is put to sleep.
+// A lane is where entries of one class queue: a linked list, which costs nothing while
+// it is empty, and bounds nothing. Callers add to its end with one exchange, without a
+// lock (Dmitry Vyukov's intrusive queue). Who takes out locks: the batcher, and
+// callers that make room.
 type lane struct {
-	channels [2]chan *Entry
-	open     atomic.Uint32 // which of them is; the batcher turns it
-	marked   [2]int        // what takeMarked may still take of each; the batcher's own
+	last atomic.Pointer[Entry]
+	_    cacheLine
+
+	taking sync.Mutex // guards what follows
+	first  *Entry
+	stub   Entry // in the list when nothing else is, so that it is never empty
+	marks  int   // marks in the list
+	_      cacheLine
 }
 
-func newLane(size int) lane {
-	return lane{channels: [2]chan *Entry{make(chan *Entry, size), make(chan *Entry, size)}}
+// A cacheLine between two words keeps processors that write the one from waiting for
+// those that use the other.
+type cacheLine [64]byte
+
+func (l *lane) init() {
+	l.first = &l.stub
+	l.last.Store(&l.stub)
 }
+
+// push adds e to the end. From then on e belongs to others.
+func (l *lane) push(e *Entry) {
+	before := l.last.Swap(e)
+	atomic.StorePointer(&before.next, unsafe.Pointer(e)) // until then the list has a gap
+}
+
+func (e *Entry) following() *Entry { return (*Entry)(atomic.LoadPointer(&e.next)) }
 
 // receive takes the oldest entry out; nil when there is none. Anybody may.
 func (l *lane) receive() *Entry {
-	open := l.open.Load()
-	for _, channel := range [...]chan *Entry{l.channels[1-open], l.channels[open]} {
-		select {
-		case e := <-channel:
+	l.taking.Lock()
+	defer l.taking.Unlock()
+	for {
+		if e := l.pop(); e == nil || !e.mark {
 			return e
-		default:
 		}
 	}
-	return nil
+}
+
+// pop takes the first of the list out, a mark too; nil when there is none. It is for who
+// has locked.
+func (l *lane) pop() *Entry {
+	for {
+		e := l.first
+		next := e.following()
+		if next == nil && l.last.Load() == e {
+			if e == &l.stub {
+				return nil
+			}
+			l.push(&l.stub)
+		}
+		for ; next == nil; next = e.following() {
+			runtime.Gosched() // a caller is between the two steps of push
+		}
+		// From here on nobody else knows e.
+		l.first, e.next = next, nil
+		switch {
+		case e == &l.stub:
+			continue
+		case e.mark:
+			l.marks--
+		}
+		return e
+	}
 }
 
 // take moves at most n entries, the oldest, to the end of entries, and no more
 // once they have that many bytes. It is for the batcher.
 func (l *lane) take(entries []*Entry, n int, bytes int64) []*Entry {
-	l.turn()
-	return l.takeFrom(1-l.open.Load(), entries, n, bytes)
-}
-
-// turn has the channels change places once the one that is not open is empty.
-func (l *lane) turn() {
-	if open := l.open.Load(); len(l.channels[1-open]) == 0 && len(l.channels[open]) > 0 {
-		l.open.Store(1 - open)
-	}
+	return l.takeOut(entries, n, bytes, false)
 }
 
 // mark marks what is in the lane now.
 func (l *lane) mark() {
-	l.turn()
-	for i, channel := range l.channels {
-		l.marked[i] = len(channel)
-	}
+	l.taking.Lock()
+	defer l.taking.Unlock()
+	l.marks++
+	l.push(&Entry{mark: true})
 }
 
-// takeMarked is take for as many entries as were marked, and the marked ones
-// unless they were dropped: of what comes in meanwhile it takes no more than has
-// gone.
+// takeMarked is take for those that were marked.
 func (l *lane) takeMarked(entries []*Entry, n int, bytes int64) []*Entry {
-	open := l.open.Load()
-	for _, channel := range [...]uint32{1 - open, open} {
-		before := len(entries)
-		entries = l.takeFrom(channel, entries, min(n, l.marked[channel]), bytes)
-		if taken := len(entries) - before; taken > 0 {
-			l.marked[channel] -= taken
+	return l.takeOut(entries, n, bytes, true)
+}
+
+func (l *lane) takeOut(entries []*Entry, n int, bytes int64, marked bool) []*Entry {
+	l.taking.Lock()
+	defer l.taking.Unlock()
+	for n > 0 && bytes > 0 && (!marked || l.marks > 0) {
+		e := l.pop()
+		if e == nil {
 			break
 		}
-		l.marked[channel] = 0
-	}
-	return entries
-}
-
-// takeFrom is take from one channel.
-func (l *lane) takeFrom(channel uint32, entries []*Entry, n int, bytes int64) []*Entry {
-	for ; n > 0 && bytes > 0; n-- {
-		select {
-		case e := <-l.channels[channel]:
-			entries = append(entries, e)
-			bytes -= int64(e.memory())
-		default:
-			return entries
+		if e.mark {
+			continue
 		}
+		entries = append(entries, e)
+		bytes -= int64(e.memory())
+		n--
 	}
 	return entries
 }

@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"math"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,11 +11,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-// However entries are taken out of a lane, and whichever of its channels is
-// open, they come in the order in which they went in.
+// However entries are taken out of a lane, they come in the order in which they went
+// in.
 func TestLaneIsAQueue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l := newLane(1000)
+		var l lane
+		l.init()
 		var pushed, taken uint64
 		check := func(entries ...*Entry) {
 			for _, e := range entries {
@@ -28,7 +30,7 @@ func TestLaneIsAQueue(t *testing.T) {
 			case 0, 1:
 				for range rapid.IntRange(1, 5).Draw(t, "n") {
 					pushed++
-					l.channels[l.open.Load()] <- laneEntry(pushed)
+					l.push(laneEntry(pushed))
 				}
 			case 2:
 				n := rapid.IntRange(1, 8).Draw(t, "n")
@@ -52,19 +54,19 @@ func TestLaneIsAQueue(t *testing.T) {
 	})
 }
 
-// What is marked is all taken, whatever comes meanwhile, also from callers that
-// do not know yet which channel is open; and no more than that is taken, whatever
-// else takes entries out.
+// What is marked is all taken, whatever comes meanwhile; and no more than that is
+// taken, whatever else takes entries out.
 func TestLaneTakesWhatIsMarked(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l := newLane(1000)
+		var l lane
+		l.init()
 		var pushed uint64
 		queued := make(map[uint64]bool)
 		push := func(label string) {
 			for range rapid.IntRange(0, 5).Draw(t, label) {
 				pushed++
 				queued[pushed] = true
-				l.channels[rapid.Uint32Range(0, 1).Draw(t, "channel")] <- laneEntry(pushed)
+				l.push(laneEntry(pushed))
 			}
 		}
 		out := func(entries ...*Entry) {
@@ -113,6 +115,66 @@ func laneEntry(seq uint64) *Entry {
 type plainFormat struct{ wire.Format }
 
 func (plainFormat) Head(data []byte) (wire.Level, []byte) { return wire.Level(data[0]), data[1:] }
+
+// Callers push at once while others take out: each entry comes out once, those of one
+// caller in their order, and none is hidden once its push has returned.
+func TestLaneLosesNothingBetweenCallers(t *testing.T) {
+	const callers, each = 4, 20_000
+	var l lane
+	l.init()
+	var pushing sync.WaitGroup
+	for c := range callers {
+		pushing.Go(func() {
+			for i := range each {
+				l.push(laneEntry(uint64(c*each + i)))
+			}
+		})
+	}
+	all := make(chan []*Entry)
+	pushed := make(chan struct{})
+	for i := range 2 {
+		go func() {
+			var own []*Entry
+			defer func() { all <- own }()
+			for last := false; ; {
+				before := len(own)
+				if i == 0 {
+					own = l.take(own, 7, math.MaxInt64)
+				} else if e := l.receive(); e != nil {
+					own = append(own, e)
+				}
+				if last && len(own) == before {
+					return
+				}
+				select {
+				case <-pushed:
+					last = true
+				default:
+				}
+			}
+		}()
+	}
+	pushing.Wait()
+	close(pushed)
+	seen := make(map[uint64]bool)
+	for range 2 {
+		next := [callers]uint64{}
+		for _, e := range <-all {
+			if seen[e.Seq] {
+				t.Fatalf("entry %d came twice", e.Seq)
+			}
+			seen[e.Seq] = true
+			if c := e.Seq / each; e.Seq < next[c] {
+				t.Fatalf("entry %d came after %d", e.Seq, next[c])
+			} else {
+				next[c] = e.Seq
+			}
+		}
+	}
+	if len(seen) != callers*each {
+		t.Errorf("%d entries came, want %d", len(seen), callers*each)
+	}
+}
 
 // Batches of what was marked come to an end, and hold all of it, while more urgent
 // entries come in all the time than fit them.

@@ -15,10 +15,10 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
-// A Queue is where callers leave entries and the batcher finds them, in buffered
-// channels used without waiting: one lane for urgent entries, one for ordinary
-// ones. Both share one budget with the entries that the batcher holds. Only who makes
-// room takes a lock, for as long as it takes to look and to take one entry out.
+// A Queue is where callers leave entries and the batcher finds them: one lane for
+// urgent entries, one for ordinary ones. Both share one budget with the entries that
+// the batcher holds. Callers take no lock but to make room, for as long as it takes to
+// look and to take one entry out.
 //
 // Entries that an attempt has do not count against the budget, because they cannot
 // be dropped. But their bytes take up to 5/8 of the byte budget, so that memory stays
@@ -32,11 +32,14 @@ type Queue struct {
 	few                  int // entries that are taken out at once, and their bytes
 	fewBytes             int64
 
-	queued    load // in the channels
+	wakeAbove float64 // see QueueLimits
+
+	_         cacheLine
+	queued    load // in the lanes
+	_         cacheLine
 	held      load // taken out, and not being attempted
 	attempted load // an attempt has them
-
-	wakeAbove float64 // see QueueLimits
+	_         cacheLine
 
 	room   sync.Mutex    // see popIf
 	lost   sketch        // of what made room
@@ -61,9 +64,7 @@ type QueueLimits struct {
 
 // NewQueue makes an empty queue, which counts what it drops in count.
 func NewQueue(c QueueLimits, count *stats.Counters, now func() time.Time) *Queue {
-	return &Queue{
-		ordinary:    newLane(c.MaxEntries),
-		urgent:      newLane(c.MaxEntries),
+	q := &Queue{
 		maxEntries:  int64(c.MaxEntries),
 		maxBytes:    int64(c.MaxBytes),
 		wakeEntries: int64(c.BatchEntries),
@@ -75,6 +76,9 @@ func NewQueue(c QueueLimits, count *stats.Counters, now func() time.Time) *Queue
 		count:       count,
 		now:         now,
 	}
+	q.ordinary.init()
+	q.urgent.init()
+	return q
 }
 
 // Push leaves e for the batcher. It never waits: where there is no room, the
@@ -87,16 +91,7 @@ func (q *Queue) Push(e *Entry) bool {
 	if e.Urgent {
 		l = &q.urgent
 	}
-	for sent := false; !sent; {
-		select {
-		case l.channels[l.open.Load()] <- e:
-			sent = true
-		default:
-			q.dropIfOver(l)
-		}
-	}
-
-	// e belongs to others from here on.
+	l.push(e)
 	if n > q.maxEntries || b > q.byteLimit() {
 		for q.dropIfOver(&q.ordinary) || q.dropIfOver(&q.urgent) {
 		}
@@ -123,7 +118,7 @@ func (q *Queue) poke() {
 }
 
 // strained reports whether the batcher has to see to the budget, with n entries
-// of b bytes in the channels.
+// of b bytes in the lanes.
 func (q *Queue) strained(n, b int64) bool {
 	if q.wakeAbove > 0 && q.Pressed(q.wakeAbove) {
 		return true
@@ -136,7 +131,7 @@ func (q *Queue) byteLimit() int64 {
 	return q.maxBytes - min(q.attempted.bytes(), q.maxBytes/8*5)
 }
 
-// overAlone reports whether the channels alone hold more than the budget, so
+// overAlone reports whether the lanes alone hold more than the budget, so
 // that what is dropped from them would have to go in any case.
 func (q *Queue) overAlone() bool {
 	n, b := q.queued.get()
@@ -155,7 +150,7 @@ func (x *Excess) less(e *Entry) {
 	x.bytes -= int64(e.memory())
 }
 
-// Excess is what the channels and the batcher's droppable entries have beyond
+// Excess is what the lanes and the batcher's droppable entries have beyond
 // a share of the budget.
 func (q *Queue) Excess(share float64) Excess {
 	n, b := q.droppable()
@@ -169,20 +164,15 @@ func (q *Queue) over() bool { return q.Excess(1).Some() }
 // begins to take entries, before the budget makes them go.
 func (q *Queue) Pressed(share float64) bool { return q.Excess(share).Some() }
 
-// droppable is what counts against the budget: in the channels and held.
+// droppable is what counts against the budget: in the lanes and held.
 func (q *Queue) droppable() (entries, bytes int64) {
 	n, b := q.queued.get()
 	heldEntries, heldBytes := q.held.get()
 	return n + heldEntries, b + heldBytes
 }
 
-// Len is how many entries are in the channels themselves.
-func (q *Queue) Len() (n int) {
-	for _, l := range []*lane{&q.ordinary, &q.urgent} {
-		n += len(l.channels[0]) + len(l.channels[1])
-	}
-	return n
-}
+// Len is how many entries are in the lanes.
+func (q *Queue) Len() int { return int(q.queued.entries()) }
 
 // Taken is how many entries were taken out, and are held or being attempted.
 func (q *Queue) Taken() int64 { return q.held.entries() + q.attempted.entries() }
@@ -218,7 +208,7 @@ func (q *Queue) Utilization() float64 {
 	return max(float64(n+attempted)/float64(q.maxEntries), float64(b+attemptedBytes)/float64(q.maxBytes), 0)
 }
 
-// QueuedBytes is the memory of the entries in the channels.
+// QueuedBytes is the memory of the entries in the lanes.
 func (q *Queue) QueuedBytes() int64 { return q.queued.bytes() }
 
 // pop takes the oldest entry out of a lane; nil when there is none.
