@@ -31,7 +31,8 @@ type batcher struct {
 	waits   chan *waiter
 	quit    chan struct{} // closed to end: what is left is dropped
 	stopped chan struct{} // closed when it has ended
-	left    int           // entries dropped at the end; read after stopped
+	counted chan struct{} // closed when nothing is left, and another may have the spool
+	left    int           // entries dropped at the end; read after counted
 
 	ctx    context.Context // of every round
 	cancel context.CancelFunc
@@ -69,11 +70,12 @@ func newBatcher(c *config, q *buffer.Queue, count *stats.Counters, s *sender, re
 		waits:   make(chan *waiter),
 		quit:    make(chan struct{}),
 		stopped: make(chan struct{}),
+		counted: make(chan struct{}),
 	}
 	b.backlog = buffer.NewBacklog(q, b.done)
 	b.disk = spill.New(spill.Config{
-		Dir: c.SpoolDir, MaxBytes: c.SpoolMaxBytes,
-		BatchBytes: maxBody,
+		Dir: c.SpoolDir, MaxBytes: c.SpoolMaxBytes, After: c.SpoolAfter, Sync: c.SpoolSync,
+		BatchBytes: bodyBytes,
 		Tell:       report.tell, Format: s.protocols.Named, Opened: opened, Now: now,
 	}, b.backlog, q, count)
 	b.ctx, b.cancel = context.WithCancel(context.Background())
@@ -106,11 +108,7 @@ func (b *batcher) run() {
 		case r := <-b.results:
 			b.settle(r)
 		case w := <-b.waits:
-			w.notice = b.count.Lost.Load() > 0
-			b.waiters = append(b.waiters, w)
-			b.announce()
-			b.drain()
-			w.taken = true
+			b.admit(w)
 		case <-b.quit:
 			b.finish()
 			return
@@ -193,7 +191,7 @@ func (b *batcher) due() bool {
 	if b.now().Sub(b.since) >= b.config.FlushInterval {
 		b.owed = waiting
 	}
-	return b.owed > 0 || waiting >= int64(b.config.FlushSize) || b.queue.Ready()
+	return b.owed > 0 || waiting >= int64(b.config.FlushSize) || b.backlog.Ready()
 }
 
 // dispatch starts as many rounds as may run now.
@@ -336,26 +334,28 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 			soonest(b.since.Add(b.config.FlushInterval))
 		}
 	}
+	soonest(b.disk.NextCopy())
 	if wait, ok := b.nextHurry(); ok {
 		soonest(b.now().Add(wait))
 	}
 	return max(at.Sub(b.now()), 0), !at.IsZero()
 }
 
-// makeRoom has the oldest entries go to disk while memory is under pressure, and
-// drops what is over the budget even so.
+// makeRoom has the oldest entries go to disk while memory is under pressure, or copies
+// of them when they are not delivered soon. It drops what is over the budget even so.
 func (b *batcher) makeRoom() {
+	b.disk.Copy()
 	if kept := b.disk.Relieve(); kept != nil {
 		kept.Notes.tried, kept.Notes.since = b.rounds, cmp.Or(b.since, b.now())
 		b.backlog.Hold(kept)
 	}
-	b.backlog.Evict(b.now(), b.disk.Release)
+	b.backlog.Evict(b.now(), b.disk.Spare, b.disk.Release)
 }
 
 // unspool reads a batch back from disk; nil when there is none, when memory is
-// better left to new entries, or when new entries need the one place there is.
+// better left to new entries, or when new entries need the place: half of them are theirs.
 func (b *batcher) unspool(width int) *batch {
-	if width == 1 && (len(b.backlog.Held) > 0 || b.due()) {
+	if n := b.disk.Sending(); n > 0 && n >= width/2 || width == 1 && (len(b.backlog.Held) > 0 || b.due()) {
 		return nil
 	}
 	since := b.disk.Since()
@@ -385,6 +385,8 @@ func (b *batcher) finish() {
 		b.left++
 	}
 	b.crashes.Load().Close()
-	b.disk.Close()
+	synced := b.disk.Leave()
+	close(b.counted)
+	synced()
 	b.answer()
 }

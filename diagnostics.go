@@ -379,3 +379,13 @@ func ingestPathAt(path string) int {
 	}
 	return -1
 }
+
+// attributesCut reports that attributes were over the server's limit, so far times.
+func (d *diagnostics) attributesCut(soFar int64) {
+	d.tell("cut", slog.LevelWarn, "attributes over the server's limit were cut: _truncated of the entry has their paths", slog.Int64("entries so far", soFar))
+}
+
+// unknownSteering reports an attr that was to steer an entry.
+func (d *diagnostics) unknownSteering(key, value string) {
+	d.tell(key+"="+value, slog.LevelWarn, "the server does not know this value: it stays an attribute", slog.String(key, value))
+}

@@ -40,7 +40,7 @@ func TestRoomIsMadeOnce(t *testing.T) {
 					evicting = false
 				default:
 				}
-				b.Evict(time.Now(), (*Entry).Free)
+				b.Evict(time.Now(), func(*Entry) bool { return false }, (*Entry).Free)
 			}
 			if n, _ := q.droppable(); n != 100 {
 				t.Fatalf("%d entries are left of 290, want 100", n)

@@ -112,7 +112,9 @@ func (q *Queue) Push(e *Entry) bool {
 	return true
 }
 
-// poke wakes the batcher, if it is not awake already.
+// Poke wakes the batcher, if it is not awake already.
+func (q *Queue) Poke() { q.poke() }
+
 func (q *Queue) poke() {
 	select {
 	case q.wake <- struct{}{}:
@@ -218,9 +220,6 @@ func (q *Queue) Utilization() float64 {
 
 // QueuedBytes is the memory of the entries in the channels.
 func (q *Queue) QueuedBytes() int64 { return q.queued.bytes() }
-
-// Ready reports whether so many bytes are queued that they make a batch.
-func (q *Queue) Ready() bool { return q.queued.bytes() >= q.wakeBytes }
 
 // pop takes the oldest entry out of a lane; nil when there is none.
 func (q *Queue) pop(l *lane) *Entry {

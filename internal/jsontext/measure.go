@@ -8,12 +8,22 @@ import (
 // Measure returns the length that sanitized JSON has when Python writes it, which
 // is how the server measures it.
 func Measure(text []byte) int {
+	return MeasureAs(text, func(size int) int { return size })
+}
+
+// MeasureAs is Measure where each string that is a value, and no key, has the length
+// that as returns for its own, both without quotes.
+func MeasureAs(text []byte, as func(size int) int) int {
 	n := 0
 	for i := 0; i < len(text); {
 		switch c := text[i]; {
 		case c == '"':
 			end := i + ValueEnd(text[i:])
-			n += len(`""`) + MeasureString(unescape(text[i+1:end-1]))
+			size := MeasureString(unescape(text[i+1 : end-1]))
+			if end >= len(text) || text[end] != ':' {
+				size = as(size)
+			}
+			n += len(`""`) + size
 			i = end
 		case c == ',' || c == ':':
 			n += len(`, `)
@@ -54,8 +64,11 @@ func measureRune(r rune) int {
 	return 6
 }
 
-// CutMeasured returns s with a measure of at most limit.
+// CutMeasured returns s with a measure of at most limit, or the mark if that is more.
 func CutMeasured(s string, limit int) string {
+	if MeasureString(s) <= limit {
+		return s
+	}
 	n := MeasureString(CutMark)
 	for i, r := range s {
 		if n += measureRune(r); n > limit {

@@ -14,7 +14,6 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/ledger-sdk/ledger-go/internal/errstack"
 	"github.com/ledger-sdk/ledger-go/internal/jsontext"
 	"github.com/ledger-sdk/ledger-go/internal/rawslog"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
@@ -80,10 +79,11 @@ func (*Format) Frame(int, int) (before, between, after []byte) {
 	return []byte(`{"logs":[`), []byte(`,`), []byte(`]}`)
 }
 
-// Limits allows the years 1 to 9999, which the server parses (ledger-wire 2.3).
+// Limits allows the years 1 to 9999, which the server parses (ledger-wire 2.3),
+// without the first second: the server loses an entry of its beginning (10.1).
 func (f *Format) Limits() wire.Limits {
 	const year1 = -62_135_596_800
-	return wire.Limits{Earliest: year1, Depth: wire.MaxDepth, FixedSize: f.fixed}
+	return wire.Limits{Earliest: year1 + 1, Depth: wire.MaxDepth, FixedSize: f.fixed}
 }
 
 var levelFields = func() (fields [wire.Levels][]byte) {
@@ -194,15 +194,11 @@ func (f *Format) EndAttrs(b []byte, mark int) []byte {
 // AppendFields appends nothing: these fields are attributes here.
 func (*Format) AppendFields(b []byte, _ wire.Fields) []byte { return b }
 
-// AppendFailure appends an entry's error, behind the attributes.
+// AppendFailure appends an entry's error, after the attributes.
 func (*Format) AppendFailure(b []byte, e wire.Failure) []byte {
-	if e.Type == errstack.PlainType { // most are
-		b = append(b, plainErrorFields...)
-	} else {
-		b = append(b, `,"error_type":`...)
-		b = jsontext.AppendString(b, e.Type)
-		b = append(b, `,"error_message":`...)
-	}
+	b = append(b, `,"error_type":`...)
+	b = jsontext.AppendString(b, e.Type)
+	b = append(b, `,"error_message":`...)
 	b = jsontext.AppendString(b, e.Message)
 	if e.Stack != "" {
 		b = append(b, `,"stack_trace":`...)
@@ -210,9 +206,6 @@ func (*Format) AppendFailure(b []byte, e wire.Failure) []byte {
 	}
 	return b
 }
-
-// plainErrorFields precede the message of a plain error.
-const plainErrorFields = `,"error_type":"` + errstack.PlainType + `","error_message":`
 
 // timeField stands between the log_id and the timestamp.
 const timeField = `","timestamp":"`

@@ -17,7 +17,7 @@ func TestHeadReadsLevelAndMessage(t *testing.T) {
 			begun := f.Begin(nil, level, message)
 			data := f.EndAttrs(begun, len(begun))
 			whole := wire.Whole(f, data, wire.Ending{Kinds: wire.Kinds{LogType: wire.TypeLogger, Importance: wire.ImportanceLow}})
-			for _, entry := range [][]byte{data, whole, f.Standalone(whole)} {
+			for _, entry := range [][]byte{data, whole, f.Standalone(whole, wire.Origin{Release: "r"})} {
 				if l, m := f.Head(entry); l != wire.LevelOf(level) || string(m) != message {
 					t.Errorf("%v %q: read %v %q", level, message, l, m)
 				}

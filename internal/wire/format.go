@@ -37,9 +37,10 @@ type Format interface {
 
 	// Origin is the program that the entries of this process come from.
 	Origin() Origin
-	// Standalone returns a whole entry of this process in a form that another
-	// process can send: it names its origin itself.
-	Standalone(entry []byte) []byte
+	// Standalone returns a whole entry of a program of the given origin in a form
+	// that this process can send: it names its origin itself, unless that is this
+	// program's. It accepts any bytes, and returns those that are no entry unchanged.
+	Standalone(entry []byte, from Origin) []byte
 	// Parse reads a whole entry, and Emit writes one. Both are rare: they are
 	// used when the protocol changes, and when attributes are too large.
 	Parse(entry []byte) (*Parsed, error)
