@@ -402,12 +402,3 @@ func indexed(message, errorType string) string {
 	}
 	return message[:limit] + mark
 }
-
-// cut is s cut as texts over the server's limits are.
-func cut(s string, limit int) string {
-	const mark = "… [truncated]"
-	if utf8.RuneCountInString(s) <= limit {
-		return s
-	}
-	return string([]rune(s)[:limit-utf8.RuneCountInString(mark)]) + mark
-}
