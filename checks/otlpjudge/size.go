@@ -123,3 +123,16 @@ func cut(s string, limit int) string {
 	}
 	return string([]rune(s)[:limit-utf8.RuneCountInString(mark)]) + mark
 }
+
+// indexed is a message as it is stored at Error and above beside an error type, within
+// 2600 bytes with 144 more.
+func indexed(message, errorType string) string {
+	const mark = "… [truncated]"
+	limit := 2600 - 144 - len(errorType)
+	if len(message) <= limit {
+		return message
+	}
+	for limit -= len(mark); !utf8.RuneStart(message[limit]); limit-- {
+	}
+	return message[:limit] + mark
+}
