@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // storedSize is how the server measures the attributes that it makes of r: the
@@ -112,4 +113,13 @@ func pythonSize(v Value) int {
 		return n
 	}
 	panic(fmt.Sprintf("%T", v))
+}
+
+// cut is s cut as texts over the server's limits are.
+func cut(s string, limit int) string {
+	const mark = "… [truncated]"
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return string([]rune(s)[:limit-utf8.RuneCountInString(mark)]) + mark
 }
