@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -43,6 +42,9 @@ type exchange struct {
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if keys, ok := r.Context().Value(keysKey{}).([]string); ok && keys != nil {
+		r.Header["X-Api-Key"] = keys
+	}
 	gone, ok := s.begin()
 	x := &exchange{s: s, r: r, gone: gone, request: &Request{
 		Time:     s.clock(),
@@ -56,7 +58,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		x.cut()
 		return
 	}
-	defer s.handlers.Done()
+	defer s.running.Done()
 
 	var fault Fault
 	var choose func(*Request) Fault
@@ -317,15 +319,11 @@ func (x *exchange) hang() {
 
 // cut resets the connection.
 func (x *exchange) cut() {
-	if c, ok := x.w.ResponseWriter.(interface{ cut() }); ok {
-		c.cut()
-		return
-	}
 	conn, _, err := http.NewResponseController(x.w.ResponseWriter).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp, ok := conn.(interface{ SetLinger(sec int) error }); ok {
 		err = tcp.SetLinger(0) // a reset instead of an orderly end
 	}
 	_ = errors.Join(err, conn.Close()) // it is gone either way

@@ -49,12 +49,11 @@ type Server struct {
 
 	works works
 
-	life     sync.Mutex // held by Start, Stop and Close
-	handlers sync.WaitGroup
-	http     *http.Server
-	served   chan struct{} // closed when http.Serve has returned
+	life    sync.Mutex     // held by Start, Stop and Close
+	running sync.WaitGroup // the listener and the handlers
 
 	mu       sync.Mutex
+	http     *http.Server
 	protocol Protocol
 	keys     []string
 	limits   limits
@@ -151,28 +150,23 @@ func (s *Server) Start() {
 	if s.isUp() {
 		return
 	}
-	var listener net.Listener
-	if !s.inMemory {
-		var err error
-		if listener, err = net.Listen("tcp", s.addr); err != nil {
+	srv := &http.Server{Handler: s.Handler(), IdleTimeout: s.idle, ConnContext: withKeys}
+	if s.inMemory {
+		srv.SetKeepAlivesEnabled(false)
+	} else {
+		listener, err := net.Listen("tcp", s.addr)
+		if err != nil {
 			panic(fmt.Sprintf("ledgertest: listen: %v", err))
 		}
 		s.addr = listener.Addr().String()
 		if s.URL == "" {
 			s.URL = "http://" + s.addr
 		}
+		s.running.Go(func() { _ = srv.Serve(listener) }) // always an error: the server was closed
 	}
 	s.mu.Lock()
-	s.up, s.gone = true, make(chan struct{})
-	s.mu.Unlock()
-	if listener != nil {
-		srv, served := &http.Server{Handler: s.Handler(), IdleTimeout: s.idle}, make(chan struct{})
-		s.http, s.served = srv, served
-		go func() {
-			defer close(served)
-			_ = srv.Serve(listener) // always an error: the server was closed
-		}()
-	}
+	defer s.mu.Unlock()
+	s.http, s.up, s.gone = srv, true, make(chan struct{})
 }
 
 // Stop takes the server down: open connections are cut, new ones refused, until [Server.Start]. What was stored is
@@ -187,12 +181,8 @@ func (s *Server) Stop() {
 	s.up = false
 	close(s.gone)
 	s.mu.Unlock()
-	if s.http != nil {
-		_ = s.http.Close() // the listener's error would not help anyone
-		<-s.served
-		s.http = nil
-	}
-	s.handlers.Wait()
+	_ = s.http.Close() // the listener's error would not help anyone
+	s.running.Wait()
 }
 
 // Close is [Server.Stop] for good. What was stored can still be read. Closing twice does nothing.
@@ -249,7 +239,7 @@ func (s *Server) begin() (gone <-chan struct{}, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.up {
-		s.handlers.Add(1)
+		s.running.Add(1)
 	}
 	return s.gone, s.up
 }
