@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -27,10 +28,11 @@ type tamper struct {
 
 // An exchange is one request on its way through the server.
 type exchange struct {
-	s    *Server
-	w    *statusWriter
-	r    *http.Request
-	gone <-chan struct{} // closed when the server goes down
+	s   *Server
+	w   *statusWriter
+	r   *http.Request
+	ctx context.Context // ends when the client leaves or the server goes down
+	up  context.Context // ends when the server goes down
 
 	request *Request
 	body    []byte        // after gzip; nil when there is a fault
@@ -45,8 +47,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if keys, ok := r.Context().Value(keysKey{}).([]string); ok && keys != nil {
 		r.Header["X-Api-Key"] = keys
 	}
-	gone, ok := s.begin()
-	x := &exchange{s: s, r: r, gone: gone, request: &Request{
+	up, ok := s.begin()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(up, cancel)()
+	x := &exchange{s: s, r: r, ctx: ctx, up: up, request: &Request{
 		Time:     s.clock(),
 		Method:   r.Method,
 		Path:     r.URL.Path,
@@ -310,10 +315,7 @@ func (x *exchange) settings() *answer {
 
 // hang keeps the connection open and silent until the client leaves or the server goes down.
 func (x *exchange) hang() {
-	select {
-	case <-x.r.Context().Done():
-	case <-x.gone:
-	}
+	<-x.ctx.Done()
 	x.cut()
 }
 

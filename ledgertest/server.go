@@ -1,6 +1,7 @@
 package ledgertest
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -62,9 +63,9 @@ type Server struct {
 	script   []Fault
 	always   Fault
 	choose   func(*Request) Fault
-	changed  chan struct{} // closed and replaced whenever stored or requests change
-	gone     chan struct{} // closed while the server is down
-	up       bool
+	changed  chan struct{}   // closed and replaced whenever stored or requests change
+	up       context.Context // done while the server is down
+	down     func()
 }
 
 // An Option changes how a server starts.
@@ -166,7 +167,8 @@ func (s *Server) Start() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.http, s.up, s.gone = srv, true, make(chan struct{})
+	s.http = srv
+	s.up, s.down = context.WithCancel(context.Background())
 }
 
 // Stop takes the server down: open connections are cut, new ones refused, until [Server.Start]. What was stored is
@@ -178,8 +180,7 @@ func (s *Server) Stop() {
 		return
 	}
 	s.mu.Lock()
-	s.up = false
-	close(s.gone)
+	s.down()
 	s.mu.Unlock()
 	_ = s.http.Close() // the listener's error would not help anyone
 	s.running.Wait()
@@ -191,7 +192,7 @@ func (s *Server) Close() { s.Stop() }
 func (s *Server) isUp() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.up
+	return s.up != nil && s.up.Err() == nil
 }
 
 // Reset forgets entries, requests, faults and all that was counted towards limits and quota. Settings stay.
@@ -234,12 +235,12 @@ func (s *Server) SetDailyQuota(entries, used int) {
 	*s.limits.usage(s.clock()) = used
 }
 
-// begin admits one request to a server that is up.
-func (s *Server) begin() (gone <-chan struct{}, ok bool) {
+// begin admits one request to a server that is up, which is then the case until up ends.
+func (s *Server) begin() (up context.Context, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.up {
+	if ok = s.up.Err() == nil; ok {
 		s.running.Add(1)
 	}
-	return s.gone, s.up
+	return s.up, ok
 }

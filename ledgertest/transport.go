@@ -57,7 +57,7 @@ func (b *body) Close() error { return b.close() }
 func (s *Server) dial(header http.Header, end func() error) (net.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.up {
+	if s.up.Err() != nil {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	}
 	client, server := net.Pipe()
