@@ -1,6 +1,7 @@
 package jsontext
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 )
@@ -13,7 +14,7 @@ func Measure(text []byte) int {
 		switch c := text[i]; {
 		case c == '"':
 			end := i + ValueEnd(text[i:])
-			n += len(`""`) + MeasureString(unescape(text[i+1:end-1]))
+			n += len(`""`) + MeasureString(Unquote(text[i:end]))
 			i = end
 		case c == ',' || c == ':':
 			n += len(`, `)
@@ -68,13 +69,7 @@ func CutMeasured(s string, limit int) string {
 // measureNumber measures a number. Python writes an integer as it is, and any other
 // number as its shortest text.
 func measureNumber(text []byte) int {
-	whole := true
-	for _, c := range text {
-		if c == '.' || c == 'e' || c == 'E' {
-			whole = false
-		}
-	}
-	if whole {
+	if !bytes.ContainsAny(text, ".eE") {
 		return len(text)
 	}
 	f, err := strconv.ParseFloat(string(text), 64)
