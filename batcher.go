@@ -3,7 +3,6 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/crash"
 	"github.com/ledger-sdk/ledger-go/internal/spill"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
+	"github.com/ledger-sdk/ledger-go/internal/throttle"
 )
 
 // A batcher is the one goroutine that decides when there is a batch, and which one
@@ -31,7 +31,8 @@ type batcher struct {
 	waits   chan *waiter
 	quit    chan struct{} // closed to end: what is left is dropped
 	stopped chan struct{} // closed when it has ended
-	left    int           // entries dropped at the end; read after stopped
+	counted chan struct{} // closed when nothing is left, and another may have the spool
+	left    int           // entries dropped at the end; read after counted
 
 	ctx    context.Context // of every round
 	cancel context.CancelFunc
@@ -41,8 +42,11 @@ type batcher struct {
 	since   time.Time // when the oldest queued entry may have come; zero when there is none
 	owed    int64     // queued entries that are to go now
 	rounds  int64
+	freshAt int64 // rounds when a new batch was last picked
 	search  *halving
 	aside   *batch // the suspect in a round
+	rush    throttle.Rush
+	look    time.Time // when to look for a rush again; zero for not by itself
 	waiters []*waiter
 	hurried time.Time                  // when pauses last ended for a waiter
 	crashes atomic.Pointer[crash.File] // nil without a spool
@@ -67,12 +71,12 @@ func newBatcher(c *config, q *buffer.Queue, count *stats.Counters, s *sender, re
 		waits:   make(chan *waiter),
 		quit:    make(chan struct{}),
 		stopped: make(chan struct{}),
+		counted: make(chan struct{}),
 	}
 	b.backlog = buffer.NewBacklog(q, b.done)
 	b.disk = spill.New(spill.Config{
-		Dir: c.SpoolDir, MaxBytes: c.SpoolMaxBytes,
-		BatchBytes: maxBody,
-		Tell:       report.tell, Format: s.protocols.Named, Opened: opened, Now: now,
+		Dir: c.SpoolDir, MaxBytes: c.SpoolMaxBytes, After: c.SpoolAfter, Sync: c.SpoolSync,
+		BatchBytes: bodyBytes, Tell: report.tell, Format: s.protocols.Named, Opened: opened, Now: now,
 	}, b.backlog, q, count)
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	return b
@@ -90,6 +94,7 @@ func (b *batcher) run() {
 		b.stamp()
 		b.answer()
 		b.hasten()
+		b.press()
 		b.dispatch()
 		b.answer()
 		if d, ok := b.nextTurn(); ok {
@@ -103,11 +108,7 @@ func (b *batcher) run() {
 		case r := <-b.results:
 			b.settle(r)
 		case w := <-b.waits:
-			w.notice = b.count.Lost.Load() > 0
-			b.waiters = append(b.waiters, w)
-			b.announce()
-			b.drain()
-			w.taken = true
+			b.admit(w)
 		case <-b.quit:
 			b.finish()
 			return
@@ -190,7 +191,7 @@ func (b *batcher) due() bool {
 	if b.now().Sub(b.since) >= b.config.FlushInterval {
 		b.owed = waiting
 	}
-	return b.owed > 0 || waiting >= int64(b.config.FlushSize) || b.queue.Ready()
+	return b.owed > 0 || waiting >= int64(b.config.FlushSize) || b.backlog.Ready()
 }
 
 // dispatch starts as many rounds as may run now.
@@ -211,6 +212,7 @@ func (b *batcher) dispatch() {
 		next.Notes.tried, next.Notes.aside = b.rounds, b.suspect(next)
 		if next.Notes.aside {
 			b.aside = next
+			next.Notes.failures = 0 // it is not the server that is to be spared
 		}
 		b.backlog.Active[next] = struct{}{}
 		patience := b.sender.patience
@@ -222,6 +224,33 @@ func (b *batcher) dispatch() {
 			}
 		}()
 	}
+}
+
+// press has the next attempt made now where the wait for it would cost more than a
+// batch, or where many wait for a server that has said only that they were too many.
+func (b *batcher) press() {
+	b.look = time.Time{}
+	last, next, ok := b.sender.due()
+	if !ok || b.disk.Root() != nil {
+		return
+	}
+	now, size := b.now(), int64(b.config.FlushSize)
+	press, later := b.rush.Look(now, last, next, b.count.Logged.Load(), b.queue.Room(), size)
+	b.look = later
+	if b.sender.gate.Holding() == throttle.Throttled && b.backlog.Waiting() >= size {
+		longest := last.Add(4 * b.config.RetryBackoff)
+		press = press || !now.Before(longest)
+		if later.IsZero() || longest.Before(later) {
+			b.look = longest
+		}
+	}
+	if !press {
+		return
+	}
+	for _, held := range b.backlog.Held {
+		held.Notes.notBefore = time.Time{}
+	}
+	b.sender.press()
 }
 
 // suspect reports whether it is rather the batch that the server fails on than
@@ -247,18 +276,22 @@ func (b *batcher) ordinary() int {
 // longest ago, or a new one, so that batches which the server fails on cannot
 // hold up the rest, or keep the breaker open.
 func (b *batcher) pick() *batch {
-	best := -1
-	now := b.now()
+	best, now := -1, b.now()
 	for i, candidate := range b.backlog.Held {
 		if !now.Before(candidate.Notes.notBefore) && b.mayStart(candidate) && (best < 0 || candidate.Notes.tried < b.backlog.Held[best].Notes.tried) {
 			best = i
 		}
 	}
-	// In an outage few batches are cut, whatever trickles in; they take turns.
-	failing := best >= 0 && b.backlog.Held[best].Notes.failedRounds > 0 && len(b.backlog.Held) < b.config.HTTPPoolSize
+	// In an outage few batches are cut: they take turns, and only then a new one does.
+	failing := best >= 0 && b.backlog.Held[best].Notes.failedRounds > 0 &&
+		(len(b.backlog.Held) < b.config.HTTPPoolSize || b.backlog.Held[best].Notes.tried > b.freshAt)
+	if b.sender.gate.Holding() == throttle.Refusing { // new entries may be others
+		failing = b.rounds%2 == 0
+	}
 	repeated := best >= 0 && b.backlog.Held[best].Notes.tried != 0 && b.backlog.Held[best].Notes.tried == b.rounds
 	if (best < 0 || failing) && b.due() || repeated && b.backlog.Waiting() > 0 {
 		if fresh := b.cut(b.backlog.Cut); fresh != nil {
+			b.freshAt = b.rounds
 			return fresh
 		}
 	}
@@ -287,6 +320,7 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 			soonest(now.Add(left))
 		} // otherwise it waits for room, which comes with an outcome
 	}
+	soonest(b.look)
 	width, next := b.sender.room()
 	if len(b.backlog.Held) > 0 || b.backlog.Waiting() > 0 || b.disk.Len() > 0 {
 		soonest(next)
@@ -301,26 +335,28 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 			soonest(b.since.Add(b.config.FlushInterval))
 		}
 	}
+	soonest(b.disk.NextCopy())
 	if wait, ok := b.nextHurry(); ok {
 		soonest(b.now().Add(wait))
 	}
 	return max(at.Sub(b.now()), 0), !at.IsZero()
 }
 
-// makeRoom has the oldest entries go to disk while memory is under pressure, and
-// drops what is over the budget even so.
+// makeRoom has the oldest entries go to disk while memory is under pressure, or copies
+// of them when they are not delivered soon. It drops what is over the budget even so.
 func (b *batcher) makeRoom() {
+	b.disk.Copy()
 	if kept := b.disk.Relieve(); kept != nil {
 		kept.Notes.tried, kept.Notes.since = b.rounds, cmp.Or(b.since, b.now())
 		b.backlog.Hold(kept)
 	}
-	b.backlog.Evict(b.now(), b.disk.Release)
+	b.backlog.Evict(b.now(), b.disk.Spare, b.disk.Release)
 }
 
 // unspool reads a batch back from disk; nil when there is none, when memory is
-// better left to new entries, or when new entries need the one place there is.
+// better left to new entries, or when new entries need the place: half of them are theirs.
 func (b *batcher) unspool(width int) *batch {
-	if width == 1 && (len(b.backlog.Held) > 0 || b.due()) {
+	if n := b.disk.Sending(); n > 0 && n >= width/2 || width == 1 && (len(b.backlog.Held) > 0 || b.due()) {
 		return nil
 	}
 	since := b.disk.Since()
@@ -329,50 +365,6 @@ func (b *batcher) unspool(width int) *batch {
 		batch.Notes.since = since
 	}
 	return batch
-}
-
-// announce queues the notice of what overflow has dropped, when the episode is
-// over: nothing was dropped for FlushInterval, or somebody is flushing. It waits
-// for a place, so that the notice itself makes nothing go, but not when it is all that
-// somebody still waits for: loggers may keep the buffer full for ever.
-func (b *batcher) announce() {
-	lost := b.count.Lost.Load()
-	if lost == 0 {
-		return
-	}
-	b.report.tell("overflow", slog.LevelWarn, "the buffer is full: the oldest entries are dropped", slog.Int64("so far", lost))
-	wanted := slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })
-	if b.queue.Full() && !slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice && b.settled(w) }) {
-		return
-	}
-	now, last := b.now(), b.count.LastDrop.Load()
-	if !wanted && b.count.Ago(now, last) < b.config.FlushInterval {
-		return
-	}
-	lost = b.count.Lost.Swap(0)
-	first := cmp.Or(b.count.LostFrom.Swap(0), last) // 0 where a drop has just come between
-	e := b.dropNotice(lost, now.Add(-b.count.Ago(now, first)), now.Add(-b.count.Ago(now, last)))
-	seq := e.Seq // e belongs to the queue once pushed
-	b.queue.Push(e)
-	for _, w := range b.waiters {
-		if w.notice {
-			w.notice = false
-			w.mark = max(w.mark, seq)
-		}
-	}
-	if wanted {
-		b.drain()
-	}
-}
-
-// dropNotice is the entry that reports drops by overflow.
-func (b *batcher) dropNotice(dropped int64, since, until time.Time) *buffer.Entry {
-	r := slog.NewRecord(b.now(), slog.LevelWarn, fmt.Sprintf("ledger: dropped %d entries", dropped), 0)
-	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", stats.Overflow.String()),
-		slog.Time("since", since.UTC()), slog.Time("until", until.UTC()))
-	e := b.encode(context.Background(), r)
-	e.Notice, e.Urgent = true, true // what it tells would be lost with it
-	return e
 }
 
 // finish ends all rounds, and drops what is left or leaves it to the spool. A
@@ -394,6 +386,8 @@ func (b *batcher) finish() {
 		b.left++
 	}
 	b.crashes.Load().Close()
-	b.disk.Close()
+	synced := b.disk.Leave()
+	close(b.counted)
+	synced()
 	b.answer()
 }

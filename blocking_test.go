@@ -190,8 +190,19 @@ func TestFlushOfEachCallSharesRequests(t *testing.T) {
 }
 
 // What is left at Shutdown's deadline is counted before it returns, however much
-// there is to drop.
+// there is to drop. It gives itself a second for that, which a busy machine may not
+// give it; but of several tries at least one must do, and then all is counted.
 func TestShutdownOfALargeBufferCounts(t *testing.T) {
+	for range 5 {
+		if shutDownLargeBuffer(t) {
+			return
+		}
+	}
+	t.Error("Shutdown never had the time to count")
+}
+
+// shutDownLargeBuffer reports whether Shutdown had the time to count.
+func shutDownLargeBuffer(t *testing.T) bool {
 	const size = 50_000
 	h, err := ledger.NewHandler(&ledger.Options{
 		APIKey: ledgertest.APIKey, Diagnostics: slog.DiscardHandler, MaxBufferSize: size, MaxBufferBytes: 1 << 30, HTTPTransport: down,
@@ -207,13 +218,22 @@ func TestShutdownOfALargeBufferCounts(t *testing.T) {
 		_ = h.Flush(ctx)
 		cancel()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	const deadline = time.Second
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
 	defer cancel()
+	began := time.Now()
 	first := h.Shutdown(ctx)
-	if m := h.Metrics(); m.Buffer.CurrentSize+m.Buffer.InFlight > 0 || lawBroken(m) {
+	m, took := h.Metrics(), time.Since(began)
+	second := h.Shutdown(t.Context())
+	if took > deadline+time.Second {
+		t.Logf("Shutdown took %v", took)
+		return false
+	}
+	if m.Buffer.CurrentSize+m.Buffer.InFlight > 0 || lawBroken(m) {
 		t.Errorf("%v; %+v", first, m)
 	}
-	if second := h.Shutdown(t.Context()); fmt.Sprint(first) != fmt.Sprint(second) {
+	if fmt.Sprint(first) != fmt.Sprint(second) {
 		t.Errorf("the first call said %v, the second %v", first, second)
 	}
+	return true
 }

@@ -84,6 +84,8 @@ func parseLevel(s string) (any, error) {
 		name = "WARN"
 	case "CRITICAL", "FATAL":
 		return LevelCritical, nil
+	case "OFF":
+		return offLevel{}, nil // check refuses it for LEDGER_LEVEL
 	}
 	var level slog.Level
 	if level.UnmarshalText([]byte(name)) != nil {
@@ -91,6 +93,11 @@ func parseLevel(s string) (any, error) {
 	}
 	return level, nil
 }
+
+// offLevel is above every level.
+type offLevel struct{}
+
+func (offLevel) Level() slog.Level { return math.MaxInt }
 
 // newConfig applies the environment (of vars, "name=value" each) and the
 // defaults to opts, and checks the result. Its error joins every fault.
@@ -175,6 +182,9 @@ func (c *config) applyDefaults() {
 	if c.Level == nil {
 		c.Level = slog.LevelInfo
 	}
+	if c.StackLevel == nil {
+		c.StackLevel = slog.LevelError
+	}
 	c.FlushInterval = cmp.Or(c.FlushInterval, 5*time.Second)
 	c.MaxBufferSize = cmp.Or(c.MaxBufferSize, 10_000)
 	if c.FlushSize == 0 {
@@ -184,7 +194,7 @@ func (c *config) applyDefaults() {
 		}
 	}
 	c.MaxBufferBytes = int(min(int64(cmp.Or(c.MaxBufferBytes, 16<<20)), buffer.MaxBytes))
-	c.HTTPTimeout = cmp.Or(c.HTTPTimeout, 5*time.Second)
+	c.HTTPTimeout = cmp.Or(c.HTTPTimeout, 15*time.Second)
 	c.HTTPPoolSize = cmp.Or(c.HTTPPoolSize, 10)
 	c.givenLimits = throttle.Limits{PerMinute: c.RequestsPerMinute, PerHour: c.RequestsPerHour}
 	c.RequestsPerMinute = cmp.Or(c.RequestsPerMinute, 1000)
@@ -200,6 +210,8 @@ func (c *config) applyDefaults() {
 	c.BreakerThreshold = cmp.Or(c.BreakerThreshold, 5)
 	c.BreakerDelay = cmp.Or(c.BreakerDelay, time.Minute)
 	c.SpoolMaxBytes = cmp.Or(c.SpoolMaxBytes, 64<<20)
+	c.SpoolAfter = cmp.Or(c.SpoolAfter, time.Second)
+	c.SpoolSync = cmp.Or(c.SpoolSync, time.Second)
 }
 
 // check finds every fault; it corrects nothing.
@@ -232,10 +244,13 @@ func (c *config) check(fault faultFunc) {
 		u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
 		c.baseURL = u
 	}
-	for field, v := range map[string]any{"Level": c.Level, "HTTPTransport": c.HTTPTransport, "Diagnostics": c.Diagnostics} {
+	for field, v := range map[string]any{"Level": c.Level, "StackLevel": c.StackLevel, "HTTPTransport": c.HTTPTransport, "Diagnostics": c.Diagnostics} {
 		if v := reflect.ValueOf(v); v.Kind() == reflect.Pointer && v.IsNil() {
 			fault(field, "holds a nil %v", v.Type())
 		}
+	}
+	if _, off := c.Level.(offLevel); off {
+		fault("Level", "\"off\" is not a level: want a name such as INFO or WARN+2")
 	}
 	switch c.Protocol {
 	case ProtocolAuto, ProtocolLedger, ProtocolOTLP:
@@ -258,7 +273,7 @@ func (c *config) check(fault faultFunc) {
 		"RequestsPerMinute": int64(c.RequestsPerMinute), "RequestsPerHour": int64(c.RequestsPerHour),
 		"RetryBackoff": int64(c.RetryBackoff), "NetworkBackoff": int64(c.NetworkBackoff),
 		"MaxRetryAfter": int64(c.MaxRetryAfter), "BreakerThreshold": int64(c.BreakerThreshold),
-		"BreakerDelay": int64(c.BreakerDelay), "SpoolMaxBytes": c.SpoolMaxBytes,
+		"BreakerDelay": int64(c.BreakerDelay), "SpoolMaxBytes": c.SpoolMaxBytes, "SpoolSync": int64(c.SpoolSync),
 	} {
 		if n < 0 {
 			fault(field, "must not be negative")

@@ -91,7 +91,7 @@ func (c *core) inheritCrash() {
 	if err != nil {
 		c.report.tell("crash", slog.LevelWarn, "crashes are not captured", slog.String("error", err.Error()))
 	}
-	b.crashes.Store(file)
+	b.crashes.Swap(file).Close() // of a directory that was removed
 	if crash == nil {
 		file.Forget()
 		return

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,14 +46,15 @@ func forProtocols(t *testing.T, test func(*testing.T, ledger.Protocol)) {
 	}
 }
 
-func inOneBubble(t *testing.T, protocol ledger.Protocol, change func(*ledger.Options), test func(*rig)) {
+func inOneBubble(t *testing.T, protocol ledger.Protocol, change func(*ledger.Options), test func(*rig), of ...ledgertest.Option) {
 	t.Helper()
 	served := ledgertest.Native
 	if protocol == ledger.ProtocolOTLP {
 		served = ledgertest.OTLP
 	}
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{T: t, protocol: protocol, server: ledgertest.NewInMemory(ledgertest.WithProtocol(served), ledgertest.WithRateLimits(0, 0), ledgertest.WithDailyQuota(0)), notes: &noteTaker{}}
+		of := append([]ledgertest.Option{ledgertest.WithProtocol(served), ledgertest.WithRateLimits(0, 0), ledgertest.WithDailyQuota(0)}, of...)
+		r := &rig{T: t, protocol: protocol, server: ledgertest.NewInMemory(of...), notes: &noteTaker{}}
 		defer r.server.Close()
 		opts := &ledger.Options{
 			APIKey:        ledgertest.APIKey,
@@ -390,7 +392,7 @@ func TestRefusedKeyHoldsEntriesAndIsProbedUpToEveryBreakerDelay(t *testing.T) {
 			r.Errorf("told %d times:\n%s", n, r.told())
 		}
 		r.server.Always(ledgertest.OK())
-		r.wait(time.Minute)
+		r.wait(75 * time.Second) // a minute and its jitter
 		if n := r.stored(); n != 3 {
 			r.Errorf("%d entries, want 3", n)
 		}
@@ -530,6 +532,44 @@ func TestNoticesTellOfEveryDrop(t *testing.T) {
 		}
 		if dropped := r.handler.Metrics().Buffer.Dropped["overflow"]; told != dropped {
 			r.Errorf("%d dropped, %d told", dropped, told)
+		}
+	})
+}
+
+// The notice of an overflow says what went, commonest first: whether it was noise or
+// substance.
+func TestTheDropNoticeNamesWhatWasLost(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) { o.MaxBufferSize, o.FlushSize = 100, 100 }, func(r *rig) {
+		r.server.Always(ledgertest.ResetBeforeBody())
+		for i := range 1000 {
+			r.log.Info(`noise of "kind" \ é`, "i", i)
+			if i%10 == 0 {
+				r.log.Debug("hidden")
+				r.log.Warn("cache missed", "i", i)
+			}
+		}
+		for range 100 {
+			r.log.Info("kept")
+		}
+		r.wait(time.Second)
+		r.server.Always(ledgertest.OK())
+		r.wait(2 * time.Minute)
+		var notices []string
+		for _, e := range r.server.Entries() {
+			if strings.HasPrefix(e.Message, "ledger: dropped ") {
+				notices = append(notices, e.Message)
+				want := []any{
+					map[string]any{"message": `noise of "kind" \ é`, "level": "info", "count": json.Number("1000")},
+					map[string]any{"message": "cache missed", "level": "warning", "count": json.Number("100")},
+				}
+				text := func(v any) string { b, _ := json.Marshal(v); return string(b) }
+				if got := e.Attributes["messages"]; text(got) != text(want) {
+					r.Errorf("%s of\n%s, want\n%s", e.Message, text(got), text(want))
+				}
+			}
+		}
+		if fmt.Sprint(notices) != "[ledger: dropped 1100 entries]" {
+			r.Errorf("%q", notices)
 		}
 	})
 }

@@ -1,16 +1,19 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
@@ -32,9 +35,13 @@ type meaning struct {
 }
 
 var meanings = [...]meaning{
-	outcomeNone:     {},
-	outcomeTaken:    {final: true},
-	outcomeRefused:  {final: true, counts: stats.ValidationError},
+	outcomeNone:  {},
+	outcomeTaken: {final: true},
+	outcomeRefused: {
+		final: true, counts: stats.ValidationError, cause: throttle.Refusing,
+		trouble: "the server refuses every request",
+		issue:   "the server refuses every request: entries are held",
+	},
 	outcomeTooLarge: {final: true, counts: stats.ValidationError},
 	outcomeServerError: {
 		failed: true, counts: stats.ServerError, cause: throttle.Failing,
@@ -262,6 +269,63 @@ func (d *diagnostics) switched(to string) {
 	d.tell("protocol", slog.LevelInfo, "the server speaks another protocol: using it from now on", slog.String("protocol", to))
 }
 
+// announce queues the notice of what overflow has dropped, when the episode is
+// over: nothing was dropped for FlushInterval, or somebody is flushing. It waits
+// for a place, so that the notice itself makes nothing go, but not when it is all that
+// somebody still waits for: loggers may keep the buffer full for ever.
+func (b *batcher) announce() {
+	lost := b.count.Lost.Load()
+	if lost == 0 {
+		return
+	}
+	b.report.tell("overflow", slog.LevelWarn, "the buffer is full: the oldest entries are dropped", slog.Int64("so far", lost))
+	wanted := slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })
+	if b.queue.Full() && !slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice && b.settled(w) }) {
+		return
+	}
+	now, last := b.now(), b.count.LastDrop.Load()
+	if !wanted && b.count.Ago(now, last) < b.config.FlushInterval {
+		return
+	}
+	lost = b.count.Lost.Swap(0)
+	first := cmp.Or(b.count.LostFrom.Swap(0), last) // 0 where a drop has just come between
+	e := b.dropNotice(lost, now.Add(-b.count.Ago(now, first)), now.Add(-b.count.Ago(now, last)))
+	seq := e.Seq // e belongs to the queue once pushed
+	b.queue.Push(e)
+	for _, w := range b.waiters {
+		if w.notice {
+			w.notice = false
+			w.mark = max(w.mark, seq)
+		}
+	}
+	if wanted {
+		b.drain()
+	}
+}
+
+// dropNotice is the entry that tells of drops by overflow: how many, since when, and
+// the commonest messages among them.
+func (b *batcher) dropNotice(dropped int64, since, until time.Time) *buffer.Entry {
+	r := slog.NewRecord(b.now(), slog.LevelWarn, fmt.Sprintf("ledger: dropped %d entries", dropped), 0)
+	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", stats.Overflow.String()),
+		slog.Time("since", since.UTC()), slog.Time("until", until.UTC()), slog.Any("messages", b.queue.TakeLost()))
+	e := b.encode(context.Background(), r)
+	e.Notice, e.Urgent = true, true // what it tells would be lost with it
+	return e
+}
+
+// maxQuoted bounds the server's words in errors and diagnostics, in bytes.
+const maxQuoted = 200
+
+// shorten bounds the server's words, and keeps them on one line.
+func shorten(s string) string {
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "�")), " ")
+	if len(s) <= maxQuoted {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxQuoted], "") + "…"
+}
+
 // describe words an answer that took nothing: what came back, and from where when it
 // may be the wrong server's.
 func describe(out outcome, from string, resp *http.Response, key redact.Secret) string {
@@ -314,4 +378,14 @@ func ingestPathAt(path string) int {
 		}
 	}
 	return -1
+}
+
+// attributesCut reports that attributes were over the server's limit, so far times.
+func (d *diagnostics) attributesCut(soFar int64) {
+	d.tell("cut", slog.LevelWarn, "attributes over the server's limit were cut: _truncated of the entry has their paths", slog.Int64("entries so far", soFar))
+}
+
+// unknownSteering reports an attr that was to steer an entry.
+func (d *diagnostics) unknownSteering(key, value string) {
+	d.tell(key+"="+value, slog.LevelWarn, "the server does not know this value: it stays an attribute", slog.String(key, value))
 }

@@ -56,8 +56,9 @@ type core struct {
 	closed   atomic.Bool
 	shutdown sync.Once
 	decides  context.Context // of the first Shutdown; set in shutdown
+	counted  chan struct{}   // closed when Shutdown's result is known
+	downErr  error           // it; read after counted
 	down     chan struct{}   // closed when Shutdown is through
-	downErr  error           // its result; read after down
 }
 
 var _ slog.Handler = (*Handler)(nil)
@@ -73,21 +74,24 @@ func NewHandler(opts *Options) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newHandler(config), nil
+	return newHandler(config, encodingOf(config, newIDPrefix(), time.Now)), nil
 }
 
-func newHandler(config *config) *Handler {
-	now := time.Now
+func newHandler(config *config, encoding encode.Config) *Handler {
+	now := encoding.Now
 	count := &stats.Counters{Started: now()}
-	encoding := encodingOf(config, newIDPrefix(), now)
+	report := newDiagnostics(config)
+	encoding.Cut = func() { report.attributesCut(count.Truncated.Add(1)) }
+	encoding.Unknown = report.unknownSteering
 	c := &core{
 		config:    config,
 		encoder:   encode.New(encoding),
 		protocols: protocol.New(string(config.Protocol), encoding.Formats[0], encoding.Formats[1]),
 		queue:     buffer.NewQueue(queueLimitsOf(config), count, now),
 		count:     count,
-		report:    newDiagnostics(config),
+		report:    report,
 		now:       now,
+		counted:   make(chan struct{}),
 		down:      make(chan struct{}),
 	}
 	c.sender = newSender(config, c.protocols, count, c.report, now)
@@ -109,7 +113,8 @@ func encodingOf(config *config, idPrefix string, now func() time.Time) encode.Co
 	}
 	c := encode.Config{
 		AddSource: config.AddSource, ReplaceAttr: config.ReplaceAttr, ContextAttrs: config.ContextAttrs,
-		Formats: [encode.MaxFormats]encode.Format{native.New(of), otlp.New(of)}, Now: now,
+		StackLevel: config.StackLevel,
+		Formats:    [encode.MaxFormats]encode.Format{native.New(of), otlp.New(of)}, Now: now,
 	}
 	if !config.DisableRedaction {
 		c.Secrets = redact.NewKeys(config.RedactKeys)
@@ -196,6 +201,18 @@ func (c *core) wait(ctx context.Context, last bool) error {
 	}
 }
 
+// admit takes out what w waits for. At the end it goes to disk, too, while it is sent.
+func (b *batcher) admit(w *waiter) {
+	w.notice = b.count.Lost.Load() > 0
+	b.waiters = append(b.waiters, w)
+	b.announce()
+	b.drain()
+	w.taken = true
+	if w.last {
+		b.disk.CopyAll()
+	}
+}
+
 // answer tells the waiters whose entries are all settled.
 func (b *batcher) answer() {
 	if len(b.waiters) == 0 {
@@ -213,10 +230,18 @@ func (b *batcher) answer() {
 	})
 }
 
-// settled reports whether all that w waits for is settled, but for a notice.
+// settled reports whether all that w waits for is settled, but for a notice. Shutdown
+// waits for every answer, too, so that nothing is sent twice, and for what comes back
+// from disk while the server takes entries.
 func (b *batcher) settled(w *waiter) bool {
 	oldest, any := b.backlog.OldestTaken()
-	return w.taken && (!any || oldest > w.mark)
+	return w.taken && (!any || oldest > w.mark) && (!w.last || len(b.backlog.Active) == 0 && !b.unspools())
+}
+
+// unspools reports whether entries will come back from disk, and nothing holds them up.
+func (b *batcher) unspools() bool {
+	s := b.sender
+	return b.disk.Len() > 0 && b.disk.MayRead() && s.gate.Holding() == throttle.NoCause && !s.breaker.Tripped() && s.pacing.Load() == 0
 }
 
 // hurryAgain is the least time between two attempts that are made because somebody
@@ -243,7 +268,7 @@ func (b *batcher) hasten() {
 
 // nextHurry is how long until pauses are to end for somebody; false for nobody.
 func (b *batcher) nextHurry() (time.Duration, bool) {
-	fails := b.sender.tripped() || b.sender.gate.Holding() == throttle.Failing
+	fails := b.sender.breaker.Tripped() || b.sender.gate.Holding() == throttle.Failing
 	if !slices.ContainsFunc(b.waiters, func(w *waiter) bool {
 		return w.last && (w.hurry || fails) || w.hurry && b.nextAttempt().After(w.until)
 	}) {
@@ -259,7 +284,8 @@ func (b *batcher) nextAttempt() (at time.Time) {
 		return next
 	}
 	if len(b.backlog.Active) > 0 {
-		return time.Unix(0, b.sender.retryAt.Load())
+		_, next, _ := b.sender.gate.Due()
+		return next
 	}
 	for _, held := range b.backlog.Held {
 		if at.IsZero() || held.Notes.notBefore.Before(at) {
@@ -290,12 +316,12 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 	deadline, limited := h.decides.Deadline()
 	if h.decides.Err() != nil || limited && !h.now().Before(deadline) { // what is left is being counted
 		select {
-		case <-h.down:
+		case <-h.counted:
 		case <-time.After(time.Second): // on a machine that is busy, or a disk that hangs
 		}
 	}
 	select {
-	case <-h.down:
+	case <-h.counted:
 		return h.downErr
 	default:
 		return h.leftError("shutdown", h.count.Tally().Unsettled(), ctx.Err())
@@ -308,14 +334,16 @@ func (h *Handler) end(ctx context.Context) {
 	err := h.wait(ctx, true)
 	why := h.trouble()
 	close(h.batcher.quit)
-	<-h.batcher.stopped
-	h.sender.transport.close()
+	<-h.batcher.counted
 	if h.batcher.left > 0 {
 		if err == nil {
 			err = errors.New("logged while shutting down")
 		}
 		h.downErr = fmt.Errorf("ledger: shutdown: %d entries dropped, %s: %w", h.batcher.left, why, err)
 	}
+	close(h.counted)
+	<-h.batcher.stopped // a disk may take its time to sync
+	h.sender.transport.close()
 	h.report.close(ctx)
 }
 
@@ -326,7 +354,7 @@ func (h *Handler) leftError(what string, left int64, err error) error {
 // trouble says in a few words why entries are not being delivered.
 func (c *core) trouble() string {
 	s := c.sender
-	if s.tripped() {
+	if s.breaker.Tripped() {
 		return "the circuit breaker is open"
 	}
 	if m := meaningOf(s.gate.Holding()); m != nil {

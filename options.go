@@ -51,6 +51,11 @@ type Options struct {
 	// Level is the least level to log; default [slog.LevelInfo]. It is asked
 	// at every record, so a *slog.LevelVar works. Variable: LEDGER_LEVEL.
 	Level slog.Leveler `env:"LEDGER_LEVEL"`
+	// StackLevel is the least level at which an error has a stack: its own, or that
+	// of the log call. Default [slog.LevelError]. It is asked at every record with
+	// an error. A level above all that you log takes none.
+	// Variable: LEDGER_STACK_LEVEL, a level or "off".
+	StackLevel slog.Leveler `env:"LEDGER_STACK_LEVEL"`
 	// AddSource adds the attribute "source" as in [slog.HandlerOptions].
 	AddSource bool
 	// ReplaceAttr rewrites attrs as in [slog.HandlerOptions]; it sees attrs
@@ -83,7 +88,7 @@ type Options struct {
 	MaxBufferBytes int `env:"LEDGER_MAX_BUFFER_BYTES"`
 
 	// HTTPTimeout bounds the first attempt, from DNS to the answer's last byte;
-	// default 5s. It doubles after a timeout, up to 35s, because the server may
+	// default 15s. It doubles after a timeout, up to 35s, because the server may
 	// take 30s to say what became of a batch. Variable: LEDGER_HTTP_TIMEOUT.
 	HTTPTimeout time.Duration `env:"LEDGER_HTTP_TIMEOUT"`
 	// HTTPPoolSize bounds concurrent requests and idle connections; default 10.
@@ -128,16 +133,26 @@ type Options struct {
 	// Variable: LEDGER_BREAKER_DELAY.
 	BreakerDelay time.Duration `env:"LEDGER_BREAKER_DELAY"`
 
-	// SpoolDir, when set, is a directory for entries that memory cannot keep (from
-	// three quarters of the buffer on), or Shutdown not deliver. What is on disk
-	// outlives a crash; what is still in memory does not. It is created where it
-	// is missing, but its parent is not. While it cannot be used, or another
-	// process or handler has it, entries stay in memory, as the diagnostics say.
-	// Variable: LEDGER_SPOOL_DIR.
+	// SpoolDir, when set, is a directory for entries that were not delivered within
+	// SpoolAfter, that memory cannot keep (from three quarters of the buffer on), or
+	// that Shutdown does not deliver. What is on disk outlives the process. It is created
+	// where it is missing, but its parent is not. While it cannot be used, or another
+	// process or handler has it, entries stay in memory, as Status and the diagnostics
+	// say. Variable: LEDGER_SPOOL_DIR.
 	SpoolDir string `env:"LEDGER_SPOOL_DIR"`
-	// SpoolMaxBytes bounds the files in SpoolDir; default 64 MiB.
+	// SpoolMaxBytes bounds the files in SpoolDir; default 64 MiB. Beyond it the oldest
+	// file goes, and its entries are dropped, unless they are in memory as well.
 	// Variable: LEDGER_SPOOL_MAX_BYTES.
 	SpoolMaxBytes int64 `env:"LEDGER_SPOOL_MAX_BYTES"`
+	// SpoolAfter is how long after it was logged an entry is in SpoolDir at the latest,
+	// unless it was delivered; default 1s. It is released there when it is delivered.
+	// Negative: entries go there only when memory is short, and at Shutdown.
+	// Variable: LEDGER_SPOOL_AFTER.
+	SpoolAfter time.Duration `env:"LEDGER_SPOOL_AFTER"`
+	// SpoolSync is how long what was written to SpoolDir may wait for fsync, and so what
+	// a loss of power costs beside what SpoolAfter does; default 1s.
+	// Variable: LEDGER_SPOOL_SYNC.
+	SpoolSync time.Duration `env:"LEDGER_SPOOL_SYNC"`
 
 	// DisableRedaction logs values as they are even where their key looks like
 	// a secret's or is one of RedactKeys. Variable: LEDGER_DISABLE_REDACTION.

@@ -22,12 +22,12 @@ func TestDefaultsAreThoseOfTheContract(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Options{
-		BaseURL: "http://localhost:8000", Protocol: ProtocolAuto, Release: "r", Level: slog.LevelInfo,
+		BaseURL: "http://localhost:8000", Protocol: ProtocolAuto, Release: "r", Level: slog.LevelInfo, StackLevel: slog.LevelError,
 		FlushInterval: 5 * time.Second, FlushSize: 1000, MaxBufferSize: 10_000, MaxBufferBytes: 16 << 20,
-		HTTPTimeout: 5 * time.Second, HTTPPoolSize: 10,
+		HTTPTimeout: 15 * time.Second, HTTPPoolSize: 10,
 		RequestsPerMinute: 1000, RequestsPerHour: 50_000, RateLimitBuffer: 0.9,
 		MaxRetries: 3, RetryBackoff: 2 * time.Second, NetworkBackoff: 5 * time.Second, MaxRetryAfter: 10 * time.Minute,
-		BreakerThreshold: 5, BreakerDelay: time.Minute, SpoolMaxBytes: 64 << 20,
+		BreakerThreshold: 5, BreakerDelay: time.Minute, SpoolMaxBytes: 64 << 20, SpoolAfter: time.Second, SpoolSync: time.Second,
 	}
 	if diff := cmp.Diff(want, c.Options); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -40,11 +40,11 @@ func TestDefaultsAreThoseOfTheContract(t *testing.T) {
 func TestVariablesFillWhatFieldsLeaveOpen(t *testing.T) {
 	vars := []string{
 		"LEDGER_API_KEY= ldg_abc ", "LEDGER_BASE_URL=https://logs.example.com/prefix/", "LEDGER_PROTOCOL=otlp", "LEDGER_ENVIRONMENT=staging",
-		"LEDGER_RELEASE=v2", "LEDGER_SERVICE_NAME=shop", "LEDGER_LEVEL=WARNING", "LEDGER_FLUSH_INTERVAL=2.5", "LEDGER_FLUSH_SIZE=7",
+		"LEDGER_RELEASE=v2", "LEDGER_SERVICE_NAME=shop", "LEDGER_LEVEL=WARNING", "LEDGER_STACK_LEVEL=info", "LEDGER_FLUSH_INTERVAL=2.5", "LEDGER_FLUSH_SIZE=7",
 		"LEDGER_MAX_BUFFER_SIZE=70", "LEDGER_MAX_BUFFER_BYTES=7000", "LEDGER_HTTP_TIMEOUT=3s", "LEDGER_HTTP_POOL_SIZE=2",
 		"LEDGER_DISABLE_COMPRESSION=true", "LEDGER_REQUESTS_PER_MINUTE=60", "LEDGER_REQUESTS_PER_HOUR=600", "LEDGER_RATE_LIMIT_BUFFER=0.5",
 		"LEDGER_MAX_RETRIES=-1", "LEDGER_RETRY_BACKOFF=1s", "LEDGER_NETWORK_BACKOFF=1500ms", "LEDGER_MAX_RETRY_AFTER=1m",
-		"LEDGER_BREAKER_THRESHOLD=9", "LEDGER_BREAKER_DELAY=30", "LEDGER_SPOOL_DIR=/tmp/spool", "LEDGER_SPOOL_MAX_BYTES=1000",
+		"LEDGER_BREAKER_THRESHOLD=9", "LEDGER_BREAKER_DELAY=30", "LEDGER_SPOOL_DIR=/tmp/spool", "LEDGER_SPOOL_MAX_BYTES=1000", "LEDGER_SPOOL_AFTER=-1s", "LEDGER_SPOOL_SYNC=0.25",
 		"LEDGER_DISABLE_REDACTION=1", "LEDGER_REDACT_KEYS=iban,ssn",
 	}
 	c, err := newConfig(&Options{FlushSize: 8, Protocol: ProtocolAuto}, vars)
@@ -52,12 +52,12 @@ func TestVariablesFillWhatFieldsLeaveOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Options{
-		BaseURL: "https://logs.example.com/prefix/", Protocol: ProtocolAuto, Environment: "staging", Release: "v2", Service: "shop", Level: slog.LevelWarn,
+		BaseURL: "https://logs.example.com/prefix/", Protocol: ProtocolAuto, Environment: "staging", Release: "v2", Service: "shop", Level: slog.LevelWarn, StackLevel: slog.LevelInfo,
 		FlushInterval: 2500 * time.Millisecond, FlushSize: 8, MaxBufferSize: 70, MaxBufferBytes: 7000,
 		HTTPTimeout: 3 * time.Second, HTTPPoolSize: 2, DisableCompression: true,
 		RequestsPerMinute: 60, RequestsPerHour: 600, RateLimitBuffer: 0.5,
 		MaxRetries: -1, RetryBackoff: time.Second, NetworkBackoff: 1500 * time.Millisecond, MaxRetryAfter: time.Minute,
-		BreakerThreshold: 9, BreakerDelay: 30 * time.Second, SpoolDir: "/tmp/spool", SpoolMaxBytes: 1000,
+		BreakerThreshold: 9, BreakerDelay: 30 * time.Second, SpoolDir: "/tmp/spool", SpoolMaxBytes: 1000, SpoolAfter: -time.Second, SpoolSync: 250 * time.Millisecond,
 		DisableRedaction: true, RedactKeys: []string{"iban", "ssn"},
 	}
 	if diff := cmp.Diff(want, c.Options); diff != "" {
@@ -74,8 +74,8 @@ func TestVariablesFillWhatFieldsLeaveOpen(t *testing.T) {
 func TestEveryFaultComesBackAtOnceWithFieldAndVariable(t *testing.T) {
 	_, err := newConfig(&Options{
 		APIKey: "sk_secret-material", BaseURL: "ftp://user:hunter2@example.com/?q", Protocol: "smtp", Environment: strings.Repeat("e", 21),
-		Release: strings.Repeat("r", 101), Service: strings.Repeat("s", 1001), FlushSize: 1001, MaxBufferSize: -1, HTTPPoolSize: -2, RateLimitBuffer: 1.5, BreakerDelay: -time.Second,
-	}, []string{"LEDGER_FLUSH_INTERVAL=often", "LEDGER_LEVEL=loud", "LEDGER_MAX_RETRIES=many", "LEDGER_FLUSH_SIZE=ignored, the field is set"})
+		Release: strings.Repeat("r", 101), Service: strings.Repeat("s", 1001), FlushSize: 1001, MaxBufferSize: -1, HTTPPoolSize: -2, RateLimitBuffer: 1.5, BreakerDelay: -time.Second, SpoolAfter: -time.Second, SpoolSync: -time.Second,
+	}, []string{"LEDGER_FLUSH_INTERVAL=often", "LEDGER_LEVEL=loud", "LEDGER_STACK_LEVEL=deep", "LEDGER_MAX_RETRIES=many", "LEDGER_FLUSH_SIZE=ignored, the field is set"})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -84,7 +84,7 @@ func TestEveryFaultComesBackAtOnceWithFieldAndVariable(t *testing.T) {
 		"APIKey (LEDGER_API_KEY)", "BaseURL (LEDGER_BASE_URL)", "Protocol (LEDGER_PROTOCOL)", "Environment (LEDGER_ENVIRONMENT)",
 		"Release (LEDGER_RELEASE)", "FlushSize (LEDGER_FLUSH_SIZE)", "MaxBufferSize (LEDGER_MAX_BUFFER_SIZE)", "HTTPPoolSize (LEDGER_HTTP_POOL_SIZE)",
 		"RateLimitBuffer (LEDGER_RATE_LIMIT_BUFFER)", "BreakerDelay (LEDGER_BREAKER_DELAY)", "FlushInterval (LEDGER_FLUSH_INTERVAL)",
-		"Level (LEDGER_LEVEL)", "MaxRetries (LEDGER_MAX_RETRIES)", "Service (LEDGER_SERVICE_NAME)",
+		"Level (LEDGER_LEVEL)", "MaxRetries (LEDGER_MAX_RETRIES)", "Service (LEDGER_SERVICE_NAME)", "StackLevel (LEDGER_STACK_LEVEL)", "SpoolSync (LEDGER_SPOOL_SYNC)",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not named in:\n%s", want, text)
@@ -95,8 +95,8 @@ func TestEveryFaultComesBackAtOnceWithFieldAndVariable(t *testing.T) {
 			t.Errorf("%q is told in:\n%s", never, text)
 		}
 	}
-	if n := strings.Count(text, "\n") + 1; n != 14 {
-		t.Errorf("%d faults, want 14:\n%s", n, text)
+	if n := strings.Count(text, "\n") + 1; n != 16 {
+		t.Errorf("%d faults, want 16:\n%s", n, text)
 	}
 }
 
@@ -104,10 +104,23 @@ func TestInterfacesThatHoldNilPointersAreFaults(t *testing.T) {
 	var level *slog.LevelVar
 	var transport *http.Transport
 	var diagnostics *slog.TextHandler
-	_, err := newConfig(&Options{APIKey: testKey, Level: level, HTTPTransport: transport, Diagnostics: diagnostics}, nil)
-	for _, field := range []string{"Level", "HTTPTransport", "Diagnostics"} {
+	_, err := newConfig(&Options{APIKey: testKey, Level: level, StackLevel: level, HTTPTransport: transport, Diagnostics: diagnostics}, nil)
+	for _, field := range []string{" Level (", "StackLevel (", "HTTPTransport", "Diagnostics"} {
 		if err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("%s is not named in: %v", field, err)
+		}
+	}
+}
+
+// "off" means no stacks, and is no level to log at.
+func TestStacksCanBeOff(t *testing.T) {
+	for _, off := range []string{"off", "OFF"} {
+		c, err := newConfig(&Options{APIKey: testKey}, []string{"LEDGER_STACK_LEVEL=" + off})
+		if err != nil || c.StackLevel.Level() <= 1000 {
+			t.Errorf("%v, %v", c.StackLevel, err)
+		}
+		if _, err := newConfig(&Options{APIKey: testKey}, []string{"LEDGER_LEVEL=" + off}); err == nil || !strings.Contains(err.Error(), "Level (LEDGER_LEVEL)") {
+			t.Errorf("LEDGER_LEVEL=%s: %v", off, err)
 		}
 	}
 }
@@ -142,7 +155,7 @@ func TestLargestNumbers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHandler(c)
+	h := newHandler(c, encodingOf(c, "id-", time.Now))
 	if m := h.Metrics().RateLimiter; m.LimitPerMinute <= 0 || m.LimitPerHour <= 0 {
 		t.Errorf("%+v", m)
 	}

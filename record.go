@@ -2,15 +2,128 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
+	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
 // LevelCritical is the least level of critical entries. From [slog.LevelError] up to
 // it, entries are errors.
 const LevelCritical = slog.Level(12)
+
+// LevelHandler serves the level that Options.Level is, to read it and to change it
+// while the program runs, as zap's AtomicLevel does:
+//
+//	GET                      {"level":"INFO"}
+//	PUT {"level":"DEBUG"}    the same, after the change
+//
+// A PUT may also be a form, as "curl -X PUT -d level=debug" sends it. A level is
+// written as in LEDGER_LEVEL. What is none is answered with 400 and the reason in
+// "error", any other method with 405. The handler asks for no credentials: serve it
+// where only operators come. level must not be nil.
+func LevelHandler(level *slog.LevelVar) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		code, answer := http.StatusOK, map[string]string{}
+		switch r.Method {
+		case http.MethodGet, http.MethodHead:
+		case http.MethodPut:
+			set, err := requestedLevel(w, r)
+			if err != nil {
+				code, answer["error"] = http.StatusBadRequest, err.Error()
+			} else {
+				level.Set(set)
+			}
+		default:
+			w.Header().Set("Allow", "GET, HEAD, PUT")
+			code, answer["error"] = http.StatusMethodNotAllowed, "only GET and PUT are supported"
+		}
+		if code == http.StatusOK {
+			answer["level"] = level.Level().String()
+		}
+		sendJSON(w, code, answer)
+	})
+}
+
+// maxLevelRequest is far more than a level takes.
+const maxLevelRequest = 4 << 10
+
+// requestedLevel reads the level out of a request.
+func requestedLevel(w http.ResponseWriter, r *http.Request) (slog.Level, error) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxLevelRequest)
+	var body struct {
+		Level *string `json:"level"`
+	}
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/x-www-form-urlencoded" {
+		if text := r.PostFormValue("level"); text != "" {
+			body.Level = &text
+		}
+	} else if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		return 0, fmt.Errorf(`want {"level":"DEBUG"}: %w`, err)
+	}
+	if body.Level == nil {
+		return 0, errors.New(`no level: want {"level":"DEBUG"}`)
+	}
+	parsed, err := parseLevel(strings.TrimSpace(*body.Level))
+	if err != nil {
+		return 0, err
+	}
+	level, ok := parsed.(slog.Level)
+	if !ok {
+		return 0, fmt.Errorf("%q is not a level: want a name such as INFO or WARN+2", *body.Level)
+	}
+	return level, nil
+}
+
+// Err returns an attr "error" with err, and for nil the empty Attr, which no handler
+// writes. An error at [slog.LevelError] or above makes the entry an exception, with
+// the error's type, its text, and its stack.
+func Err(err error) slog.Attr {
+	if err == nil {
+		return slog.Attr{}
+	}
+	return slog.Any("error", err)
+}
+
+// A contextKey is where [With] keeps attrs.
+type contextKey struct{}
+
+// With returns a context whose attrs every record has that is logged with it, or with
+// a context made from it. The handler needs [ContextAttrs] in its Options for that.
+// Attrs that ctx has already stay; one with the key of a new one gives way to it.
+// Their values are read when a record is logged. ctx is not changed, so With is safe
+// from many goroutines.
+func With(ctx context.Context, attrs ...slog.Attr) context.Context {
+	if len(attrs) == 0 {
+		return ctx
+	}
+	before := ContextAttrs(ctx)
+	all := append(make([]slog.Attr, 0, len(before)+len(attrs)), before...)
+	for _, a := range attrs {
+		same := func(b slog.Attr) bool { return a.Key != "" && a.Key == b.Key }
+		if i := slices.IndexFunc(all, same); i >= 0 {
+			all[i] = a
+		} else {
+			all = append(all, a)
+		}
+	}
+	return context.WithValue(ctx, contextKey{}, slices.Clip(all))
+}
+
+// ContextAttrs returns the attrs that [With] gave ctx, in their order, for
+// Options.ContextAttrs. Do not change them: they belong to the context.
+func ContextAttrs(ctx context.Context) []slog.Attr {
+	attrs, _ := ctx.Value(contextKey{}).([]slog.Attr)
+	return attrs
+}
 
 // Enabled reports whether level is at least Options.Level.
 func (h *Handler) Enabled(_ context.Context, level slog.Level) bool {
@@ -21,20 +134,27 @@ func (h *Handler) Enabled(_ context.Context, level slog.Level) bool {
 // queue, it ignores the end of ctx, and it never panics, whatever the values in r
 // do. After Shutdown it counts r as dropped and returns [ErrClosed]. Otherwise it
 // returns nil.
-func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
+func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
 	if h.closed.Load() {
 		return h.refuse()
 	}
 	w := buffer.NewWriter()
 	seq := uint64(h.count.Logged.Add(1))
 	format := h.protocols.ForEncoding()
-	data, ending := h.encoder.Append(w.Space(), format, h.scope, ctx, &r, seq)
-	e := w.Entry(data, r.Level >= slog.LevelError)
-	e.Ending, e.Format = ending, format
-	w.Close()
-	if !h.queue.Push(e) {
-		return ErrClosed
-	}
+	var data []byte
+	var ending wire.Ending
+	defer func() { // also when a method of a value calls runtime.Goexit
+		if data == nil {
+			data, ending = h.encoder.AppendLastResort(w.Space(), format, &r, seq, "!EXIT: a method of a value ended the goroutine")
+		}
+		e := w.Entry(data, r.Level >= slog.LevelError)
+		e.Ending, e.Format = ending, format
+		w.Close()
+		if !h.queue.Push(e) {
+			err = ErrClosed
+		}
+	}()
+	data, ending = h.encoder.Append(w.Space(), format, h.scope, ctx, &r, seq)
 	return nil
 }
 

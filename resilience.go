@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math"
 	"net/http"
@@ -9,9 +10,9 @@ import (
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
-	"github.com/failsafe-go/failsafe-go/circuitbreaker"
-	"github.com/failsafe-go/failsafe-go/common"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
+	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/errstack"
 	"github.com/ledger-sdk/ledger-go/internal/protocol"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
@@ -33,7 +34,7 @@ type sender struct {
 	gate      *throttle.Gate
 	limiter   *throttle.Limiter
 	delays    throttle.Delays
-	breaker   circuitbreaker.CircuitBreaker[outcome]
+	breaker   throttle.Breaker
 	retry     retrypolicy.RetryPolicy[outcome]
 	count     *stats.Counters
 	report    *diagnostics
@@ -42,14 +43,10 @@ type sender struct {
 
 	pacing    atomic.Int32    // rounds that wait for the rate limit
 	timeout   atomic.Int64    // of the next attempt, a time.Duration
-	retryAt   atomic.Int64    // when the batch that failed last is tried again, in Unix nanoseconds
 	patience  context.Context // of the rounds that begin now: they wait no longer once it ends
 	hurry     context.CancelFunc
-	throttles atomic.Int32 // consecutive 429s, for the ordinary backoff
-	quotas    atomic.Int32 // consecutive answers that the quota is used up
-	refusals  atomic.Int32 // consecutive pauses because the API key is refused
-	gzipTaken atomic.Bool  // the server has taken a compressed body
-	gzipTried atomic.Bool  // a refused body was tried without compression
+	gzipTaken atomic.Bool // the server has taken a compressed body
+	gzipTried atomic.Bool // a refused body was tried without compression
 }
 
 func newSender(c *config, p *protocol.Chooser, count *stats.Counters, report *diagnostics, now func() time.Time) *sender {
@@ -63,15 +60,11 @@ func newSender(c *config, p *protocol.Chooser, count *stats.Counters, report *di
 		report:    report,
 		protocols: p,
 		now:       now,
-		breaker: circuitbreaker.NewBuilder[outcome]().
-			WithFailureThreshold(uint(min(c.BreakerThreshold, maxAttempts))).
-			WithDelay(c.BreakerDelay).
-			WithSuccessThreshold(1).
-			Build(),
+		breaker:   throttle.NewBreaker(min(c.BreakerThreshold, maxAttempts), c.BreakerDelay),
 	}
 	s.retry = retrypolicy.NewBuilder[outcome]().
 		// A round ends when the breaker opens: the next probe is another's turn.
-		HandleIf(func(o outcome, _ error) bool { return o.failed() && !s.breakerOpen() }).
+		HandleIf(func(o outcome, _ error) bool { return o.failed() && !o.once && !s.breaker.Open() }).
 		WithMaxRetries(min(max(c.MaxRetries, 0), maxAttempts)).
 		WithDelayFunc(func(e failsafe.ExecutionAttempt[outcome]) time.Duration { return e.LastResult().delay }).
 		ReturnLastFailure().
@@ -85,30 +78,39 @@ func newSender(c *config, p *protocol.Chooser, count *stats.Counters, report *di
 // the breaker's, and those between the attempts of a round. The batcher calls it.
 func (s *sender) resume() {
 	s.gate.Resume()
-	if s.breakerOpen() {
-		s.breaker.HalfOpen()
-	}
+	s.endRounds()
+}
+
+// press is resume for pauses that nobody asked for.
+func (s *sender) press() {
+	s.gate.Press()
+	s.endRounds()
+}
+
+func (s *sender) endRounds() {
+	s.breaker.Resume()
 	s.hurry()
 	s.patience, s.hurry = context.WithCancel(context.Background())
+}
+
+// due reports when the last attempt began and when the next one is due, in a pause
+// that press would end.
+func (s *sender) due() (last, next time.Time, ok bool) {
+	last, next, ok = s.gate.Due()
+	if wait := s.breaker.Wait(); wait > 0 {
+		return last, s.now().Add(wait), !s.gate.Firm()
+	}
+	return last, next, ok
 }
 
 // maxAttempts is more attempts than a round or a breaker ever waits for. The
 // breaker keeps a bit for each.
 const maxAttempts = 1 << 20
 
-// A roundResult is what a round came to.
-type roundResult struct {
-	batch  *batch
-	last   outcome // of the last attempt that was made; outcomeNone when none was
-	full   bool    // as many attempts as retries and breaker allow failed in a row, all of this batch
-	beside bool    // others were taken between its first failure and its last: the batch fails, not the server
-	delay  time.Duration
-}
-
 // room reports how many rounds may run at once, and when to ask again; the zero
 // time means after the next outcome.
 func (s *sender) room() (width int, next time.Time) {
-	if wait := s.breaker.RemainingDelay(); wait > 0 {
+	if wait := s.breaker.Wait(); wait > 0 {
 		return 0, s.now().Add(wait)
 	}
 	return s.gate.Room()
@@ -121,13 +123,6 @@ func (s *sender) largest() int {
 	}
 	return math.MaxInt
 }
-
-// breakerOpen reports whether the breaker lets nothing through. The breaker's
-// own state stays open after its delay until somebody asks for a permit.
-func (s *sender) breakerOpen() bool { return s.breaker.RemainingDelay() > 0 }
-
-// tripped reports whether the breaker has opened and no probe has succeeded since.
-func (s *sender) tripped() bool { return !s.breaker.IsClosed() }
 
 // round sends b until the server has said its word on it, the retries are used up,
 // something holds all sending, or ctx ends.
@@ -151,29 +146,14 @@ func (s *sender) round(ctx, patience context.Context, b *batch) roundResult {
 	return r.end()
 }
 
-// A guard is a policy of failsafe-go that stands around an attempt: it calls next
-// for the attempt and what guards it further, or returns the zero outcome where
-// there is to be none.
-type guard func(ctx context.Context, next func() outcome) outcome
-
-// ToExecutor makes guard a [failsafe.Policy].
-func (g guard) ToExecutor(outcome) any { return g }
-
-// Apply is what the executor of a failsafe.Policy does.
-func (g guard) Apply(inner func(failsafe.Execution[outcome]) *policyResult) func(failsafe.Execution[outcome]) *policyResult {
-	return func(e failsafe.Execution[outcome]) *policyResult {
-		out := g(e.Context(), func() outcome { return inner(e).Result })
-		return &policyResult{Result: out, Done: true, Success: true, SuccessAll: true}
-	}
-}
-
-type policyResult = common.PolicyResult[outcome]
+type guard = throttle.Guard[outcome]
 
 // A round is a batch's attempts with the retries between them.
 type round struct {
 	*sender
 	batch    *batch
 	patience context.Context
+	emptied  bool        // overflow took the last entries while it waited
 	format   wire.Format // of the attempt that is being made
 	result   roundResult
 	attempts int
@@ -192,9 +172,10 @@ func (r *round) counted(_ context.Context, next func() outcome) outcome {
 		r.count.Flushes.Add(1)
 		r.before = r.count.Successes.Load()
 	}
+	out.once = r.batch.Notes.halving != nil && r.batch.Size() > 1 // it is to be halved on
 	r.result.last = out
+	r.result.server = r.gate.Holding() == throttle.Refusing
 	if out.failed() {
-		r.retryAt.Store(r.now().Add(out.delay).UnixNano())
 		inARow := r.count.Consecutive.Load()
 		if inARow == 1 {
 			r.failures = 0 // others were taken just now
@@ -217,11 +198,12 @@ func (r *round) end() roundResult {
 		r.count.FlushesFailed.Add(1)
 	}
 	r.count.LastFlush.Store(r.now().UnixNano())
-	if last.failed() && r.patience.Err() != nil {
+	switch {
+	case !last.failed():
+	case r.emptied: // it has waited, and the next batch need not
+	case r.patience.Err() != nil:
 		r.result.last = outcome{} // the round was cut short: the batch goes again at once
-		return r.result
-	}
-	if last.failed() {
+	default:
 		r.result.full = r.alone && r.attempts > min(max(r.config.MaxRetries, 0), r.config.BreakerThreshold-1)
 		r.result.beside = r.count.Successes.Load() > r.before
 		// While the server fails for all, all sending rests; a batch that only it
@@ -237,10 +219,14 @@ func (r *round) end() roundResult {
 // oneOfFew waits for a place beside the attempts under way. There is none while
 // sending is paused.
 func (r *round) oneOfFew(ctx context.Context, next func() outcome) (out outcome) {
-	if r.breakerOpen() || !r.gate.Enter(ctx) {
+	if r.breaker.Open() {
 		return outcome{}
 	}
-	defer func() { r.gate.Leave(out.lesson) }()
+	place, ok := r.gate.Enter(ctx)
+	if !ok {
+		return outcome{}
+	}
+	defer func() { r.gate.Leave(place, out.lesson) }()
 	r.format = r.protocols.Sending()
 	return next()
 }
@@ -249,14 +235,20 @@ func (r *round) oneOfFew(ctx context.Context, next func() outcome) (out outcome)
 // spends its cost. It gives up when ctx ends, or when something begins to hold
 // sending.
 func (r *round) withinRateLimit(ctx context.Context, next func() outcome) outcome {
-	for ctx.Err() == nil && !r.gate.Paused() && !r.breakerOpen() {
+	for ctx.Err() == nil && !r.gate.Paused() && !r.breaker.Open() {
 		n := r.batch.Size()
 		if n == 0 {
+			r.emptied = true
 			break
 		}
-		wait := r.limiter.Take(r.format.Cost(n))
+		cost, at := r.format.Cost(n), r.now()
+		wait := r.limiter.Take(cost)
 		if wait == 0 {
-			return next()
+			out := next()
+			if out.unheard {
+				r.limiter.Refund(cost, at)
+			}
+			return out
 		}
 		r.report.tell("rate limit", slog.LevelWarn, rateLimitUsed+": entries wait")
 		r.pacing.Add(1)
@@ -271,22 +263,19 @@ func (r *round) withinRateLimit(ctx context.Context, next func() outcome) outcom
 
 // throughBreaker takes a permit of the breaker, and tells it how the attempt went.
 // The breaker's own executor would take every outcome that is no failure for a
-// success. A 429, 401 or 413 is neither: it must not close a half-open breaker.
+// success. A 429, 401 or 413 is neither.
 func (r *round) throughBreaker(_ context.Context, next func() outcome) outcome {
-	if !r.breaker.TryAcquirePermit() {
-		return outcome{}
+	if !r.breaker.Enter() {
+		return outcome{unheard: true}
 	}
 	out := next()
 	switch {
 	case out.kind == outcomeTaken:
-		r.breaker.RecordSuccess()
+		r.breaker.Succeed()
 	case out.failed():
-		r.breaker.RecordFailure()
-	case r.breaker.IsHalfOpen():
-		// The breaker has no call that gives a permit back. Entering half-open
-		// anew does.
-		r.breaker.Open()
-		r.breaker.HalfOpen()
+		r.breaker.Fail()
+	default:
+		r.breaker.Neither()
 	}
 	return out
 }
@@ -298,10 +287,11 @@ func (r *round) attempt(ctx context.Context) outcome {
 	entries := b.BeginAttempt()
 	if len(entries) == 0 { // overflow took them meanwhile
 		b.EndAttempt()
-		return outcome{}
+		r.emptied = true
+		return outcome{unheard: true}
 	}
 	began, timeout := r.now(), time.Duration(r.timeout.Load())
-	out := r.transport.send(ctx, r.format, r.protocols.InFormat(entries, r.format), timeout)
+	out := r.send(ctx, entries, timeout)
 	out.took = r.now().Sub(began)
 	if out.status == http.StatusForbidden && r.contentForbidden(b, len(entries)) {
 		out.kind = outcomeRefused
@@ -319,21 +309,17 @@ func (r *round) attempt(ctx context.Context) outcome {
 	return out
 }
 
-// contentForbidden reports whether a 403 is about one of the n entries of b, not
-// about the key. A firewall before the server that dislikes a text answers so
-// (ledger-wire 1.4). The sign is that others were taken between two that b got, and
-// again: once may be the answer to a request from before the key was revoked. Pieces
-// of such a batch are cut without the sign, but not dropped.
-func (s *sender) contentForbidden(b *batch, n int) bool {
-	successes := s.count.Successes.Load()
-	since := b.Notes.forbidden > 0 && successes >= b.Notes.forbidden
-	b.Notes.forbidden = successes + 1
-	if since {
-		b.Notes.blames++
-	} else if b.Notes.blames < 2 {
-		b.Notes.blames = 0
-	}
-	return b.Notes.blames >= 2 && (since || n > 1)
+// send is the attempt itself. A panic in it is the fault of an entry: it counts as
+// a refusal, so that the entry is looked for and only that one is lost.
+func (r *round) send(ctx context.Context, entries []*buffer.Entry, timeout time.Duration) (out outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			err := errors.New("ledger: sending panicked: " + errstack.PanicValue(p))
+			r.report.tell("panic", slog.LevelError, "sending panics: looking for the entry at fault, which is dropped", slog.String("error", err.Error()))
+			out = outcome{kind: outcomeRefused, format: r.format, unheard: true, err: err}
+		}
+	}()
+	return r.transport.send(ctx, r.format, r.protocols.InFormat(entries, r.format), timeout)
 }
 
 // learn notes what an outcome says of the server, and adds delay and lesson to it.
@@ -354,28 +340,47 @@ func (s *sender) learn(b *batch, out *outcome) {
 	switch out.kind {
 	case outcomeTaken:
 		s.learnTaken(b, out)
-		out.lesson = throttle.Clear
-		return
-	case outcomeRefused:
+		out.lesson = throttle.Clear(b.Size())
+	case outcomeRefused, outcomeTooLarge:
 		s.suspectGzip(out)
-		if out.status == http.StatusUnprocessableEntity {
-			out.lesson = throttle.Recognize
+		if !out.again && len(out.answer.Positions) == 0 && !out.unheard {
+			out.lesson = throttle.Refuse(mostRefusals, s.delays.Throttled)
 		}
-		return
-	case outcomeTooLarge:
-		return
+		if out.status == http.StatusUnprocessableEntity {
+			out.lesson = throttle.Recognize(out.lesson)
+		}
+	case outcomeServerError, outcomeNetworkError:
+		s.count.Consecutive.Add(1)
+		b.Notes.failures++
+		out.delay = s.delays.Retry(out.kind == outcomeNetworkError, b.Notes.failures)
+		out.lesson = throttle.Fail(out.delay)
+		if out.retryAfter > 0 {
+			out.delay = s.delays.Asked(out.retryAfter)
+			out.lesson = throttle.Pause(throttle.Failing, out.delay)
+		}
+	case outcomeThrottled:
+		out.lesson = throttle.Spell(throttle.Throttled, true, s.delays.Throttled)
+		if out.retryAfter > 0 {
+			out.lesson = throttle.Pause(throttle.Throttled, s.delays.Asked(out.retryAfter))
+		}
+	case outcomeQuota:
+		out.lesson = throttle.Spell(throttle.QuotaUsedUp, false, func(n int) time.Duration { return s.delays.Quota(n, s.now()) })
+	case outcomeUnauthorized:
+		out.lesson = throttle.Spell(throttle.Unauthorized, false, s.delays.Refused)
+	default:
+		out.lesson = throttle.Pause(meanings[out.kind].cause, s.config.BreakerDelay)
 	}
-	out.lesson = throttle.Pause(meanings[out.kind].cause, s.pause(b, out))
 }
+
+// mostRefusals is how many requests in a row may be refused, with none taken, until
+// it is rather the server. One entry among a thousand is found in a dozen.
+const mostRefusals = 20
 
 // learnTaken notes that the server takes entries.
 func (s *sender) learnTaken(b *batch, out *outcome) {
 	s.count.Successes.Add(1)
 	s.count.Consecutive.Store(0)
 	s.count.LastSuccess.Store(s.count.At(s.now()))
-	s.throttles.Store(0)
-	s.quotas.Store(0)
-	s.refusals.Store(0)
 	b.Notes.failures = 0
 	if !out.plain {
 		s.gzipTaken.Store(true)
@@ -388,48 +393,5 @@ func (s *sender) learnTaken(b *batch, out *outcome) {
 	}
 	if out.took < s.config.HTTPTimeout { // otherwise the server needs what it got
 		s.timeout.Store(int64(s.config.HTTPTimeout))
-	}
-}
-
-// pause is how long all sending stops after an outcome that holds it. After a
-// failure that is only as long as the server asks for; out.delay is the batch's own.
-func (s *sender) pause(b *batch, out *outcome) time.Duration {
-	switch out.kind {
-	case outcomeServerError, outcomeNetworkError:
-		s.count.Consecutive.Add(1)
-		b.Notes.failures++
-		out.delay = s.delays.Retry(out.kind == outcomeNetworkError, b.Notes.failures)
-		if out.retryAfter == 0 {
-			return 0
-		}
-		out.delay = s.delays.Asked(out.retryAfter)
-		return out.delay
-	case outcomeThrottled:
-		if out.retryAfter == 0 {
-			return s.delays.Throttled(int(s.throttles.Add(1)))
-		}
-		return s.delays.Asked(out.retryAfter)
-	case outcomeQuota:
-		return s.delays.Quota(int(s.quotas.Add(1)), s.now())
-	case outcomeUnauthorized:
-		if s.gate.Paused() {
-			return 0 // several attempts were refused at once
-		}
-		return s.delays.Refused(int(s.refusals.Add(1)))
-	}
-	return s.config.BreakerDelay
-}
-
-// suspectGzip has a refused body sent again without compression, once, as long
-// as the server has taken no compressed one: its oldest generation does not
-// know gzip (ledger-wire 0), and would cost every entry.
-func (s *sender) suspectGzip(out *outcome) {
-	switch {
-	case out.status != http.StatusBadRequest || s.gzipTaken.Load() || s.config.DisableCompression:
-	case !out.plain && s.gzipTried.CompareAndSwap(false, true):
-		s.transport.plain.Store(true)
-		out.again = true
-	case out.plain:
-		s.transport.plain.Store(false)
 	}
 }

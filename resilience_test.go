@@ -635,7 +635,7 @@ func TestPoolOfOneDoesNotSpin(t *testing.T) {
 // server has time to take.
 func TestSmallByteBudgetIsSentBeforeItOverflows(t *testing.T) {
 	inBubble(t, func(o *ledger.Options) { o.MaxBufferBytes = 256 << 10 }, func(r *rig) {
-		r.server.Always(ledgertest.Delay(2 * time.Second))
+		r.server.Always(ledgertest.Delay(200 * time.Millisecond))
 		r.log.Info("first")
 		r.wait(8 * time.Second) // the server is proven
 		for range 600 {
@@ -681,12 +681,19 @@ func TestEntryWaitsForFlushIntervalAlsoWhileEveryConnectionIsBusy(t *testing.T) 
 
 // Ten attempts that time out together are one reason to wait longer, not ten.
 func TestTimeoutDoublesOnceForAttemptsSideBySide(t *testing.T) {
-	inBubble(t, func(o *ledger.Options) { o.FlushSize, o.HTTPPoolSize, o.BreakerThreshold = 10, 8, 1000 }, func(r *rig) {
-		r.burst(10)
-		synctest.Wait()
+	inBubble(t, func(o *ledger.Options) {
+		o.FlushSize, o.HTTPPoolSize, o.BreakerThreshold, o.HTTPTimeout = 10, 8, 1000, 5*time.Second
+	}, func(r *rig) {
+		r.server.Always(ledgertest.Delay(200 * time.Millisecond))
+		r.burst(1000)
+		r.mustFlush()
 		r.server.Always(ledgertest.Hang())
+		r.most.Store(0)
 		r.burst(80)
 		r.wait(5 * time.Second) // all eight have timed out
+		if n := r.most.Load(); n != 8 {
+			r.Fatalf("%d side by side", n)
+		}
 		began := len(r.server.Requests())
 		for len(r.server.Requests()) == began {
 			r.wait(time.Second)

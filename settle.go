@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -41,6 +42,16 @@ type halving struct {
 	taken  bool  // a piece was taken
 }
 
+// A roundResult is what a round came to.
+type roundResult struct {
+	batch  *batch
+	last   outcome // of the last attempt that was made; outcomeNone when none was
+	server bool    // so many were refused, and none taken, that it is the server and not the entries
+	full   bool    // as many attempts as retries and breaker allow in a row failed, and nobody else's
+	beside bool    // others were taken between its first failure and its last: the batch fails, not the server
+	delay  time.Duration
+}
+
 // A fate is what becomes of a batch after a round.
 type fate int
 
@@ -71,7 +82,7 @@ func judge(n int, of notes, r roundResult, successes int64, searching bool) verd
 	case outcomeTaken:
 		v.fate, v.rejected = delivered, min(last.answer.Rejected, n)
 	case outcomeRefused, outcomeTooLarge:
-		v.judgeRefused(n, last)
+		v.judgeRefused(n, last, r.server)
 	case outcomeServerError:
 		v.wait = r.delay
 		v.judgeFailed(n, r, successes, searching)
@@ -88,11 +99,13 @@ const retryHeld = 10 * time.Millisecond
 
 // judgeRefused drops the entries that the server names, or halves the batch to
 // find them. What is left goes again at once: nothing of it was taken.
-func (v *verdict) judgeRefused(n int, out outcome) {
+// Where it is the server that is at fault, the batch is kept as it is.
+func (v *verdict) judgeRefused(n int, out outcome, server bool) {
 	switch {
 	case out.again:
 	case out.kind == outcomeRefused && len(out.answer.Positions) > 0:
 		v.fate, v.positions = dropSome, out.answer.Positions
+	case server:
 	case n > 1:
 		v.fate = halve
 	case out.status == http.StatusBadRequest && !v.notes.doubted:
@@ -135,6 +148,9 @@ func (b *batcher) settle(r roundResult) {
 		b.aside = nil
 	}
 	n := batch.Size()
+	if r.server {
+		b.report.tell("refusing", slog.LevelWarn, meanings[outcomeRefused].issue)
+	}
 	v := judge(n, batch.Notes, r, b.count.Successes.Load(), b.search != nil)
 	batch.Notes = v.notes
 	batch.Notes.notBefore = b.now().Add(v.wait)
@@ -181,7 +197,7 @@ func (b *batcher) drop(e *buffer.Entry, why stats.DropReason) {
 // split leaves n entries in a batch and returns the rest as another.
 func (b *batcher) split(old *batch, n int) *batch {
 	rest := old.Split(n)
-	old.Notes.piece = true
+	old.Notes.piece, old.Notes.failures = true, 0
 	if old.Notes.halving != nil {
 		old.Notes.halving.pieces++
 		old.Notes.born = b.count.Successes.Load()
@@ -202,4 +218,35 @@ func (b *batcher) done(batch *batch) {
 		b.search = nil
 	}
 	batch.Notes.halving = nil
+}
+
+// contentForbidden reports whether a 403 is about one of the n entries of b, not
+// about the key. A firewall before the server that dislikes a text answers so
+// (ledger-wire 1.4). The sign is that others were taken between two that b got, and
+// again: once may be the answer to a request from before the key was revoked. Pieces
+// of such a batch are cut without the sign, but not dropped.
+func (s *sender) contentForbidden(b *batch, n int) bool {
+	successes := s.count.Successes.Load()
+	since := b.Notes.forbidden > 0 && successes >= b.Notes.forbidden
+	b.Notes.forbidden = successes + 1
+	if since {
+		b.Notes.blames++
+	} else if b.Notes.blames < 2 {
+		b.Notes.blames = 0
+	}
+	return b.Notes.blames >= 2 && (since || n > 1)
+}
+
+// suspectGzip has a refused body sent again without compression, once, as long
+// as the server has taken no compressed one: its oldest generation does not
+// know gzip (ledger-wire 0), and would cost every entry.
+func (s *sender) suspectGzip(out *outcome) {
+	switch {
+	case out.status != http.StatusBadRequest || s.gzipTaken.Load() || s.config.DisableCompression:
+	case !out.plain && s.gzipTried.CompareAndSwap(false, true):
+		s.transport.plain.Store(true)
+		out.again = true
+	case out.plain:
+		s.transport.plain.Store(false)
+	}
 }

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -166,12 +167,14 @@ func TestSpoolIsOneHandlersOwn(t *testing.T) {
 func TestSpooledEntriesKeepTheirOrigin(t *testing.T) {
 	forProtocols(t, func(t *testing.T, protocol ledger.Protocol) {
 		dir := t.TempDir()
-		logAs := func(release, environment string) func(*ledger.Options) {
-			return func(o *ledger.Options) { o.SpoolDir, o.Release, o.Environment = dir, release, environment }
+		logAs := func(release, environment string, mood ledgertest.Fault) func(*ledger.Options) {
+			return func(o *ledger.Options) {
+				o.SpoolDir, o.Release, o.Environment = dir, release, environment
+				from(o, mood)
+			}
 		}
 		for i, release := range []string{"1.0", "1.1", "1.2"} {
-			inOneBubble(t, protocol, logAs(release, "canary"), func(r *rig) {
-				r.server.Always(ledgertest.Hang())
+			inOneBubble(t, protocol, logAs(release, "canary", ledgertest.Hang()), func(r *rig) {
 				r.log.Info(release)
 				r.wait(10 * time.Second) // what there is on disk is read back
 				if err := r.shutdown(time.Second); err != nil {
@@ -183,7 +186,7 @@ func TestSpooledEntriesKeepTheirOrigin(t *testing.T) {
 			})
 		}
 		inOneBubble(t, protocol, func(o *ledger.Options) {
-			logAs("2.0", "prod")(o)
+			logAs("2.0", "prod", ledgertest.OK())(o)
 			o.Protocol = ledger.ProtocolAuto
 		}, func(r *rig) {
 			r.log.Info("2.0")
@@ -210,7 +213,7 @@ func TestPoisonBesideABrokenSpool(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "spool")
 	inOneBubble(t, ledger.ProtocolLedger, func(o *ledger.Options) { o.MaxBufferSize, o.FlushSize, o.SpoolDir = 100, 10, dir }, func(r *rig) {
 		synctest.Wait()
-		if err := os.RemoveAll(dir); err != nil {
+		if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
 			r.Fatal(err)
 		}
 		r.server.Always(ledgertest.Poison(marked("poison"), 500))
@@ -271,27 +274,33 @@ func TestSpoolIsTakenOverWhenItsOwnerHasGone(t *testing.T) {
 	})
 }
 
+// from has the server be in a mood before the handler starts, which may send at once
+// what it finds on disk.
+func from(o *ledger.Options, mood ledgertest.Fault) {
+	o.HTTPTransport.(countingTransport).rig.server.Always(mood)
+}
+
 func TestPoisonInTheSpoolCostsItself(t *testing.T) {
+	guilty := func(e ledgertest.Entry) bool { return e.Message == "guilty" }
 	forProtocols(t, func(t *testing.T, protocol ledger.Protocol) {
-		dir := t.TempDir()
-		spooling := func(o *ledger.Options) { o.SpoolDir = dir }
-		inOneBubble(t, protocol, spooling, func(r *rig) {
-			r.server.Always(ledgertest.Hang())
-			r.burst(100)
-			r.log.Info("guilty")
-			r.burst(100)
-			_ = r.shutdown(time.Second)
-		})
-		for _, code := range []int{422, 500} {
-			inOneBubble(t, protocol, spooling, func(r *rig) {
-				r.server.Always(ledgertest.Poison(func(e ledgertest.Entry) bool { return e.Message == "guilty" }, code))
-				if code == 500 {
-					r.log.Info("guilty")
+		for _, code := range []int{400, 413, 422, 500} {
+			dir := t.TempDir()
+			inOneBubble(t, protocol, func(o *ledger.Options) { o.SpoolDir = dir; from(o, ledgertest.Hang()) }, func(r *rig) {
+				r.burst(100)
+				r.log.Info("guilty")
+				r.burst(100)
+				if err := r.shutdown(time.Second); err != nil {
+					r.Error(err)
+				}
+			})
+			inOneBubble(t, protocol, func(o *ledger.Options) { o.SpoolDir = dir; from(o, ledgertest.Poison(guilty, code)) }, func(r *rig) {
+				if m := r.handler.Metrics().Flusher; m.TotalLogged != 201 {
+					r.Errorf("%d of 201 on disk", m.TotalLogged)
 				}
 				r.wait(3 * time.Hour)
 				m := r.handler.Metrics()
-				if m.Buffer.Dropped["rejected"] != 1 && code == 422 || m.Buffer.Spooled != 0 || m.Buffer.InFlight > 1 {
-					r.Errorf("%d: %+v", code, m)
+				if n := r.stored(); n != 200 || m.Buffer.TotalDropped != 1 || m.Buffer.Spooled != 0 || m.Buffer.InFlight != 0 {
+					r.Errorf("%d: %d of 200 stored, %+v", code, n, m.Buffer)
 				}
 			})
 		}

@@ -60,6 +60,7 @@ type BufferMetrics struct {
 	// delivered nor dropped; 0 without one.
 	OldestSeconds float64 `json:"oldest_seconds"`
 	TotalDropped  int64   `json:"total_dropped"`
+	Truncated     int64   `json:"truncated"` // entries whose attributes were cut to the server's limit
 	// Dropped counts by reason: overflow (made room for newer ones), rejected
 	// (the server's final word), too_large (for the server, even alone), closed
 	// (logged after Shutdown, or left at its deadline).
@@ -104,7 +105,7 @@ func (h *Handler) Status() Status {
 		Status:                   "healthy",
 		Healthy:                  true,
 		BufferUtilizationPercent: h.utilization(),
-		CircuitBreakerOpen:       s.tripped(),
+		CircuitBreakerOpen:       s.breaker.Tripped(),
 		ConsecutiveFailures:      int(c.Consecutive.Load()),
 	}
 	unhealthy, degraded := 0, 0
@@ -133,6 +134,9 @@ func (h *Handler) Status() Status {
 	}
 	if st.BufferUtilizationPercent > 90 {
 		issue(&degraded, fmt.Sprintf("buffer is %.0f%% full", st.BufferUtilizationPercent))
+	}
+	if trouble := h.batcher.disk.Trouble(); trouble != "" {
+		issue(&degraded, "SpoolDir cannot be used, entries stay in memory: "+trouble)
 	}
 	if last := c.LastDrop.Load(); last != 0 && c.Ago(now, last) < time.Minute {
 		issue(&degraded, "entries were dropped in the last minute")
@@ -199,6 +203,7 @@ func (h *Handler) Metrics() Metrics {
 			Spooled:            t.Spooled,
 			OldestSeconds:      h.waited(h.now()).Seconds(),
 			TotalDropped:       t.TotalDropped,
+			Truncated:          c.Truncated.Load(),
 			Dropped:            make(map[string]int64, stats.DropReasons),
 			UtilizationPercent: h.utilization(),
 		},
@@ -210,7 +215,7 @@ func (h *Handler) Metrics() Metrics {
 			TotalLogsSent:       t.Sent,
 			TotalLogsFailed:     t.Dropped[stats.Rejected] + t.Dropped[stats.TooLarge],
 			ConsecutiveFailures: int(c.Consecutive.Load()),
-			CircuitBreakerOpen:  h.sender.tripped(),
+			CircuitBreakerOpen:  h.sender.breaker.Tripped(),
 		},
 		RateLimiter: RateLimiterMetrics{rates.Minute, rates.MinuteShare, rates.Hour, rates.HourShare},
 		Errors:      make(map[string]int64, stats.ErrorKinds),
@@ -259,6 +264,10 @@ func writeJSON(w http.ResponseWriter, r *http.Request, code int, v any) {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
+	sendJSON(w, code, v)
+}
+
+func sendJSON(w http.ResponseWriter, code int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil { // plain structs always marshal
 		http.Error(w, "internal error", http.StatusInternalServerError)

@@ -35,8 +35,6 @@ const (
 	// success gives the reason for each that was rejected.
 	maxAnswer  = 64 << 10
 	maxRefusal = 4 << 20
-	// maxQuoted bounds the server's words in errors and diagnostics, in bytes.
-	maxQuoted = 200
 	// maxTimeout is where an attempt's timeout stops doubling: the server may
 	// take 30s to say what became of a batch (ledger-wire 6.4).
 	maxTimeout = 35 * time.Second
@@ -46,6 +44,9 @@ const (
 	writeBuffer = 32 << 10
 	// idleTimeout closes idle connections before the server does, after 5s.
 	idleTimeout = 4 * time.Second
+	// pingAfter is how long an HTTP/2 connection may be silent before it is asked
+	// whether it is alive, and how long it may take to say so.
+	pingAfter = 5 * time.Second
 )
 
 // An outcomeKind is what an attempt came to, from the sender's point of view.
@@ -56,7 +57,7 @@ const (
 	outcomeTaken                           // 2xx: the server has the entries, but for those it rejected
 	outcomeRefused                         // 400, 422: something in the body is wrong
 	outcomeTooLarge                        // 413
-	outcomeServerError                     // 5xx, 408, 425
+	outcomeServerError                     // 5xx, 408, 425, 101
 	outcomeNetworkError                    // no answer: refused, reset, timeout
 	outcomeThrottled                       // 429
 	outcomeQuota                           // 402, and OTLP's partial success that says so
@@ -79,6 +80,8 @@ type outcome struct {
 	stranger   bool   // a 2xx of a server that answers so whatever it is asked
 	answer     wire.Answer
 	limits     throttle.Limits
+	unheard    bool // no request reached the server
+	once       bool // it failed, and is not to be tried again in this round
 	took       time.Duration
 	delay      time.Duration   // before the next attempt; set by the sender
 	lesson     throttle.Lesson // for the gate; set by the sender
@@ -94,6 +97,7 @@ type transport struct {
 	key    redact.Secret
 	plain  atomic.Bool // send without compression
 	now    func() time.Time
+	doubt  atomic.Bool // an attempt timed out: its connection may be dead
 
 	strays     atomic.Int32 // attempts that were given up and have not returned
 	mostStrays int32        // no further attempt is made beside so many
@@ -116,6 +120,7 @@ func newTransport(c *config, now func() time.Time) *transport {
 			WriteBufferSize:        writeBuffer,
 			DisableCompression:     true, // no answer is worth a bomb
 			ForceAttemptHTTP2:      true,
+			HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingAfter},
 		}
 		t.client = t.owned
 	}
@@ -144,6 +149,9 @@ func (t *transport) send(ctx context.Context, format wire.Format, entries []*buf
 	if t.strays.Load() >= t.mostStrays { // their bodies would fill the memory
 		return outcome{kind: outcomeNetworkError, err: errors.New("HTTP transport has not returned from attempts whose time was up")}
 	}
+	if t.doubt.Swap(false) { // under HTTP/2 the next attempt would go the same way
+		t.close()
+	}
 	plain := t.plain.Load()
 	body := t.body(format, entries, plain)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.base.String()+format.Path(), bytes.NewReader(body))
@@ -171,6 +179,9 @@ func (t *transport) send(ctx context.Context, format wire.Format, entries []*buf
 		out = t.overdue(answered)
 	}
 	out.plain = plain
+	if out.timedOut {
+		t.doubt.Store(true)
+	}
 	return out
 }
 
@@ -212,6 +223,7 @@ func (t *transport) exchange(req *http.Request, format wire.Format, n int) (out 
 		return outcome{
 			kind:     outcomeNetworkError,
 			timedOut: errors.Is(ctx.Err(), context.DeadlineExceeded),
+			unheard:  notReached(err),
 			err:      t.clean(err),
 		}
 	}
@@ -219,12 +231,21 @@ func (t *transport) exchange(req *http.Request, format wire.Format, n int) (out 
 		resp.Body = http.NoBody
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode < http.StatusOK { // 101: what follows is no body, and may never end
+		resp.Body = http.NoBody
+	}
 	resp.Body = untilDone{resp.Body, ctx}
 	out = t.classify(resp, format, n)
 	// What little is left is read so that the connection can be used again; an
 	// endless body costs the connection.
 	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
 	return out
+}
+
+// notReached reports whether no connection to the server, or to a proxy, was made.
+func notReached(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
 }
 
 // untilDone ends a body that ignores its context, such as one of which each read
@@ -352,7 +373,7 @@ func (t *transport) classify(resp *http.Response, format wire.Format, n int) out
 		out.kind = outcomeQuota
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		out.kind = outcomeUnauthorized
-	case status == http.StatusRequestTimeout, status == http.StatusTooEarly:
+	case status < 200, status == http.StatusRequestTimeout, status == http.StatusTooEarly:
 		out.kind = outcomeServerError
 	case status >= 500:
 		out.kind = outcomeServerError
@@ -372,13 +393,4 @@ func (t *transport) classify(resp *http.Response, format wire.Format, n int) out
 
 func isHTML(h http.Header) bool {
 	return strings.HasPrefix(strings.TrimSpace(strings.ToLower(h.Get("Content-Type"))), "text/html")
-}
-
-// shorten bounds the server's words, and keeps them on one line.
-func shorten(s string) string {
-	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "�")), " ")
-	if len(s) <= maxQuoted {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxQuoted], "") + "…"
 }

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
@@ -111,8 +114,10 @@ func TestServerWithoutGzipCostsNoEntry(t *testing.T) {
 	if n := len(server.Requests()); n != 3 {
 		t.Errorf("%d requests, want 3", n)
 	}
-	if !strings.Contains(notes.String(), "gzip") {
-		t.Errorf("diagnostics:\n%s", notes)
+	for began := time.Now(); !strings.Contains(notes.String(), "gzip"); time.Sleep(time.Millisecond) { // told in the background
+		if time.Since(began) > 20*time.Second {
+			t.Fatalf("diagnostics:\n%s", notes)
+		}
 	}
 }
 
@@ -168,7 +173,7 @@ func TestTimeoutDoublesUpToThirtyFiveSeconds(t *testing.T) {
 		if err := h.Flush(r.Context()); err != nil {
 			r.Fatal(err)
 		}
-		want := []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 35 * time.Second, 35 * time.Second, 0}
+		want := []time.Duration{15 * time.Second, 30 * time.Second, 35 * time.Second, 35 * time.Second, 35 * time.Second, 0}
 		if fmt.Sprint(lengths) != fmt.Sprint(want) {
 			r.Errorf("timeouts %v, want %v", lengths, want)
 		}
@@ -474,4 +479,102 @@ func TestRoundTripperThatHeedsNoContext(t *testing.T) {
 		defer cancel()
 		_ = h.Shutdown(ctx)
 	})
+}
+
+// Ten answers of 101 are ten failed attempts, not the end of sending: what follows
+// one is no body, and does not end by itself.
+func TestSwitchingProtocolsIsNoEnd(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) { o.FlushSize = 10 }, func(r *rig) {
+		r.server.Script(ledgertest.Repeat(12, ledgertest.Status(101, ""))...)
+		r.burst(200)
+		r.wait(10 * time.Minute)
+		if n := r.stored(); n != 200 {
+			r.Errorf("%d of 200 entries arrived", n)
+		}
+	})
+}
+
+func TestSwitchingProtocolsOnARealConnection(t *testing.T) {
+	server := ledgertest.NewServer()
+	defer server.Close()
+	var answers atomic.Int32
+	switching := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if answers.Add(1) > 12 {
+			server.Handler().ServeHTTP(w, r)
+			return
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+	}))
+	defer switching.Close()
+	h, notes := newReal(t, switching.URL, func(o *ledger.Options) {
+		o.RetryBackoff, o.NetworkBackoff, o.BreakerDelay = time.Millisecond, time.Millisecond, 10*time.Millisecond
+	})
+	slog.New(h).Info("hello")
+	flushed(t, h)
+	if n := len(server.Entries()); n != 1 {
+		t.Errorf("%d entries arrived\n%s", n, notes)
+	}
+}
+
+// TestProxiedProcess is what TestRequestsGoThroughTheProxy runs in a process of its
+// own: net/http reads the variables once.
+func TestProxiedProcess(t *testing.T) {
+	if os.Getenv("TEST_PROXIED") == "" {
+		t.Skip("run by TestRequestsGoThroughTheProxy")
+	}
+	h, _ := newReal(t, "http://ledger.example", nil)
+	slog.New(h).Info("through the proxy")
+	flushed(t, h)
+}
+
+func TestRequestsGoThroughTheProxy(t *testing.T) {
+	t.Parallel()
+	server := ledgertest.NewServer()
+	defer server.Close()
+	process := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProxiedProcess$")
+	process.Env = append(os.Environ(), "TEST_PROXIED=1", "HTTP_PROXY="+server.URL, "NO_PROXY=")
+	if out, err := process.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if entries := server.Entries(); len(entries) != 1 || entries[0].Message != "through the proxy" {
+		t.Errorf("%d entries came through the proxy", len(entries))
+	}
+}
+
+// Idle connections are closed before a server does so after 5 s, which would meet the
+// next request halfway.
+func TestIdleConnectionsAreClosedFirst(t *testing.T) {
+	t.Parallel()
+	server := ledgertest.NewInMemory()
+	defer server.Close()
+	idle, closed := make(chan time.Time, 1), make(chan time.Time, 1)
+	real := httptest.NewUnstartedServer(server.Handler())
+	real.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateIdle:
+			idle <- time.Now()
+		case http.StateClosed:
+			closed <- time.Now()
+		}
+	}
+	real.Start()
+	defer real.Close()
+	h, _ := newReal(t, real.URL, nil)
+	slog.New(h).Info("hello")
+	flushed(t, h)
+	since := <-idle
+	select {
+	case at := <-closed:
+		if d := at.Sub(since); d < 3*time.Second {
+			t.Errorf("closed after %v: too soon to be used again", d)
+		}
+	case <-time.After(4900 * time.Millisecond):
+		t.Error("an idle connection stays open for 5 s")
+	}
 }

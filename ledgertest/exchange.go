@@ -339,7 +339,7 @@ type statusWriter struct {
 }
 
 func (w *statusWriter) WriteHeader(status int) {
-	if !w.wrote && status >= 200 {
+	if !w.wrote && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		w.wrote = true
 		w.Header().Set("Date", w.x.s.clock().UTC().Format(http.TimeFormat))
 		w.x.s.mu.Lock()

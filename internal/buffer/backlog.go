@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"slices"
 	"time"
@@ -17,8 +18,8 @@ type Backlog[N any] struct {
 
 	queue   *Queue
 	emptied func(*Batch[N])
-	forming []*Entry         // the next batch's first entries, which are held
-	formed  [maxTaken]*Entry // where they are
+	forming [2][]*Entry         // the next batches' first entries, which are held; of each lane
+	formed  [2][maxTaken]*Entry // where they are, unless they are more
 }
 
 // NewBacklog makes a backlog of what comes out of q. It calls emptied with each
@@ -28,12 +29,27 @@ func NewBacklog[N any](q *Queue, emptied func(*Batch[N])) *Backlog[N] {
 }
 
 // Waiting is how many entries wait to be made into a batch.
-func (b *Backlog[N]) Waiting() int64 { return b.queue.queued.entries() + int64(len(b.forming)) }
+func (b *Backlog[N]) Waiting() int64 {
+	return b.queue.queued.entries() + int64(len(b.forming[0])+len(b.forming[1]))
+}
+
+// Ready reports whether so many bytes wait that they make a batch.
+func (b *Backlog[N]) Ready() bool {
+	bytes := b.queue.queued.bytes()
+	for _, forming := range b.forming {
+		for _, e := range forming {
+			bytes += int64(e.memory())
+		}
+	}
+	return bytes >= b.queue.wakeBytes
+}
+
+// lanes are the queue's, in the order of forming: urgent entries come first.
+func (b *Backlog[N]) lanes() [2]*lane { return [2]*lane{&b.queue.urgent, &b.queue.ordinary} }
 
 // Cut makes a batch of the oldest queued entries, at most n of them and of
 // bodyBytes; nil when there are none. Urgent ones come first when there are more
-// than fit, but for the few that are forming; within the batch the order is that
-// of logging.
+// than fit; within the batch the order is that of logging.
 func (b *Backlog[N]) Cut(n, bodyBytes int) *Batch[N] { return b.cut((*lane).take, n, bodyBytes) }
 
 // Mark marks what is queued now, for CutMarked.
@@ -51,13 +67,17 @@ func (b *Backlog[N]) CutMarked(n, bodyBytes int) *Batch[N] {
 func (b *Backlog[N]) cut(method taking, n, bodyBytes int) *Batch[N] {
 	entries := make([]*Entry, 0, min(b.Waiting(), int64(n)))
 	size := 0
-	for len(entries) < n && b.form(method, n-len(entries)) {
-		e := b.forming[0]
+	for len(entries) < n {
+		from := b.form(method, n-len(entries))
+		if from == nil {
+			break
+		}
+		e := (*from)[0]
 		if size += bodySize(e); size > bodyBytes && len(entries) > 0 {
 			break
 		}
 		entries = append(entries, e)
-		b.forming[0], b.forming = nil, b.forming[1:]
+		(*from)[0], *from = nil, (*from)[1:]
 	}
 	if len(entries) == 0 {
 		return nil
@@ -68,17 +88,60 @@ func (b *Backlog[N]) cut(method taking, n, bodyBytes int) *Batch[N] {
 	return batch
 }
 
-// form reports whether entries are forming, and takes out some, at most n, if
-// none are.
-func (b *Backlog[N]) form(method taking, n int) bool {
-	for _, l := range []*lane{&b.queue.urgent, &b.queue.ordinary} {
-		if len(b.forming) > 0 {
-			return true
+// form returns the entries that are forming and go next; nil for none. If none are, it
+// takes out some, at most n.
+func (b *Backlog[N]) form(method taking, n int) *[]*Entry {
+	for i, l := range b.lanes() {
+		if len(b.forming[i]) == 0 {
+			b.forming[i] = b.queue.take(l, method, b.formed[i][:0], n)
+			b.queue.count.Taken.Add(int64(len(b.forming[i])))
 		}
-		b.forming = b.queue.take(l, method, b.formed[:0], n)
-		b.queue.count.Taken.Add(int64(len(b.forming)))
+		if len(b.forming[i]) > 0 {
+			return &b.forming[i]
+		}
 	}
-	return len(b.forming) > 0
+	return nil
+}
+
+// Gather takes out what is queued up to a sequence, and the few behind it that come
+// along. It waits to be made into a batch as before.
+func (b *Backlog[N]) Gather(upTo uint64) {
+	for i, l := range b.lanes() {
+		for {
+			before := len(b.forming[i])
+			b.forming[i] = b.queue.take(l, (*lane).take, b.forming[i], maxTaken)
+			taken := len(b.forming[i]) - before
+			b.queue.count.Taken.Add(int64(taken))
+			if taken == 0 || b.forming[i][before+taken-1].Seq > upTo {
+				break
+			}
+		}
+	}
+}
+
+// All yields what was taken out of the queue and is not settled, roughly the oldest
+// first. Whoever ranges over it may read entries, also when a sender has them, and
+// must not change where they are.
+func (b *Backlog[N]) All() iter.Seq[*Entry] {
+	return func(yield func(*Entry) bool) {
+		for batch := range b.Active {
+			if !batch.each(yield) {
+				return
+			}
+		}
+		for _, batch := range b.Held {
+			if !batch.each(yield) {
+				return
+			}
+		}
+		for _, forming := range b.forming {
+			for _, e := range forming {
+				if !yield(e) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Hold keeps batches for a later round, before those that came after them.
@@ -123,22 +186,21 @@ func (b *Backlog[N]) Take(i int) *Batch[N] {
 	return taken
 }
 
-// Discard takes the held batches out that match, and frees their entries.
-func (b *Backlog[N]) Discard(match func(*Batch[N]) bool) {
-	var discarded []*Batch[N]
+// TakeBatches takes the entries of all held batches that match out.
+func (b *Backlog[N]) TakeBatches(match func(*Batch[N]) bool) (taken []*Entry) {
+	var matching []*Batch[N]
 	b.Held = slices.DeleteFunc(b.Held, func(held *Batch[N]) bool {
-		if !match(held) {
-			return false
+		if match(held) {
+			matching = append(matching, held)
+			return true
 		}
-		discarded = append(discarded, held)
-		return true
+		return false
 	})
-	for _, batch := range discarded {
-		for _, e := range batch.Empty() {
-			e.Free()
-		}
+	for _, batch := range matching {
+		taken = append(taken, batch.Empty()...)
 		b.emptied(batch)
 	}
+	return taken
 }
 
 // OldestTaken is the lowest sequence of what was taken out of the queue and is not
@@ -155,8 +217,10 @@ func (b *Backlog[N]) OldestTaken() (oldest uint64, any bool) {
 	for sending := range b.Active {
 		consider(sending.First())
 	}
-	for _, e := range b.forming {
-		consider(e.Seq, true)
+	for _, forming := range b.forming {
+		for _, e := range forming {
+			consider(e.Seq, true)
+		}
 	}
 	return oldest, any
 }
@@ -165,44 +229,46 @@ func (b *Backlog[N]) OldestTaken() (oldest uint64, any bool) {
 const evictAtOnce = 1000
 
 // Evict drops the oldest entries while the budget is exceeded: entries that no
-// attempt has, ordinary ones first. release is called with each after it was
-// counted. At a time no more goes than fits the budget: there are other things to
-// do beside loggers that keep up with it.
-func (b *Backlog[N]) Evict(now time.Time, release func(*Entry)) {
+// attempt has, ordinary ones first. spare may keep one elsewhere; release is called with
+// each of the others after it was counted. At a time no more goes than fits the budget:
+// there are other things to do beside loggers that keep up with it.
+func (b *Backlog[N]) Evict(now time.Time, spare func(*Entry) bool, release func(*Entry)) {
 	for left := b.queue.maxEntries; b.queue.over(); {
 		if left <= 0 {
 			b.queue.poke()
 			return
 		}
-		victims := b.TakeOldest(b.queue.Excess(1), evictAtOnce)
+		victims := b.TakeOldest(1, evictAtOnce)
 		if len(victims) == 0 {
 			return // attempts have all
 		}
 		left -= int64(len(victims))
 		for _, e := range victims {
+			if spare(e) {
+				continue
+			}
+			b.queue.lose(e)
 			b.queue.count.DropInFlight(stats.Overflow, e.Notice, now)
 			release(e)
 		}
 	}
 }
 
-// TakeOldest takes out the entries that are to go first, as many as make up for
-// x, but at most n; none when none can go.
-func (b *Backlog[N]) TakeOldest(x Excess, n int) (victims []*Entry) {
-	for _, urgent := range []bool{false, true} {
-		l := &b.queue.ordinary
-		if urgent {
-			l = &b.queue.urgent
-		}
+// TakeOldest takes out the entries that are to go first, as many as there are beyond
+// a share of the budget, but at most n; none when none can go.
+func (b *Backlog[N]) TakeOldest(share float64, n int) (victims []*Entry) {
+	for i := range slices.Backward(b.forming[:]) {
+		x := b.queue.Excess(share)
+		l, urgent := b.lanes()[i], i == 0
 		for x.Some() && len(victims) < n {
 			before := len(victims)
 			if victims = b.takeHeld(victims, urgent, &x, n); len(victims) > before {
 				continue
 			}
-			if victims = b.takeForming(victims, urgent, &x, n); len(victims) > before {
+			if victims = b.takeForming(victims, i, &x, n); len(victims) > before {
 				continue
 			}
-			e := b.queue.pop(l)
+			e := b.queue.popIf(l, func() bool { return b.queue.Excess(share).Some() })
 			if e == nil {
 				break
 			}
@@ -255,16 +321,16 @@ func (b *Backlog[N]) oldestOf(urgent bool) (from *Batch[N], next uint64) {
 	return from, next
 }
 
-func (b *Backlog[N]) takeForming(victims []*Entry, urgent bool, x *Excess, n int) []*Entry {
-	b.forming = slices.DeleteFunc(b.forming, func(e *Entry) bool {
-		if e.Urgent != urgent || !x.Some() || len(victims) >= n {
-			return false
-		}
+func (b *Backlog[N]) takeForming(victims []*Entry, i int, x *Excess, n int) []*Entry {
+	forming := b.forming[i]
+	for len(forming) > 0 && x.Some() && len(victims) < n {
+		e := forming[0]
 		b.queue.held.add(-1, -int64(e.memory()))
 		x.less(e)
 		victims = append(victims, e)
-		return true
-	})
+		forming[0], forming = nil, forming[1:]
+	}
+	b.forming[i] = forming
 	return victims
 }
 
@@ -273,9 +339,11 @@ func (b *Backlog[N]) takeForming(victims []*Entry, urgent bool, x *Excess, n int
 func (b *Backlog[N]) Close() (left []*Entry) {
 	q := b.queue
 	q.sealed.Store(true)
-	for _, e := range b.forming {
-		q.held.add(-1, -int64(e.memory()))
-		left = append(left, e)
+	for _, forming := range b.forming {
+		for _, e := range forming {
+			q.held.add(-1, -int64(e.memory()))
+			left = append(left, e)
+		}
 	}
 	for _, waiting := range b.Held {
 		left = append(left, waiting.Empty()...)
@@ -293,7 +361,7 @@ func (b *Backlog[N]) Close() (left []*Entry) {
 			left = append(left, &copied)
 		}
 	}
-	b.Held, b.Active, b.forming = nil, nil, nil
+	b.Held, b.Active, b.forming = nil, nil, [2][]*Entry{}
 	clear(b.formed[:])
 	SortBySeq(left)
 	return left

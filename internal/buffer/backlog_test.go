@@ -81,10 +81,10 @@ func TestBacklogKeepsItsBudgetAndLosesNothing(t *testing.T) {
 				for _, held := range b.Held {
 					before = append(before, held.entries...)
 				}
-				before = append(before, b.forming...)
+				before = append(before, slices.Concat(b.forming[:]...)...)
 				SortBySeq(before)
 				var dropped []*Entry
-				b.Evict(time.Now(), func(e *Entry) { settle(e); dropped = append(dropped, e) })
+				b.Evict(time.Now(), func(*Entry) bool { return false }, func(e *Entry) { settle(e); dropped = append(dropped, e) })
 				if q.over() {
 					t.Fatal("the budget is exceeded after Evict")
 				}
@@ -127,7 +127,7 @@ func TestBacklogKeepsItsBudgetAndLosesNothing(t *testing.T) {
 
 // check holds the loads against what there is.
 func check(t *rapid.T, b *Backlog[int], attempted []*Batch[int]) {
-	held, inAttempts := len(b.forming), 0
+	held, inAttempts := len(b.forming[0])+len(b.forming[1]), 0
 	for _, batch := range b.Held {
 		held += len(batch.entries)
 	}

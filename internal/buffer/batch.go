@@ -195,6 +195,18 @@ func (b *Batch[N]) takeOldest(victims []*Entry, urgent bool, below uint64, x *Ex
 	return victims
 }
 
+// each calls yield with the entries until that returns false.
+func (b *Batch[N]) each(yield func(*Entry) bool) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.entries {
+		if !yield(e) {
+			return false
+		}
+	}
+	return true
+}
+
 // First is the sequence of the oldest entry; false when there is none.
 func (b *Batch[N]) First() (seq uint64, ok bool) {
 	b.mu.Lock()

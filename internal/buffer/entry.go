@@ -17,6 +17,7 @@ type Entry struct {
 	Format wire.Format // what data is encoded in
 	Urgent bool        // Error and above: dropped last
 	Notice bool        // reports drops, so its own drop is not reported
+	Copy   uint32      // where whoever copies entries notes their copies; 0 for none
 	slab   *slab       // what the entry and its data are part of; nil when they are their own
 }
 

@@ -106,8 +106,13 @@ func TestLaneTakesWhatIsMarked(t *testing.T) {
 }
 
 func laneEntry(seq uint64) *Entry {
-	return &Entry{Ending: wire.Ending{Seq: seq}, Data: make([]byte, 100)}
+	return &Entry{Ending: wire.Ending{Seq: seq}, Data: make([]byte, 100), Format: plainFormat{}}
 }
+
+// plainFormat is a format whose entries are their messages, after a level.
+type plainFormat struct{ wire.Format }
+
+func (plainFormat) Head(data []byte) (wire.Level, []byte) { return wire.Level(data[0]), data[1:] }
 
 // Batches of what was marked come to an end, and hold all of it, while more urgent
 // entries come in all the time than fit them.
@@ -146,7 +151,7 @@ func TestBatchesHoldWhatWasMarked(t *testing.T) {
 func TestLargestBudgets(t *testing.T) {
 	q := NewQueue(QueueLimits{MaxEntries: 10, MaxBytes: int(min(int64(math.MaxInt), MaxBytes)), BatchEntries: 10, BatchBytes: 1 << 20}, &stats.Counters{}, time.Now)
 	for range 10 {
-		if q.Push(&Entry{Data: make([]byte, 1000)}); q.over() {
+		if q.Push(&Entry{Data: make([]byte, 1000), Format: plainFormat{}}); q.over() {
 			t.Fatal("ten entries of ten are too many")
 		}
 	}

@@ -8,6 +8,7 @@
 package buffer
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,8 +17,8 @@ import (
 
 // A Queue is where callers leave entries and the batcher finds them, in buffered
 // channels used without waiting: one lane for urgent entries, one for ordinary
-// ones. Both share one budget with the entries that the batcher holds. Nothing here
-// locks.
+// ones. Both share one budget with the entries that the batcher holds. Only who makes
+// room takes a lock, for as long as it takes to look and to take one entry out.
 //
 // Entries that an attempt has do not count against the budget, because they cannot
 // be dropped. But their bytes take up to 5/8 of the byte budget, so that memory stays
@@ -37,6 +38,8 @@ type Queue struct {
 
 	wakeAbove float64 // see QueueLimits
 
+	room   sync.Mutex    // see popIf
+	lost   sketch        // of what made room
 	sealed atomic.Bool   // nobody takes entries out any more
 	wake   chan struct{} // to the batcher: a threshold was crossed
 	count  *stats.Counters
@@ -89,14 +92,15 @@ func (q *Queue) Push(e *Entry) bool {
 		case l.channels[l.open.Load()] <- e:
 			sent = true
 		default:
-			q.dropFrom(l)
+			q.dropIfOver(l)
 		}
 	}
 
 	// e belongs to others from here on.
 	if n > q.maxEntries || b > q.byteLimit() {
-		for q.overAlone() && (q.dropFrom(&q.ordinary) || q.dropFrom(&q.urgent)) {
+		for q.dropIfOver(&q.ordinary) || q.dropIfOver(&q.urgent) {
 		}
+		q.poke()
 	}
 	if n == 1 || n == q.wakeEntries || b >= q.wakeBytes && b-size < q.wakeBytes || q.strained(n, b) {
 		q.poke()
@@ -108,7 +112,9 @@ func (q *Queue) Push(e *Entry) bool {
 	return true
 }
 
-// poke wakes the batcher, if it is not awake already.
+// Poke wakes the batcher, if it is not awake already.
+func (q *Queue) Poke() { q.poke() }
+
 func (q *Queue) poke() {
 	select {
 	case q.wake <- struct{}{}:
@@ -187,6 +193,17 @@ func (q *Queue) Woken() <-chan struct{} { return q.wake }
 // Budget is how many entries and bytes there may be.
 func (q *Queue) Budget() (entries, bytes int) { return int(q.maxEntries), int(q.maxBytes) }
 
+// Room is how many more entries there is room for, when they are as large as those
+// that there are.
+func (q *Queue) Room() int64 {
+	n, bytes := q.droppable()
+	room := q.maxEntries - n
+	if bytes > 0 {
+		room = min(room, (q.byteLimit()-bytes)*n/bytes)
+	}
+	return max(room, 0)
+}
+
 // Full reports whether there is no room for one more entry.
 func (q *Queue) Full() bool {
 	n, bytes := q.droppable()
@@ -204,9 +221,6 @@ func (q *Queue) Utilization() float64 {
 // QueuedBytes is the memory of the entries in the channels.
 func (q *Queue) QueuedBytes() int64 { return q.queued.bytes() }
 
-// Ready reports whether so many bytes are queued that they make a batch.
-func (q *Queue) Ready() bool { return q.queued.bytes() >= q.wakeBytes }
-
 // pop takes the oldest entry out of a lane; nil when there is none.
 func (q *Queue) pop(l *lane) *Entry {
 	e := l.receive()
@@ -214,6 +228,19 @@ func (q *Queue) pop(l *lane) *Entry {
 		q.queued.add(-1, -int64(e.memory()))
 	}
 	return e
+}
+
+// popIf takes the oldest entry out of a lane if there is too much; nil when there is
+// not, or no entry. Callers and the owner make room at once: who looks and takes has
+// to be one at a time, or two entries go for one that is too many. Nobody waits for
+// more than that.
+func (q *Queue) popIf(l *lane, tooMuch func() bool) *Entry {
+	q.room.Lock()
+	defer q.room.Unlock()
+	if !tooMuch() {
+		return nil
+	}
+	return q.pop(l)
 }
 
 // take moves at most n entries to the end of entries, the oldest that the method
@@ -238,16 +265,29 @@ func (q *Queue) take(l *lane, method taking, entries []*Entry, n int) []*Entry {
 // taking is one of the methods [lane.take] and [lane.takeMarked].
 type taking = func(l *lane, entries []*Entry, n int, bytes int64) []*Entry
 
-// dropFrom drops a lane's oldest entry to make room.
-func (q *Queue) dropFrom(l *lane) bool {
-	e := q.pop(l)
+// dropIfOver drops a lane's oldest entry if there is no room; false when there was
+// nothing to drop.
+func (q *Queue) dropIfOver(l *lane) bool {
+	e := q.popIf(l, q.overAlone)
 	if e == nil {
 		return false
 	}
+	q.lose(e)
 	q.count.DropQueued(stats.Overflow, e.Notice, q.now())
 	e.Free()
 	return true
 }
+
+// lose notes what an entry said that makes room.
+func (q *Queue) lose(e *Entry) {
+	if !e.Notice {
+		q.lost.add(e)
+	}
+}
+
+// TakeLost returns the commonest messages among the entries that made room since the
+// last call, at most ten.
+func (q *Queue) TakeLost() []Lost { return q.lost.take() }
 
 // dropAll drops what is queued, as closed.
 func (q *Queue) dropAll() {

@@ -1,10 +1,10 @@
 package encode
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
-	"reflect"
 	"slices"
 
 	"github.com/ledger-sdk/ledger-go/internal/errstack"
@@ -41,12 +41,12 @@ type walk struct {
 	b       []byte
 	replace func([]string, slog.Attr) slog.Attr
 
-	groups    []string // open groups, for replace
-	level     int      // open groups: 0 at the root
-	inside    int      // groups around this attr that WithGroup did not open, inlined ones included
-	budget    int      // how many more attrs in groups may be visited
-	truncated bool     // the budget is used up
-	masked    bool     // within a group whose name is a secret's
+	groups []string  // open groups, for replace
+	level  int       // open groups: 0 at the root
+	inside int       // groups around this attr that WithGroup did not open, inlined ones included
+	budget int       // how many more attrs in groups may be visited
+	cuts   wire.Cuts // groups for which the budget was used up
+	masked bool      // within a group whose name is a secret's
 	facts
 }
 
@@ -77,6 +77,9 @@ func (w *walk) attrs(attrs []slog.Attr) (some bool) {
 	w.b = b
 	return some
 }
+
+// inlinedGroup stands for the key of a group without one.
+const inlinedGroup = "(group)"
 
 // noKeys knows nothing.
 var noKeys wire.KeyTable
@@ -178,8 +181,7 @@ func (w *walk) appendResolved(a slog.Attr, failure error) bool {
 	if kind == slog.KindGroup && len(a.Value.Group()) == 0 {
 		return true // as the standard handlers do
 	}
-	if w.inside == 0 && (a.Key == wire.LogTypeKey || a.Key == wire.ImportanceKey) {
-		w.takeSteering(a)
+	if w.inside == 0 && isSteering(a.Key) && w.takeSteering(a) {
 		return false
 	}
 	if w.masked && kind != slog.KindGroup || a.Key != "" && w.enc.secret.IsSecret(a.Key) {
@@ -187,7 +189,7 @@ func (w *walk) appendResolved(a slog.Attr, failure error) bool {
 		return true
 	}
 	if w.level == 0 && a.Key == wire.EndpointKey {
-		w.hasEndpoint = false
+		w.hideEndpoint()
 		if kind == slog.KindGroup {
 			return w.endpointGroup(a.Value.Group())
 		}
@@ -223,8 +225,9 @@ func (w *walk) group(key string, attrs []slog.Attr) bool {
 		w.appendScalar(key, slog.StringValue(wire.TooDeep))
 		return true
 	}
+	cuts := w.cuts.Len()
 	if w.budget -= len(attrs); w.budget < 0 {
-		w.truncated = true
+		w.cuts.Note(cmp.Or(key, inlinedGroup))
 		return false
 	}
 	mark := len(w.b)
@@ -242,6 +245,7 @@ func (w *walk) group(key string, attrs []slog.Attr) bool {
 	w.groups = groups
 	if key != "" {
 		w.level--
+		w.cuts.Within(key, cuts)
 	}
 	if !some {
 		w.b = w.b[:mark]
@@ -307,27 +311,6 @@ func (w *walk) appendContext(ctx context.Context, s *Scope, r *slog.Record) {
 		if !slices.Contains(keys, a.Key) && !slices.Contains(s.keys, a.Key) {
 			w.attrSafely(a)
 		}
-	}
-}
-
-// takeSteering keeps the log type or importance that a steering attr asks for, and
-// ignores what the server does not know.
-func (w *walk) takeSteering(a slog.Attr) {
-	text := ""
-	switch a.Value.Kind() {
-	case slog.KindString:
-		text = a.Value.String()
-	case slog.KindAny:
-		if v := reflect.ValueOf(a.Value.Any()); v.Kind() == reflect.String {
-			text = v.String()
-		}
-	}
-	if a.Key == wire.LogTypeKey {
-		if t := wire.LogTypeNamed(text); t != wire.NoLogType {
-			w.logType = t
-		}
-	} else if i := wire.ImportanceNamed(text); i != wire.NoImportance {
-		w.importance = i
 	}
 }
 

@@ -26,6 +26,10 @@ import (
 // minute is left for clocks that differ.
 const maxAhead = 4 * 60 // seconds
 
+// setBack is how much older than the newest time a record may be before the clock is
+// looked at: it may have been set back.
+const setBack = 30 // seconds
+
 // A Format is a [wire.Format] that can also write entries. For one entry the
 // encoder calls Begin, then appends any number of attributes, calls EndAttrs, and
 // then AppendFields and AppendFailure if there is something to append.
@@ -68,10 +72,17 @@ type Config struct {
 	AddSource    bool
 	ReplaceAttr  func([]string, slog.Attr) slog.Attr
 	ContextAttrs func(context.Context) []slog.Attr
+	StackLevel   slog.Leveler       // errors have stacks from this level on; nil is slog.LevelError
 	Secrets      *redact.Keys       // nil masks nothing
 	Formats      [MaxFormats]Format // the first writes JSON
 	First        int                // the index of the format that the first records will be in
 	Now          func() time.Time
+
+	// Cut is called for each entry whose attributes were cut, and Unknown once for
+	// each value of a steering attr that the server does not know. Both are called
+	// on the goroutine that logs, must not wait, and may be nil.
+	Cut     func()
+	Unknown func(key, value string)
 }
 
 // An Encoder turns records into entries. It is safe for concurrent use.
@@ -83,7 +94,9 @@ type Encoder struct {
 	asWire   [MaxFormats]wire.Format // the formats again, to compare with
 	limits   [MaxFormats]wire.Limits // of the formats
 	current  atomic.Int32            // the format of the last entry; With attrs are encoded in it
-	knownNow atomic.Int64            // Unix seconds; never ahead of the clock
+	knownNow atomic.Int64            // Unix seconds; ahead of the clock only after it was set back
+	kinds    errstack.Kinds
+	unknown  unknownValues
 }
 
 // New returns an encoder.
@@ -91,6 +104,9 @@ func New(c Config) *Encoder {
 	enc := &Encoder{config: c, secret: c.Secrets, keys: &wire.KeyTable{}, formats: c.Formats}
 	if enc.secret == nil {
 		enc.secret = &redact.Keys{}
+	}
+	if c.StackLevel == nil {
+		enc.config.StackLevel = slog.LevelError
 	}
 	for i, f := range c.Formats {
 		enc.asWire[i], enc.limits[i] = f, f.Limits()
@@ -116,7 +132,7 @@ func (enc *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.C
 	whole := b
 	defer func() {
 		if p := recover(); p != nil {
-			entry, e = enc.appendLastResort(whole, enc.indexOf(format), *r, seq, p)
+			entry, e = enc.AppendLastResort(whole, format, r, seq, errstack.PanicText(nil, p))
 		}
 	}()
 
@@ -131,7 +147,7 @@ func (enc *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.C
 	}
 	sec, nsec := r.Time.Unix(), r.Time.Nanosecond()
 	timely := true
-	if sec <= 0 || sec >= enc.knownNow.Load()+maxAhead {
+	if known := enc.knownNow.Load(); sec <= 0 || sec >= known+maxAhead || sec < known-setBack {
 		sec, nsec, timely = enc.timeOf(r.Time, limits.Earliest)
 	}
 
@@ -171,18 +187,30 @@ func (enc *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.C
 	for i := len(bound.marks) - 1; i >= 0; i-- {
 		w.b = f.CloseGroup(w.b, prefix+bound.marks[i])
 	}
-	if w.truncated {
-		w.b = f.AppendAttr(w.b, "_truncated", slog.BoolValue(true), true)
+	cut := w.cuts.Len() > 0
+	if cut {
+		w.b = f.AppendJSON(w.b, wire.CutsKey, w.cuts.AppendJSON(nil), true)
 	}
-	w.b = f.EndAttrs(w.b, attrs)
-
 	if fromContext != nil || s.err != nil {
 		w.facts.complete(&s.facts, fromContext)
 	}
-	b = enc.appendTail(w.b, f, &w.facts, r.Level, r.PC)
+	var failure wire.Failure
+	if w.err != nil {
+		failure = enc.failureOf(&w.facts, r)
+	}
+	if mayExceedIndex(r) {
+		attrs = w.indexMessage(start, attrs, r, failure.Type)
+	}
+	w.b = f.EndAttrs(w.b, attrs)
+
+	b = appendTail(w.b, f, &w.facts, &failure)
 	e = wire.Ending{Sec: sec, Nsec: int32(nsec), Kinds: w.facts.kinds(wire.LevelOf(r.Level)), Seq: seq}
 	if wire.MayExceed(len(b)-start, w.facts.hasEndpoint, limits) {
-		return append(b[:start], wire.Fit(wire.Whole(f, b[start:], e), f)...), wire.Ending{Seq: seq}
+		whole, more := wire.Fit(wire.Whole(f, b[start:], e), f)
+		b, e, cut = append(b[:start], whole...), wire.Ending{Seq: seq}, cut || more
+	}
+	if (cut || s.cut) && enc.config.Cut != nil {
+		enc.config.Cut()
 	}
 	return b, e
 }
@@ -211,7 +239,7 @@ func (w *walk) recordAttrs(s *Scope, r *slog.Record) {
 		return
 	}
 	if s.opened == 0 && s.groups[0] == wire.EndpointKey {
-		w.hasEndpoint = false
+		w.hideEndpoint()
 	}
 	for i := len(marks) - 1; i >= 0; i-- {
 		w.b = w.f.CloseGroup(w.b, marks[i])
@@ -233,7 +261,7 @@ func (w *walk) attrsIn(r *slog.Record) (some bool) {
 }
 
 // appendTail appends what comes between the attributes and the ending.
-func (enc *Encoder) appendTail(b []byte, f Format, facts *facts, level slog.Level, pc uintptr) []byte {
+func appendTail(b []byte, f Format, facts *facts, e *wire.Failure) []byte {
 	if facts.TraceID != "" || facts.SpanID != "" || facts.Endpoint != nil {
 		if !facts.hasEndpoint {
 			facts.Endpoint = nil
@@ -243,28 +271,41 @@ func (enc *Encoder) appendTail(b []byte, f Format, facts *facts, level slog.Leve
 	if facts.err == nil {
 		return b
 	}
-	e := wire.Failure{Type: errstack.TypeOf(facts.err), Message: facts.errMessage}
+	return f.AppendFailure(b, *e)
+}
+
+// failureOf describes the entry's error.
+func (enc *Encoder) failureOf(facts *facts, r *slog.Record) (e wire.Failure) {
+	e.Type, e.Message = enc.kinds.TypeOf(facts.err, facts.errMessage, r.PC), facts.errMessage
 	if e.Message == "" || e.Message[0] == 0 && jsontext.Clean(e.Message) == "" {
 		e.Message = e.Type
 	}
-	if wire.LevelOf(level) >= wire.Error {
-		e.Stack = jsontext.Cut(errstack.Stack(facts.err, pc), wire.MaxStackTrace)
+	if r.Level >= enc.config.StackLevel.Level() {
+		e.Stack = jsontext.Cut(errstack.Stack(facts.err, r.PC), wire.MaxStackTrace)
 	}
 	e.Type, e.Message = jsontext.Cut(e.Type, wire.MaxErrorType), jsontext.Cut(e.Message, wire.MaxErrorMessage)
-	return f.AppendFailure(b, e)
+	return e
 }
 
-// appendLastResort appends an entry for a record that made the encoder panic,
-// which would be a fault of this package. The message still arrives.
-func (enc *Encoder) appendLastResort(b []byte, format int, r slog.Record, seq uint64, panicked any) ([]byte, wire.Ending) {
-	f := enc.formats[format]
-	sec, nsec, _ := enc.timeOf(time.Time{}, enc.limits[format].Earliest)
-	b = f.Begin(b, r.Level, r.Message)
-	attrs := len(b)
-	b = f.AppendAttr(b, "_error", slog.StringValue(errstack.PanicText(nil, panicked)), true)
-	b = f.EndAttrs(b, attrs)
+// AppendLastResort appends an entry for a record whose attrs cannot be encoded, and
+// returns it with its ending, as Append does. The message still arrives, and the
+// attribute "_error" says why.
+func (enc *Encoder) AppendLastResort(b []byte, format wire.Format, r *slog.Record, seq uint64, why string) ([]byte, wire.Ending) {
+	start := len(b)
+	index := enc.indexOf(format)
+	f, limits := enc.formats[index], &enc.limits[index]
+	sec, nsec, _ := enc.timeOf(time.Time{}, limits.Earliest)
+	w := walk{enc: enc, f: f, limits: limits, b: f.Begin(b, r.Level, r.Message)}
+	attrs := len(w.b)
+	w.b = f.AppendAttr(w.b, "_error", slog.StringValue(why), true)
+	if mayExceedIndex(r) {
+		attrs = w.indexMessage(start, attrs, r, "")
+	}
+	w.b = f.EndAttrs(w.b, attrs)
 	var none facts
-	return b, wire.Ending{Sec: sec, Nsec: int32(nsec), Kinds: none.kinds(wire.LevelOf(r.Level)), Seq: seq}
+	e := wire.Ending{Sec: sec, Nsec: int32(nsec), Kinds: none.kinds(wire.LevelOf(r.Level)), Seq: seq}
+	fitting, _ := wire.Fit(wire.Whole(f, w.b[start:], e), f)
+	return append(b, fitting...), wire.Ending{Seq: seq}
 }
 
 // timeOf returns the time to log for t: t itself, or the current time if t is

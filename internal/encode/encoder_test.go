@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -194,7 +195,8 @@ func TestEntryFields(t *testing.T) {
 			"log_type": "custom", "importance": "low", "attributes": map[string]any{"g": map[string]any{"a": 1.0}},
 		}},
 		{"steering to what the server does not know", logCall{attrs: []slog.Attr{slog.String("ledger.log_type", "network"), slog.Int("ledger.importance", 5)}}, map[string]any{
-			"log_type": "logger", "importance": "standard", "attributes": nil,
+			"log_type": "logger", "importance": "standard",
+			"attributes": map[string]any{"ledger.log_type": "network", "ledger.importance": 5.0},
 		}},
 		{"steering to what would be refused", logCall{level: 8, attrs: []slog.Attr{slog.String("ledger.log_type", "exception")}}, map[string]any{"log_type": "logger"}},
 		{"endpoint", logCall{attrs: []slog.Attr{endpoint("bytes", 7)}}, map[string]any{"log_type": "endpoint", "attributes": map[string]any{
@@ -338,7 +340,7 @@ func TestTextsAreCutOnCharacterBoundaries(t *testing.T) {
 		if entry["message"] != full {
 			t.Errorf("message of %d %s was changed", wire.MaxMessage, unit)
 		}
-		entry = decodeEntry(t, logCall{msg: full + unit, level: 8, attrs: []slog.Attr{slog.Any("e", errors.New(full))}}.entry(t))
+		entry = decodeEntry(t, logCall{msg: full + unit, level: 4, attrs: []slog.Attr{slog.Any("e", errors.New(full))}}.entry(t))
 		for key, limit := range map[string]int{"message": wire.MaxMessage, "error_message": wire.MaxErrorMessage} {
 			s := entry[key].(string)
 			if n := utf8.RuneCountInString(s); n != limit || !strings.HasSuffix(s, jsontext.CutMark) || !utf8.ValidString(s) {
@@ -350,31 +352,39 @@ func TestTextsAreCutOnCharacterBoundaries(t *testing.T) {
 
 func TestAttributesAtTheLimit(t *testing.T) {
 	for _, tt := range []struct {
-		name    string
-		attrs   []slog.Attr
-		dropped string // a key that must be gone
-		kept    []string
+		name  string
+		attrs []slog.Attr
+		cut   []any // paths
+		kept  []string
 	}{
-		{"exactly at the limit", []slog.Attr{slog.String("k", strings.Repeat("a", 99_991))}, "", []string{"k"}},
-		{"one over", []slog.Attr{slog.String("k", strings.Repeat("a", 99_992)), slog.Int("a", 1)}, "k", []string{"a", "_truncated"}},
-		{"escapes at the limit", []slog.Attr{slog.String("k", strings.Repeat("é", 16_665))}, "", []string{"k"}},
-		{"escapes over", []slog.Attr{slog.String("k", strings.Repeat("é", 16_666))}, "k", []string{"_truncated"}},
-		{"emoji at the limit", []slog.Attr{slog.String("k", strings.Repeat("😀", 8_332))}, "", []string{"k"}},
-		{"emoji over", []slog.Attr{slog.String("k", strings.Repeat("😀", 8_333))}, "k", []string{"_truncated"}},
-		{"largest first", []slog.Attr{slog.String("m", strings.Repeat("a", 40_000)), slog.String("l", strings.Repeat("a", 70_000)), slog.String("s", "s")}, "l", []string{"m", "s", "_truncated"}},
+		{"exactly at the limit", []slog.Attr{slog.String("k", strings.Repeat("a", 99_991))}, nil, []string{"k"}},
+		{"one over", []slog.Attr{slog.String("k", strings.Repeat("a", 99_992)), slog.Int("a", 1)}, []any{"k"}, []string{"k", "a"}},
+		{"escapes at the limit", []slog.Attr{slog.String("k", strings.Repeat("é", 16_665))}, nil, []string{"k"}},
+		{"escapes over", []slog.Attr{slog.String("k", strings.Repeat("é", 16_666))}, []any{"k"}, []string{"k"}},
+		{"emoji at the limit", []slog.Attr{slog.String("k", strings.Repeat("😀", 8_332))}, nil, []string{"k"}},
+		{"emoji over", []slog.Attr{slog.String("k", strings.Repeat("😀", 8_333))}, []any{"k"}, []string{"k"}},
+		{"largest first", []slog.Attr{slog.String("m", strings.Repeat("a", 40_000)), slog.String("l", strings.Repeat("a", 70_000)), slog.String("s", "s")}, []any{"l"}, []string{"m", "l", "s"}},
+		{"as far as the next", []slog.Attr{slog.String("m", strings.Repeat("a", 60_000)), slog.String("l", strings.Repeat("a", 70_000)), slog.String("s", "s")}, []any{"m", "l"}, []string{"m", "l", "s"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := attributesOf(t, logCall{attrs: tt.attrs}.entry(t))
-			if _, ok := got[tt.dropped]; ok {
-				t.Errorf("%s is still there", tt.dropped)
-			}
 			for _, key := range tt.kept {
 				if _, ok := got[key]; !ok {
 					t.Errorf("%s is gone", key)
 				}
 			}
-			if _, ok := got["_truncated"]; ok != (tt.dropped != "") {
-				t.Errorf("_truncated is %v", got["_truncated"])
+			cut, _ := got[wire.CutsKey].([]any)
+			if diff := cmp.Diff(tt.cut, cut); diff != "" {
+				t.Errorf("cut (-want +got):\n%s", diff)
+			}
+			for _, a := range tt.attrs {
+				whole := a.Value.String()
+				if text, ok := got[a.Key].(string); ok && text != whole {
+					kept, marked := strings.CutSuffix(text, jsontext.CutMark)
+					if !marked || !strings.HasPrefix(whole, kept) || len(kept) < len(whole)/3 || !slices.Contains(tt.cut, any(a.Key)) {
+						t.Errorf("of %s is left %d of %d bytes, ends in %q", a.Key, len(text), len(whole), text[max(len(text)-20, 0):])
+					}
+				}
 			}
 		})
 	}

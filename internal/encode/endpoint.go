@@ -10,6 +10,11 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
+const (
+	pathKey     = "path"
+	fullPathKey = "path_full" // the whole of a path that was cut
+)
+
 // otherMethod replaces an HTTP method that is longer than the server's column.
 const otherMethod = "_OTHER"
 
@@ -35,7 +40,7 @@ func readMember(e *wire.Endpoint, a slog.Attr) (_ slog.Value, known, valid bool)
 			e.Method = otherMethod
 		}
 		return slog.StringValue(e.Method), true, true
-	case "path":
+	case pathKey:
 		if v.Kind() != slog.KindString {
 			return v, true, false
 		}
@@ -99,17 +104,13 @@ func (w *walk) endpointRecord(r *slog.Record) {
 		return true
 	})
 	members = slices.DeleteFunc(members, func(m resolvedAttr) bool {
-		steering := m.attr.Key == wire.LogTypeKey || m.attr.Key == wire.ImportanceKey
-		if steering {
-			w.takeSteering(m.attr)
-		}
-		return steering
+		return isSteering(m.attr.Key) && w.takeSteering(m.attr)
 	})
 	w.level, w.groups = 0, nil
 	if len(members) == 0 {
 		return
 	}
-	w.hasEndpoint = false
+	w.hideEndpoint()
 	w.endpointMembers(members)
 }
 
@@ -148,7 +149,7 @@ func (w *walk) resolveInlined(members []resolvedAttr, attrs []slog.Attr) []resol
 		return append(members, resolvedAttr{attr: slog.String("", wire.TooDeep)})
 	}
 	if w.budget -= len(attrs); w.budget < 0 {
-		w.truncated = true
+		w.cuts.Note(wire.EndpointKey)
 		return members
 	}
 	w.inside++
@@ -159,10 +160,11 @@ func (w *walk) resolveInlined(members []resolvedAttr, attrs []slog.Attr) []resol
 
 func (w *walk) endpointMembers(members []resolvedAttr) bool {
 	var e wire.Endpoint
-	bits := 0
+	bits, fullPath, keepsFull := 0, "", false
 	for i := range members {
 		a := &members[i].attr
 		value, known, valid := readMember(&e, *a)
+		keepsFull = keepsFull || a.Key == fullPathKey
 		if !known {
 			continue
 		}
@@ -170,11 +172,16 @@ func (w *walk) endpointMembers(members []resolvedAttr) bool {
 			valid = false
 		}
 		if bit := wire.RequiredMember(a.Key); valid {
-			bits |= bit
+			if bits |= bit; a.Key == pathKey {
+				fullPath = cutOff(a.Value.String(), value.String())
+			}
 			a.Value = value
 		} else {
 			bits &^= bit
 		}
+	}
+	if fullPath != "" && !keepsFull {
+		members = append(members, resolvedAttr{attr: slog.String(fullPathKey, fullPath)})
 	}
 	w.hasEndpoint = bits == wire.AllRequired
 	separate := w.hasEndpoint && w.limits.OwnFields
@@ -210,6 +217,14 @@ func (w *walk) endpointMembers(members []resolvedAttr) bool {
 	return true
 }
 
+// cutOff returns the whole of a path that was cut to kept, or "".
+func cutOff(whole, kept string) string {
+	if whole = jsontext.Clean(whole); whole != kept {
+		return whole
+	}
+	return ""
+}
+
 // takeMember moves a member that has a field of its own into e.
 func (w *walk) takeMember(e *wire.Endpoint, a slog.Attr) bool {
 	if wire.RequiredMember(a.Key) != 0 {
@@ -235,7 +250,10 @@ func (w *walk) jsonText(attrs []slog.Attr) string {
 		level: w.level, inside: w.inside, budget: w.budget, masked: w.masked,
 	}
 	some := text.group("path_params", attrs)
-	w.budget, w.truncated = text.budget, w.truncated || text.truncated
+	w.budget = text.budget
+	if text.cuts.Len() > 0 {
+		w.cuts.Note(wire.EndpointKey + ".path_params")
+	}
 	if w.err == nil {
 		w.err, w.errMessage = text.err, text.errMessage
 	}

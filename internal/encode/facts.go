@@ -11,6 +11,7 @@ type facts struct {
 	err         error
 	errMessage  string
 	hasEndpoint bool // the server takes the last root attr "endpoint" for one
+	sawEndpoint bool // there is such an attr
 	wire.Fields
 }
 
@@ -27,7 +28,7 @@ func (f *facts) complete(with, fromContext *facts) {
 	if f.err == nil {
 		f.err, f.errMessage = fromContext.err, fromContext.errMessage
 	}
-	if fromContext.hasEndpoint && !f.hasEndpoint && f.Endpoint == nil {
+	if fromContext.hasEndpoint && !f.sawEndpoint {
 		f.hasEndpoint, f.Endpoint = true, fromContext.Endpoint
 	}
 	if f.logType == wire.NoLogType {
@@ -43,6 +44,9 @@ func (f *facts) complete(with, fromContext *facts) {
 		f.SpanID = fromContext.SpanID
 	}
 }
+
+// hideEndpoint notes that another root attr "endpoint" hides those before it.
+func (f *facts) hideEndpoint() { f.hasEndpoint, f.sawEndpoint = false, true }
 
 // kinds decides the entry's log type and importance. The log type that the program
 // asks for wins, unless the server would refuse the entry (ledger-wire 2.6).

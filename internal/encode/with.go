@@ -18,6 +18,7 @@ type Scope struct {
 	opened int      // how many of them have With attrs in or below them
 	facts           // of the With attrs
 	keys   []string // of the With attrs at the root, and of the group around them
+	cut    bool     // some of the With attrs were left out
 	masked bool     // within a group whose name is a secret's
 	bound  [MaxFormats]atomic.Pointer[bound]
 }
@@ -47,6 +48,7 @@ func (s *Scope) derive() *Scope {
 		opened: s.opened,
 		facts:  s.facts,
 		keys:   slices.Clip(s.keys),
+		cut:    s.cut,
 		masked: s.masked,
 	}
 }
@@ -82,15 +84,16 @@ func (enc *Encoder) WithAttrs(s *Scope, attrs []slog.Attr) *Scope {
 	w.enterScope(s)
 	some := false
 	if len(s.groups) > 0 && s.opened == 0 && s.groups[0] == wire.EndpointKey {
-		w.hasEndpoint = false // an endpoint is whole only within one call
+		w.hideEndpoint() // an endpoint is whole only within one call
 	}
 	for _, a := range attrs {
 		if w.attrSafely(a) {
 			some = true
 		}
 	}
-	if w.truncated {
-		w.b = f.AppendAttr(w.b, "_truncated", slog.BoolValue(true), w.level == 0)
+	if w.cuts.Len() > 0 {
+		d.cut = true
+		w.b = f.AppendJSON(w.b, wire.CutsKey, w.cuts.AppendJSON(nil), w.level == 0)
 	}
 	if w.err == nil {
 		w.err, w.errMessage = s.err, s.errMessage
@@ -182,7 +185,7 @@ func (enc *Encoder) boundIn(s *Scope, format int) *bound {
 // hasFacts reports whether the With attrs say something about the entry. own are
 // its fields in one format.
 func (s *Scope) hasFacts(own wire.Fields) bool {
-	return s.err != nil || s.logType != wire.NoLogType || s.importance != wire.NoImportance || s.hasEndpoint || own != (wire.Fields{})
+	return s.err != nil || s.logType != wire.NoLogType || s.importance != wire.NoImportance || s.sawEndpoint || own != (wire.Fields{})
 }
 
 func isEmptyGroup(v slog.Value) bool {

@@ -18,31 +18,16 @@ import (
 var wrapperPackages = []string{
 	"errors", "fmt", "github.com/pkg/errors",
 	"github.com/cockroachdb/errors/withstack", "github.com/cockroachdb/errors/errutil",
+	"golang.org/x/xerrors", "github.com/go-errors/errors", "github.com/samber/oops",
+	"go.uber.org/multierr", "github.com/hashicorp/go-multierror",
 }
 
-// plainError is the type of errors.New and of fmt.Errorf without %w.
+// plainError is the type of errors.New and of fmt.Errorf without %w, which most
+// errors have.
 var plainError = reflect.TypeOf(errors.New(""))
 
-// PlainType is the name of that type, which most errors have.
-const PlainType = "*errors.errorString"
-
-// TypeOf returns the name, as %T does, of the outermost type in err's tree that does
-// more than wrap. If there is none, it is the type of the innermost error.
-func TypeOf(err error) (name string) {
-	if reflect.TypeOf(err) == plainError {
-		return PlainType // the usual case, which wraps nothing
-	}
-	defer func() {
-		if recover() != nil { // a method of the error panicked
-			name = reflect.TypeOf(err).String()
-		}
-	}()
-	budget := maxErrors
-	if t := telling(err, &budget); t != nil {
-		return t.String()
-	}
-	return reflect.TypeOf(innermost(err)).String()
-}
+// plainType is its name.
+var plainType = plainError.String()
 
 // telling returns the first type in err's tree that says something.
 func telling(err error, budget *int) reflect.Type {
@@ -72,9 +57,13 @@ func isWrapper(t reflect.Type) bool {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	// The error that this module makes of a panic says no more than its value.
-	ours := t.Name() == "panicError" && (t.PkgPath() == ModulePath || t.PkgPath() == ModulePath+"/httplog")
-	return ours || slices.Contains(wrapperPackages, t.PkgPath())
+	return isPanic(t) || slices.Contains(wrapperPackages, t.PkgPath())
+}
+
+// isPanic reports whether t is what this module makes of a panic, which says no more
+// than the panic's value if that is an error.
+func isPanic(t reflect.Type) bool {
+	return t.Name() == "panicError" && (t.PkgPath() == ModulePath || t.PkgPath() == ModulePath+"/httplog")
 }
 
 func innermost(err error) error {

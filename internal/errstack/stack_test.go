@@ -28,12 +28,6 @@ func TestRelativeFiles(t *testing.T) {
 	}
 }
 
-func TestPlainErrorIsNamedRight(t *testing.T) {
-	if name := plainError.String(); name != PlainType {
-		t.Errorf("errors.New returns a %s, not a %s", name, PlainType)
-	}
-}
-
 // The frames of this module are left out of users' stacks, those of its tests and
 // of its examples are not.
 func TestPlumbing(t *testing.T) {

@@ -30,3 +30,16 @@ func runeIndex(s string, n int) int {
 
 // CutPlain is Cut without a mark, for limits too short for one.
 func CutPlain(s string, limit int) string { return s[:runeIndex(s, limit)] }
+
+// CutBytes returns s with at most limit bytes. It cuts where a character begins, and
+// ends in the mark, for which limit has room.
+func CutBytes(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	end := max(limit-len(CutMark), 0)
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + CutMark
+}

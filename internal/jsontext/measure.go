@@ -4,17 +4,28 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 )
 
 // Measure returns the length that sanitized JSON has when Python writes it, which
 // is how the server measures it.
 func Measure(text []byte) int {
+	return MeasureAs(text, func(size int) int { return size })
+}
+
+// MeasureAs is Measure where each string that is a value, and no key, has the length
+// that as returns for its own, both without quotes.
+func MeasureAs(text []byte, as func(size int) int) int {
 	n := 0
 	for i := 0; i < len(text); {
 		switch c := text[i]; {
 		case c == '"':
 			end := i + ValueEnd(text[i:])
-			n += len(`""`) + MeasureString(Unquote(text[i:end]))
+			size := measureInside(text[i+1 : end-1])
+			if end >= len(text) || text[end] != ':' {
+				size = as(size)
+			}
+			n += len(`""`) + size
 			i = end
 		case c == ',' || c == ':':
 			n += len(`, `)
@@ -34,11 +45,37 @@ func Measure(text []byte) int {
 	return n
 }
 
+// measureInside measures the inside of a string, which has an escape where Python
+// writes one, but for what is not ASCII and for DEL.
+func measureInside(text []byte) int {
+	n := len(text)
+	for i := 0; i < len(text); {
+		c, size := text[i], 1
+		switch {
+		case c == 0x7F:
+			n += measureRune(0x7F) - 1
+		case c >= utf8.RuneSelf:
+			var r rune
+			r, size = utf8.DecodeRune(text[i:])
+			n += measureRune(r) - size
+		}
+		i += size
+	}
+	return n
+}
+
 // MeasureString is Measure for a string without its quotes.
 func MeasureString(s string) int {
 	n := 0
-	for _, r := range s {
+	for i := 0; i < len(s); {
+		if c := s[i]; ' ' <= c && c <= '~' && c != '"' && c != '\\' { // most are
+			n++
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
 		n += measureRune(r)
+		i += size
 	}
 	return n
 }
@@ -55,8 +92,11 @@ func measureRune(r rune) int {
 	return 6
 }
 
-// CutMeasured returns s with a measure of at most limit.
+// CutMeasured returns s with a measure of at most limit, or the mark if that is more.
 func CutMeasured(s string, limit int) string {
+	if MeasureString(s) <= limit {
+		return s
+	}
 	n := MeasureString(CutMark)
 	for i, r := range s {
 		if n += measureRune(r); n > limit {

@@ -7,12 +7,13 @@
 package native
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math"
 	"strconv"
 
-	"github.com/ledger-sdk/ledger-go/internal/errstack"
 	"github.com/ledger-sdk/ledger-go/internal/jsontext"
 	"github.com/ledger-sdk/ledger-go/internal/rawslog"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
@@ -78,10 +79,11 @@ func (*Format) Frame(int, int) (before, between, after []byte) {
 	return []byte(`{"logs":[`), []byte(`,`), []byte(`]}`)
 }
 
-// Limits allows the years 1 to 9999, which the server parses (ledger-wire 2.3).
+// Limits allows the years 1 to 9999, which the server parses (ledger-wire 2.3),
+// without the first second: the server loses an entry of its beginning (10.1).
 func (f *Format) Limits() wire.Limits {
 	const year1 = -62_135_596_800
-	return wire.Limits{Earliest: year1, Depth: wire.MaxDepth, FixedSize: f.fixed}
+	return wire.Limits{Earliest: year1 + 1, Depth: wire.MaxDepth, FixedSize: f.fixed}
 }
 
 var levelFields = func() (fields [wire.Levels][]byte) {
@@ -100,6 +102,30 @@ func (f *Format) beginAt(b []byte, level wire.Level, message string) []byte {
 	b = append(b, levelFields[level]...)
 	b = jsontext.AppendString(b, jsontext.Cut(message, wire.MaxMessage))
 	return append(b, f.attrsHead...)
+}
+
+// Head reads what Begin wrote.
+func (*Format) Head(data []byte) (level wire.Level, message []byte) {
+	for l, field := range levelFields {
+		text, ok := bytes.CutPrefix(data, field)
+		if !ok {
+			continue
+		}
+		for end := 1; end < len(text); end++ {
+			switch text[end] {
+			case '\\':
+				end++
+			case '"':
+				if text = text[:end+1]; bytes.IndexByte(text, '\\') < 0 {
+					return wire.Level(l), text[1:end]
+				}
+				var s string
+				_ = json.Unmarshal(text, &s) // the encoder's own
+				return wire.Level(l), []byte(s)
+			}
+		}
+	}
+	return wire.Info, nil
 }
 
 // AppendKnown appends an attribute whose key is known and whose value is a scalar.
@@ -168,15 +194,11 @@ func (f *Format) EndAttrs(b []byte, mark int) []byte {
 // AppendFields appends nothing: these fields are attributes here.
 func (*Format) AppendFields(b []byte, _ wire.Fields) []byte { return b }
 
-// AppendFailure appends an entry's error, behind the attributes.
+// AppendFailure appends an entry's error, after the attributes.
 func (*Format) AppendFailure(b []byte, e wire.Failure) []byte {
-	if e.Type == errstack.PlainType { // most are
-		b = append(b, plainErrorFields...)
-	} else {
-		b = append(b, `,"error_type":`...)
-		b = jsontext.AppendString(b, e.Type)
-		b = append(b, `,"error_message":`...)
-	}
+	b = append(b, `,"error_type":`...)
+	b = jsontext.AppendString(b, e.Type)
+	b = append(b, `,"error_message":`...)
 	b = jsontext.AppendString(b, e.Message)
 	if e.Stack != "" {
 		b = append(b, `,"stack_trace":`...)
@@ -184,9 +206,6 @@ func (*Format) AppendFailure(b []byte, e wire.Failure) []byte {
 	}
 	return b
 }
-
-// plainErrorFields precede the message of a plain error.
-const plainErrorFields = `,"error_type":"` + errstack.PlainType + `","error_message":`
 
 // timeField stands between the log_id and the timestamp.
 const timeField = `","timestamp":"`

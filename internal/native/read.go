@@ -14,7 +14,7 @@ import (
 func (f *Format) Origin() wire.Origin { return f.from }
 
 // Standalone returns entry unchanged: each entry names its origin.
-func (*Format) Standalone(entry []byte) []byte { return entry }
+func (*Format) Standalone(entry []byte, _ wire.Origin) []byte { return entry }
 
 // Parse reads an entry that this package wrote.
 func (f *Format) Parse(entry []byte) (*wire.Parsed, error) {

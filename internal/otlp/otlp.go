@@ -88,6 +88,24 @@ func (*Format) ContentType() string { return "application/x-protobuf" }
 // Cost is the number of entries: the server counts records.
 func (*Format) Cost(n int) int { return n }
 
+// Head reads what Begin wrote.
+func (*Format) Head(data []byte) (level wire.Level, message []byte) {
+	if f, _, ok := nextField(data); ok && f.tag == tagRecord { // the entry is whole
+		data = f.bytes
+	}
+	level = wire.Info
+	for r := (fields{rest: data}); r.next(); {
+		switch r.tag {
+		case tagSeverity:
+			level = wire.LevelOfSeverity(int(min(r.value, 24)))
+		case tagBody:
+			text, _, _ := nextField(r.bytes)
+			return level, text.bytes
+		}
+	}
+	return level, nil
+}
+
 // Frame returns ExportLogsServiceRequest, ResourceLogs and ScopeLogs up to the
 // records. Their lengths include the size bytes of the records.
 func (f *Format) Frame(_, size int) (before, between, after []byte) {

@@ -1,11 +1,14 @@
 package otlp
 
 import (
+	"bytes"
 	"encoding/hex"
+	"encoding/json"
 	"log/slog"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ledger-sdk/ledger-go/internal/jsontext"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
@@ -59,6 +62,9 @@ func (f *Format) Parse(entry []byte) (*wire.Parsed, error) {
 	p.Failure = attrs.takeFailure()
 	own.Endpoint = attrs.takeEndpoint()
 	p.HasEndpoint = own.Endpoint != nil
+	if p.HasEndpoint && !compactObject(&own.Endpoint.PathParams) {
+		return nil, wire.ErrNotEntry
+	}
 	var members []byte
 	for _, attr := range attrs {
 		members = append(members, attr.raw...)
@@ -66,6 +72,18 @@ func (f *Format) Parse(entry []byte) (*wire.Parsed, error) {
 	var err error
 	p.Members, err = f.ToJSON(nil, members, true, &own)
 	return p, err
+}
+
+// compactObject takes the spaces out of a JSON object; false when text is neither that
+// nor empty.
+func compactObject(text *string) bool {
+	var b bytes.Buffer
+	if *text == "" {
+		return true
+	}
+	err := json.Compact(&b, []byte(*text))
+	*text = b.String()
+	return err == nil && strings.HasPrefix(*text, "{")
 }
 
 // takeOrigin takes an attribute that stands behind the times.
@@ -185,7 +203,11 @@ func (f *Format) Emit(p *wire.Parsed) []byte {
 	b = appendStringAttr(b, tagAttribute, logIDKey, p.LogID)
 	b = appendTimes(b, max(p.Sec, earliest), p.Nsec)
 	if p.From != nil && *p.From != f.from {
-		b = appendOrigin(b, *p.From, p.Members)
+		said := map[string]bool{}
+		for quoted := range jsontext.Members(p.Members) {
+			said[jsontext.Unquote(quoted)] = true
+		}
+		b = appendOrigin(b, *p.From, said)
 	}
 	return append(appendHeading(nil, len(b)), b...)
 }
@@ -196,24 +218,39 @@ func (f *Format) Origin() wire.Origin { return f.from }
 // Standalone adds the origin behind the times, where there are no other
 // attributes. Of an attribute of the record and one of the resource with the
 // same name, the server takes the record's (ledger-wire 6.2).
-func (f *Format) Standalone(entry []byte) []byte {
-	p, err := f.Parse(entry)
-	if err != nil || p.From != nil {
+func (f *Format) Standalone(entry []byte, from wire.Origin) []byte {
+	whole, rest, ok := nextField(entry)
+	if from == f.from || !ok || len(rest) > 0 || whole.tag != tagRecord {
 		return entry
 	}
-	record, _, _ := nextField(entry)
-	b := appendOrigin(slices.Clone(record.bytes), f.from, p.Members)
+	timed := false
+	said := map[string]bool{}
+	record := fields{rest: whole.bytes}
+	for record.next() {
+		switch record.tag {
+		case tagTime:
+			timed = true
+		case tagAttribute:
+			key, _, ok := readKeyValue(&record)
+			if !ok || timed {
+				return entry // names its origin already
+			}
+			if key == releaseKey || key == environmentKey {
+				said[key] = true
+			}
+		}
+	}
+	if record.broken {
+		return entry
+	}
+	b := appendOrigin(slices.Clone(whole.bytes), from, said)
 	return append(appendHeading(nil, len(b)), b...)
 }
 
-// appendOrigin appends an origin, except what the program's own attributes,
-// members, say already. It writes empty values too: otherwise those of the
+// appendOrigin appends an origin, except what the program's own attributes
+// say already. It writes empty values too: otherwise those of the
 // resource would take their place.
-func appendOrigin(b []byte, from wire.Origin, members []byte) []byte {
-	said := map[string]bool{}
-	for quoted := range jsontext.Members(members) {
-		said[jsontext.Unquote(quoted)] = true
-	}
+func appendOrigin(b []byte, from wire.Origin, said map[string]bool) []byte {
 	if !said[releaseKey] {
 		b = appendStringAttr(b, tagAttribute, releaseKey, from.Release)
 	}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math"
 
-	"github.com/ledger-sdk/ledger-go/internal/errstack"
 	"github.com/ledger-sdk/ledger-go/internal/jsontext"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
@@ -87,18 +86,11 @@ const (
 	valueHead  = string(rune(tagValue)) + "\x00"
 )
 
-// plainErrorMember is the type of a plain error.
-var plainErrorMember = string(appendStringAttr(nil, tagAttribute, wire.ExceptionType, errstack.PlainType))
-
 // AppendFailure appends an entry's error.
 func (*Format) AppendFailure(b []byte, e wire.Failure) []byte {
 	start := len(b)
-	if e.Type == errstack.PlainType { // most are
-		b = append(b, plainErrorMember...)
-	} else {
-		b = append(b, exceptionTypeHead...)
-		b = closeMember(appendStringValue(b, e.Type), start, start+len(exceptionTypeHead))
-	}
+	b = append(b, exceptionTypeHead...)
+	b = closeMember(appendStringValue(b, e.Type), start, start+len(exceptionTypeHead))
 	start = len(b)
 	b = append(b, exceptionMessageHead...)
 	b = closeMember(appendStringValue(b, e.Message), start, start+len(exceptionMessageHead))

@@ -1,14 +1,19 @@
-// Package spill moves entries between memory and a spool on disk: the oldest go there
-// while memory is under pressure and at the end, and come back a portion at a time.
+// Package spill keeps entries on disk that memory cannot keep, or the process might not
+// live to deliver: copies of those that are not delivered soon, the oldest while memory
+// is under pressure, and what is left at the end. What is only on disk comes back a
+// portion at a time.
 //
 // The batcher of package ledger calls it, from its one goroutine. It must never know
 // why entries wait, nor what is written beside them in the directory.
 package spill
 
 import (
-	"fmt"
+	"encoding/json"
+	"errors"
 	"log/slog"
-	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
@@ -30,14 +35,13 @@ const (
 	// rest is how long a disk that failed is left alone.
 	rest = 10 * time.Second
 	// firstSpooled is the least sequence of an entry that came back: above all others.
-	// Such entries are not in the order of logging any more; the sequence says which
-	// record they are.
+	// Such entries are not in the order of logging any more.
 	firstSpooled = 1 << 63
 )
 
-// A Spill moves entries from memory to a spool, and back, one portion at a time.
-// While the spool cannot be used, entries stay in memory. The goroutine that owns
-// the backlog owns it too.
+// A Spill keeps entries in a spool. An entry is in memory, on disk, or on disk with a
+// copy in memory; the last counts as in memory. While the spool cannot be used, entries
+// stay in memory. The goroutine that owns the backlog owns it too.
 type Spill[N any] struct {
 	Config
 	backlog *buffer.Backlog[N]
@@ -45,17 +49,23 @@ type Spill[N any] struct {
 	count   *stats.Counters
 
 	spool      *spool.Spool // nil until it was opened
-	claim      *spool.Claim // of the portion that was read back; nil for none
-	claimed    int          // entries of it not settled yet
+	tickets    tickets      // of the entries in memory that are on disk too
+	came       uint64       // how many entries came back
 	resting    time.Time    // nothing is written before
 	since      time.Time    // see Since
 	unreadable int64        // how many of the spool's lost entries are counted
+	trouble    atomic.Pointer[string]
+	copying
+	syncing
 }
 
 // Config is what a Spill is given.
 type Config struct {
 	Dir      string // "" for no spool
 	MaxBytes int64
+	// After is how old an entry is at most when a copy of it is made; negative for
+	// none before CopyAll. Sync is how long what was written may wait for fsync.
+	After, Sync time.Duration
 	// BatchBytes is how much a batch may hold.
 	BatchBytes int
 	// Tell reports a trouble, of which it may keep repetitions back.
@@ -70,7 +80,10 @@ type Config struct {
 // New makes a spill for the entries of a backlog, which come out of q. It does
 // no I/O.
 func New[N any](c Config, backlog *buffer.Backlog[N], q *buffer.Queue, count *stats.Counters) *Spill[N] {
-	return &Spill[N]{Config: c, backlog: backlog, queue: q, count: count}
+	if dir, err := filepath.Abs(c.Dir); c.Dir != "" && err == nil {
+		c.Dir = dir // wherever the process goes
+	}
+	return &Spill[N]{Config: c, backlog: backlog, queue: q, count: count, syncing: syncing{done: make(chan error, 1)}}
 }
 
 // Spooled reports whether a batch was read back from disk.
@@ -79,46 +92,7 @@ func Spooled[N any](b *buffer.Batch[N]) bool {
 	return ok && first >= firstSpooled
 }
 
-// Open opens the spool, and counts what is in it as logged; then it calls Opened. A
-// spool that is open stays so. Relieve opens it again when entries should go there:
-// a process that had the directory may be gone by then.
-func (s *Spill[N]) Open() {
-	if s.open() {
-		s.Opened()
-	}
-}
-
-// open reports whether the spool was opened.
-func (s *Spill[N]) open() bool {
-	if s.Dir == "" || s.spool != nil {
-		return false
-	}
-	opened, err := spool.Open(s.Dir, s.MaxBytes)
-	if err != nil {
-		s.resting = s.Now().Add(rest)
-		s.Tell("spool", slog.LevelError, "no spool: entries stay in memory", slog.String("error", err.Error()))
-		return false
-	}
-	s.spool = opened
-	if n := opened.Skipped(); n > 0 {
-		s.Tell("spool garbled", slog.LevelWarn, "parts of the spool could not be read", slog.Int64("parts", n))
-	}
-	inherited := opened.Len()
-	s.count.Logged.Add(inherited)
-	s.count.Taken.Add(inherited)
-	s.count.SpoolIn.Add(inherited)
-	return true
-}
-
-// Root is the spool's directory, for other files; nil while it is not open.
-func (s *Spill[N]) Root() *os.Root {
-	if s.spool == nil {
-		return nil
-	}
-	return s.spool.Root()
-}
-
-// Len is how many entries wait on disk.
+// Len is how many entries wait on disk alone.
 func (s *Spill[N]) Len() int64 {
 	if s.spool == nil {
 		return 0
@@ -126,8 +100,8 @@ func (s *Spill[N]) Len() int64 {
 	return s.spool.Len()
 }
 
-// Since is when entries began to wait on disk without a pause; the zero time while
-// none does.
+// Since is when entries began to wait on disk alone without a pause; the zero time
+// while none does.
 func (s *Spill[N]) Since() time.Time {
 	if s.Len() == 0 {
 		s.since = time.Time{}
@@ -137,124 +111,158 @@ func (s *Spill[N]) Since() time.Time {
 	return s.since
 }
 
-// Relieve writes the oldest entries to disk while memory is under pressure. What
-// the disk does not take it returns as a batch; nil for none.
+// Relieve leaves the oldest entries to the disk while memory is under pressure, but
+// first of all what came back from it. What the disk does not take it returns as a
+// batch; nil for none.
 func (s *Spill[N]) Relieve() (kept *buffer.Batch[N]) {
-	for s.queue.Pressed(Above) && !s.Now().Before(s.resting) {
-		if s.Open(); s.spool == nil {
-			return nil
-		}
-		if s.putBack() {
-			continue
-		}
-		victims := s.backlog.TakeOldest(s.queue.Excess(Above), atOnce)
+	var left []*buffer.Entry
+	for s.queue.Pressed(Above) && s.Dir != "" && s.ready() {
+		victims := s.backlog.TakeBatches(Spooled)
 		if len(victims) == 0 {
-			return nil
+			victims = s.backlog.TakeOldest(Above, atOnce)
 		}
-		if left := s.Write(victims); len(left) > 0 {
-			buffer.SortBySeq(left)
-			return buffer.NewBatch[N](s.queue, left) // the disk rests now
+		if len(victims) == 0 {
+			break
 		}
+		left = append(left, s.Write(victims)...)
 	}
-	return nil
+	if len(left) == 0 {
+		return nil
+	}
+	buffer.SortBySeq(left)
+	return buffer.NewBatch[N](s.queue, left)
 }
 
-// putBack leaves to the spool what was read back and waits; false when there is no
-// such thing, or some of it is in a round.
-func (s *Spill[N]) putBack() bool {
-	n := 0
-	for _, held := range s.backlog.Held {
-		if Spooled(held) {
-			n += held.Size()
-		}
-	}
-	if s.claim == nil || n < s.claimed {
+// Spare leaves an entry to the disk that has a copy there, instead of dropping it.
+func (s *Spill[N]) Spare(e *buffer.Entry) bool {
+	if e.Copy == 0 {
 		return false
 	}
-	s.backlog.Discard(Spooled)
-	s.unclaim()
+	ticket := s.tickets.take(e.Copy)
+	e.Copy = 0
+	if !s.spool.Unclaim(ticket) {
+		return false
+	}
+	s.count.SpoolIn.Add(1)
+	e.Free()
 	return true
 }
 
-// Write puts entries on disk and returns those that it could not. The spool must
-// be open. Written entries are released.
+// Write leaves entries to the disk and returns those that it does not take. The spool
+// must be open. Entries that it takes are released.
 func (s *Spill[N]) Write(entries []*buffer.Entry) (kept []*buffer.Entry) {
-	for len(entries) > 0 {
-		some := entries[:min(len(entries), atOnce)] // there is a copy of each meanwhile
-		written := s.write(some)
+	fresh := slices.DeleteFunc(slices.Clone(entries), s.Spare)
+	return s.put(fresh, false, func(e *buffer.Entry, _ spool.Ticket) {
+		s.count.SpoolIn.Add(1)
+		e.Free()
+	})
+}
+
+// put writes entries, or copies of them, and calls done with each one that is on disk
+// then, and the ticket of a copy. It returns the others.
+func (s *Spill[N]) put(entries []*buffer.Entry, copies bool, done func(*buffer.Entry, spool.Ticket)) (kept []*buffer.Entry) {
+	records := make([]spool.Record, 0, min(len(entries), atOnce))
+	found := make([]spool.Ticket, cap(records))
+	for moved := false; len(entries) > 0; {
+		some := entries[:min(len(entries), atOnce)]
+		records = records[:0]
+		for _, e := range some {
+			records = append(records, spool.Record{Protocol: e.Format.Protocol(), Urgent: e.Urgent, From: e})
+		}
+		var written, dropped int
+		var err error
+		if copies {
+			written, dropped, err = s.spool.AppendCopies(records, found)
+		} else {
+			written, dropped, err = s.spool.Append(records)
+		}
+		for i, e := range some[:written] {
+			done(e, found[i])
+		}
 		entries = entries[written:]
-		if written < len(some) {
-			break
+		if written > 0 {
+			s.wrote(s.Now())
+			s.trouble.Store(nil)
+		}
+		s.countLost(int64(dropped))
+		switch {
+		case err == nil:
+		case errors.Is(err, spool.ErrRecordTooLarge): // others are not
+			s.Tell("spool too large", slog.LevelWarn, "an entry is too large for the spool: it stays in memory", slog.String("error", err.Error()))
+			kept, entries = append(kept, entries[0]), entries[1:]
+		case errors.Is(err, spool.ErrMoved) && !moved:
+			moved = true
+			if s.reopen(); s.spool == nil {
+				return append(kept, entries...)
+			}
+		default:
+			s.fail("the spool takes no entries: they stay in memory", err)
+			return append(kept, entries...)
 		}
 	}
-	return entries
+	return kept
 }
 
-func (s *Spill[N]) write(entries []*buffer.Entry) (written int) {
-	records := make([]spool.Record, len(entries))
-	for i, e := range entries {
-		data := e.Whole()
-		if e.Seq < firstSpooled { // otherwise it has been on disk before
-			data = e.Format.Standalone(data)
-		}
-		records[i] = spool.Record{Protocol: e.Format.Protocol(), Urgent: e.Urgent, Data: data}
-	}
-	written, dropped, err := s.spool.Append(records)
-	s.count.SpoolIn.Add(int64(written))
-	for _, e := range entries[:written] {
-		s.Release(e) // an entry read back is on disk twice now, but for this
-	}
-	s.countLost(int64(dropped))
-	if err != nil {
-		s.resting = s.Now().Add(rest)
-		s.Tell("spool", slog.LevelError, "the spool takes no entries: they stay in memory", slog.String("error", err.Error()))
-	}
-	return written
-}
-
-// Read reads a batch of at most n entries back; nil when there are none, while an
-// earlier one is not settled, and when memory is better left to new entries.
+// Read reads a batch of at most n entries back; nil when there are none, and when
+// memory is better left to new entries.
 func (s *Spill[N]) Read(n int) *buffer.Batch[N] {
-	if s.Len() == 0 || s.claim != nil || s.queue.Pressed(below) {
+	if s.Len() == 0 || !s.MayRead() {
 		return nil
 	}
 	mostEntries, mostBytes := s.queue.Budget()
 	mostEntries, mostBytes = mostEntries/share, mostBytes/share
 	n = min(n, max(mostEntries, 1), max(mostBytes/4/buffer.EntryOverhead, 1)) // the rest is for their data
-	records, claim := s.spool.Read(n, min(s.BatchBytes, mostBytes/4*3))
+	records, found := s.spool.Read(n, min(s.BatchBytes-n*originSize, mostBytes/4*3))
 	s.countUnreadable()
 	if len(records) == 0 {
 		return nil
 	}
 	entries := make([]*buffer.Entry, len(records))
+	var label string
+	var from *wire.Origin
 	for i, r := range records {
-		e := buffer.NewEntry(r.Data)
-		e.Seq, e.Urgent, e.Format = firstSpooled+uint64(i), r.Urgent, s.Format(r.Protocol)
+		format := s.Format(r.Protocol)
+		if r.Label != label {
+			if label, from = r.Label, nil; json.Unmarshal([]byte(label), &from) != nil {
+				from = nil
+			}
+		}
+		data := r.Data
+		if from != nil {
+			data = format.Standalone(data, *from)
+		}
+		s.came++
+		e := buffer.NewEntry(data)
+		e.Seq, e.Urgent, e.Format, e.Copy = firstSpooled+s.came, r.Urgent, format, s.tickets.add(found[i])
 		entries[i] = e
 	}
-	s.claim, s.claimed = claim, len(entries)
 	s.count.SpoolOut.Add(int64(len(entries)))
 	return buffer.NewBatch[N](s.queue, entries)
+}
+
+// originSize is about what the origin of another program takes in an entry.
+const originSize = 100
+
+// MayRead reports whether memory has room for what is on disk.
+func (s *Spill[N]) MayRead() bool { return !s.queue.Pressed(below) }
+
+// Sending is how many of the batches that are in a round came back from disk.
+func (s *Spill[N]) Sending() (n int) {
+	for batch := range s.backlog.Active {
+		if Spooled(batch) {
+			n++
+		}
+	}
+	return n
 }
 
 // Release lets go of a settled entry: of its record on disk, if it has one, and of
 // its memory.
 func (s *Spill[N]) Release(e *buffer.Entry) {
-	if e.Seq >= firstSpooled {
-		s.spool.ReleaseOne(s.claim, int(e.Seq-firstSpooled))
-		if s.claimed--; s.claimed == 0 {
-			s.claim = nil
-		}
+	if e.Copy != 0 {
+		s.spool.Release(s.tickets.take(e.Copy))
 	}
 	e.Free()
-}
-
-// unclaim has the spool hand out again what of the claim is not settled.
-func (s *Spill[N]) unclaim() {
-	s.spool.Unclaim(s.claim)
-	s.count.SpoolIn.Add(int64(s.claimed))
-	s.claim, s.claimed = nil, 0
-	s.countUnreadable() // their segment may be gone meanwhile
 }
 
 // Keep leaves what it can of the last entries to the spool, and returns the rest.
@@ -262,26 +270,7 @@ func (s *Spill[N]) Keep(left []*buffer.Entry) (kept []*buffer.Entry) {
 	if s.open(); s.spool == nil {
 		return left
 	}
-	var fresh []*buffer.Entry
-	for _, e := range left {
-		if e.Seq < firstSpooled {
-			fresh = append(fresh, e)
-		}
-	}
-	if s.claim != nil {
-		s.unclaim()
-	}
-	return s.Write(fresh)
-}
-
-// Close gives the spool up.
-func (s *Spill[N]) Close() {
-	if s.spool == nil {
-		return
-	}
-	if err := s.spool.Close(); err != nil {
-		s.Tell("spool close", slog.LevelWarn, "the spool was not closed well", slog.String("error", fmt.Sprint(err)))
-	}
+	return s.Write(left)
 }
 
 // countLost counts entries that were on disk and are not any more.
@@ -298,4 +287,28 @@ func (s *Spill[N]) countUnreadable() {
 	lost := s.spool.Lost()
 	s.countLost(lost - s.unreadable)
 	s.unreadable = lost
+}
+
+// tickets keeps those of entries, each under a number from 1 on.
+type tickets struct {
+	all  []spool.Ticket
+	free []uint32
+}
+
+func (t *tickets) add(ticket spool.Ticket) uint32 {
+	if last := len(t.free) - 1; last >= 0 {
+		n := t.free[last]
+		t.free = t.free[:last]
+		t.all[n-1] = ticket
+		return n
+	}
+	t.all = append(t.all, ticket)
+	return uint32(len(t.all))
+}
+
+func (t *tickets) take(n uint32) spool.Ticket {
+	ticket := t.all[n-1]
+	t.all[n-1] = spool.Ticket{}
+	t.free = append(t.free, n)
+	return ticket
 }

@@ -99,5 +99,5 @@ func (l *pidLock) Close() error {
 	return nil
 }
 
-// syncNames does nothing: directories cannot be synced here, or need not be.
-func syncNames(*os.Root) error { return nil }
+// openNames opens nothing: directories cannot be synced here, or need not be.
+func openNames(*os.Root) (*os.File, error) { return nil, nil }

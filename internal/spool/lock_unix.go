@@ -61,11 +61,5 @@ func flock(file *os.File) error {
 	}
 }
 
-// syncNames makes new names in root durable.
-func syncNames(root *os.Root) error {
-	directory, err := root.Open(".")
-	if err != nil {
-		return err
-	}
-	return errors.Join(directory.Sync(), directory.Close())
-}
+// openNames opens what is to be synced for new names in root to be durable.
+func openNames(root *os.Root) (*os.File, error) { return root.Open(".") }

@@ -30,5 +30,5 @@ func lockDirectory(root *os.Root, name string) (io.Closer, error) {
 	return os.NewFile(uintptr(handle), name), nil
 }
 
-// syncNames does nothing: NTFS journals names, and syncs no directories.
-func syncNames(*os.Root) error { return nil }
+// openNames opens nothing: NTFS journals names, and syncs no directories.
+func openNames(*os.Root) (*os.File, error) { return nil, nil }

@@ -65,8 +65,10 @@ func lookAt(root *os.Root, name string, visit func(Record)) (skipped int, err er
 	if headerVersion(content) > version {
 		return 0, ErrLaterVersion
 	}
+	label := labelOf(content)
 	return scan(content, func(at, size int, released bool) {
-		if r, _, ok := parseRecord(content[at : at+size]); ok && !released {
+		if r, _, _, ok := parseRecord(content[at : at+size]); ok && !released {
+			r.Label = label
 			visit(r)
 		}
 	}), nil

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,13 +33,13 @@ func contents(t *testing.T, dir string) map[string]string {
 // look returns what Look shows.
 func look(t *testing.T, dir string) (texts []string, skipped int, err error) {
 	t.Helper()
-	skipped, err = Look(dir, func(r Record) { texts = append(texts, r.Protocol+" "+string(r.Data)) })
+	skipped, err = Look(dir, func(r Record) { texts = append(texts, strings.TrimSpace(r.Protocol+" "+string(r.Data)+" "+r.Label)) })
 	return texts, skipped, err
 }
 
 func TestLookChangesNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "spool")
-	s, err := Open(dir, 1<<20)
+	s, err := Open(dir, 1<<20, "of one")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,10 +48,10 @@ func TestLookChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, claim := s.Read(3, 1000)
-	s.ReleaseOne(claim, 0)
+	s.Release(claim[0])
 	before := contents(t, dir)
 	got, skipped, err := look(t, dir) // while the owner has it
-	if diff := cmp.Diff([]string{"otlp two", "ledger three"}, got); diff != "" || err != nil || skipped != 0 {
+	if diff := cmp.Diff([]string{"otlp two of one", "ledger three of one"}, got); diff != "" || err != nil || skipped != 0 {
 		t.Errorf("%d skipped, %v (-want +got):\n%s", skipped, err, diff)
 	}
 	if diff := cmp.Diff(before, contents(t, dir)); diff != "" {

@@ -9,12 +9,13 @@ import (
 )
 
 // Open takes ownership of dir, which is created (mode 0700; its parent must
-// exist), and of what earlier owners left there. It reads at most maxBytes: where
-// there is more, the oldest segments go unread. Garbage is skipped and counted, as are
-// segments over the cap and files that no spool made; nothing that the directory
-// holds is an error. One owner at a time: ErrOwned for all others.
-func Open(dir string, maxBytes int64) (*Spool, error) {
-	s := &Spool{dir: dir, maxBytes: maxBytes}
+// exist), and of what earlier owners left there, all of it: where that is more than
+// maxBytes, the oldest goes when something is appended, and is counted then. Garbage is
+// skipped and counted, as are files that no spool made; nothing that the directory
+// holds is an error. label is what the records from now on have in common. One owner
+// at a time: ErrOwned for all others.
+func Open(dir string, maxBytes int64, label string) (*Spool, error) {
+	s := &Spool{dir: dir, maxBytes: maxBytes, label: label, head: newSegment(label)}
 	// A spool of fewer segments than a handful would lose most when one goes.
 	s.segmentBytes = min(max(maxBytes/16, leastSegment), mostSegment, maxBytes/2)
 	err := os.Mkdir(dir, 0o700)
@@ -28,7 +29,10 @@ func Open(dir string, maxBytes int64) (*Spool, error) {
 		_ = s.root.Close()
 		return nil, s.fault("open", err)
 	}
-	if err := s.inherit(); err != nil {
+	if s.info, err = s.root.Stat("."); err == nil {
+		err = s.inherit()
+	}
+	if err != nil {
 		_ = s.Close()
 		return nil, s.fault("open", err)
 	}
@@ -68,7 +72,7 @@ func (s *Spool) inherit() error {
 		s.unuse(segment)
 		// Appending to the last segment keeps a process that starts often, while
 		// the server is away, from leaving a file each time.
-		if i == len(found)-1 && clean && segment.size < s.segmentBytes {
+		if i == len(found)-1 && clean && segment.size < s.segmentBytes && segment.label == s.label {
 			s.tail = segment
 		}
 	}
@@ -76,8 +80,8 @@ func (s *Spool) inherit() error {
 }
 
 // inheritSegment counts a segment's records, and reports whether it is whole and
-// may be written on. It removes a segment without a record to send, and the
-// oldest while there is more than the cap; what it cannot read it sets aside.
+// may be written on. It removes a segment without a record to send; what it cannot
+// read it sets aside.
 func (s *Spool) inheritSegment(segment *diskSegment, buffer *[]byte) (clean bool) {
 	file, err := s.use(segment)
 	if err != nil {
@@ -86,13 +90,9 @@ func (s *Spool) inheritSegment(segment *diskSegment, buffer *[]byte) (clean bool
 	}
 	head := make([]byte, headerSize)
 	n, _ := file.ReadAt(head, 0)
-	switch {
-	case headerVersion(head[:n]) > version:
+	found := headerVersion(head[:n])
+	if found > version {
 		s.setAside(segment)
-		return false
-	case s.total.Load() > s.maxBytes:
-		s.garbled.Add(1)
-		_ = s.remove(segment)
 		return false
 	}
 	content, err := s.content(segment, *buffer)
@@ -100,7 +100,7 @@ func (s *Spool) inheritSegment(segment *diskSegment, buffer *[]byte) (clean bool
 		s.setAside(segment)
 		return false
 	}
-	*buffer = content
+	*buffer, segment.label = content, labelOf(content)
 	skipped := scan(content, func(_, _ int, released bool) {
 		if !released {
 			segment.waiting++
@@ -114,5 +114,5 @@ func (s *Spool) inheritSegment(segment *diskSegment, buffer *[]byte) (clean bool
 	if segment.waiting == 0 {
 		_ = s.remove(segment)
 	}
-	return skipped == 0 && segment.waiting > 0
+	return skipped == 0 && segment.waiting > 0 && found == version
 }

@@ -78,7 +78,7 @@ func runSpoolChild(t *testing.T, what, dir string) {
 }
 
 func spoolChildOwns(dir string) error {
-	s, err := Open(dir, testSpoolBytes)
+	s, err := Open(dir, testSpoolBytes, "")
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func TestSpoolHasOneOwnerAmongProcesses(t *testing.T) {
 	if line, err := out.ReadString('\n'); line != "owned\n" {
 		t.Fatalf("child: %q, %v", line, err)
 	}
-	if _, err := Open(dir, testSpoolBytes); !errors.Is(err, ErrOwned) {
+	if _, err := Open(dir, testSpoolBytes, ""); !errors.Is(err, ErrOwned) {
 		t.Errorf("open beside the child: %v, want %v", err, ErrOwned)
 	}
 	if err := child.Process.Kill(); err != nil {
@@ -116,7 +116,7 @@ func spoolChildOnFullDisk(dir string) error {
 	limit := func(bytes uint64) error {
 		return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: bytes, Max: 1 << 40})
 	}
-	s, err := Open(dir, testSpoolBytes)
+	s, err := Open(dir, testSpoolBytes, "")
 	if err != nil {
 		return err
 	}
@@ -173,11 +173,11 @@ func spoolChildOnFullDisk(dir string) error {
 				return fmt.Errorf("record %d is %q, want %q", i, r.Data, want[i])
 			}
 		}
-		s.Unclaim(claim)
+		s.unclaim(claim)
 		if err := s.Close(); err != nil {
 			return err
 		}
-		if s, err = Open(dir, testSpoolBytes); err != nil {
+		if s, err = Open(dir, testSpoolBytes, ""); err != nil {
 			return err
 		}
 	}
@@ -193,17 +193,17 @@ func spoolChildWithoutRights(dir string) error {
 			return err
 		}
 	}
-	_, err := Open(filepath.Join(dir, "no lock yet"), testSpoolBytes)
+	_, err := Open(filepath.Join(dir, "no lock yet"), testSpoolBytes, "")
 	if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), dir) {
 		return fmt.Errorf("open without rights: %w", err)
 	}
-	_, err = Open(filepath.Join(dir, "no lock yet", "new"), testSpoolBytes)
+	_, err = Open(filepath.Join(dir, "no lock yet", "new"), testSpoolBytes, "")
 	if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), dir) {
 		return fmt.Errorf("create without rights: %w", err)
 	}
 	// Whoever may write the files, but not their directory, can send what is
 	// there, though not remove it.
-	s, err := Open(filepath.Join(dir, "spool"), testSpoolBytes)
+	s, err := Open(filepath.Join(dir, "spool"), testSpoolBytes, "")
 	if err != nil {
 		return err
 	}
@@ -275,7 +275,7 @@ func spoolKillID(text string) (int, error) {
 // and says so: "+ from to" after an append, "? ids" before a release, "- ids"
 // after it.
 func spoolChildAppends(dir string) error {
-	s, err := Open(dir, testSpoolBytes)
+	s, err := Open(dir, testSpoolBytes, "")
 	if err != nil {
 		return err
 	}
@@ -301,7 +301,7 @@ func spoolChildAppends(dir string) error {
 		switch {
 		case claim == nil:
 		case rand.IntN(4) == 0:
-			s.Unclaim(claim)
+			s.unclaim(claim)
 		case rand.IntN(4) > 0:
 			ids := ""
 			for _, r := range records {
@@ -447,7 +447,7 @@ func TestSpoolWithoutItsLockFileHasOneOwner(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, lockName)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir, 1<<20); !errors.Is(err, ErrOwned) {
+	if _, err := Open(dir, 1<<20, ""); !errors.Is(err, ErrOwned) {
 		t.Errorf("a second owner: %v", err)
 	}
 	mustCloseSpool(t, s)

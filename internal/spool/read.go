@@ -1,20 +1,21 @@
 package spool
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
-	"slices"
 )
 
+// readAtOnce is how much is read at once: records lie one behind the other.
+const readAtOnce = 128 << 10
+
 // Read hands out the oldest records that wait, at most n, and of size bytes
-// together unless the first alone is larger. They stay in the spool until they
-// are released: after a crash they come again, with the same bytes. It returns
-// nil when nothing waits. Records that cannot be read any more are counted as
-// lost, so that read never returns nil while len is more than 0.
-func (s *Spool) Read(n, size int) ([]Record, *Claim) {
-	var records []Record
-	claim := &Claim{}
+// together unless the first alone is larger, with a ticket for each. They stay in the
+// spool until they are released: after a crash they come again, with the same bytes. It
+// returns nil when nothing waits. Records that cannot be read any more are counted as
+// lost, so that Read never returns nil while Len is more than 0. Neighbours' data lie
+// in the same memory: whoever keeps one of them for long copies it.
+func (s *Spool) Read(n, size int) (records []Record, tickets []Ticket) {
+	var w window
 	for i := 0; i < len(s.segments) && len(records) < n; {
 		segment := s.segments[i]
 		if segment.waiting > 0 {
@@ -32,9 +33,9 @@ func (s *Spool) Read(n, size int) ([]Record, *Claim) {
 			}
 			slot := &segment.slots[segment.next]
 			if size -= int(slot.size) - recordHead; size < 0 && len(records) > 0 {
-				return records, claim
+				return records, tickets
 			}
-			r, ok := s.record(segment, slot)
+			r, ok := s.record(&w, segment, slot)
 			segment.waiting--
 			s.waiting.Add(-1)
 			if !ok {
@@ -46,16 +47,13 @@ func (s *Spool) Read(n, size int) ([]Record, *Claim) {
 			slot.state = slotOut
 			segment.out++
 			records = append(records, r)
-			claim.tickets = append(claim.tickets, ticket{segment, segment.next})
+			tickets = append(tickets, Ticket{segment, segment.next})
 		}
 		if segment.waiting+segment.out > 0 || s.remove(segment) != nil {
 			i++
 		}
 	}
-	if len(records) == 0 {
-		return nil, nil
-	}
-	return records, claim
+	return records, tickets
 }
 
 // load finds out where a segment's records are.
@@ -84,60 +82,70 @@ func (s *Spool) load(segment *diskSegment) error {
 	return nil
 }
 
-// record reads and checks one record; its data is the caller's.
-func (s *Spool) record(segment *diskSegment, slot *slot) (r Record, ok bool) {
-	s.buffer = slices.Grow(s.buffer[:0], int(slot.size))[:slot.size]
-	file, err := s.use(segment)
-	if err != nil {
-		return r, false
+// forget undoes load, so that a large spool costs little memory, unless records of the
+// segment are handed out, or are the next to be, or it is still written to.
+func (s *Spool) forget(segment *diskSegment) {
+	if segment.out == 0 && segment != s.tail && len(s.segments) > 0 && segment != s.segments[0] {
+		segment.slots = nil
+		segment.closeFile()
 	}
-	if _, err := file.ReadAt(s.buffer, int64(slot.at)); err != nil {
-		return r, false
+}
+
+// A window is a part of a segment that was read at once.
+type window struct {
+	segment *diskSegment
+	at      int64
+	data    []byte
+}
+
+// record reads and checks one record; its data are a part of the window's.
+func (s *Spool) record(w *window, segment *diskSegment, slot *slot) (r Record, ok bool) {
+	at, size := int64(slot.at), int64(slot.size)
+	if w.segment != segment || at+size > w.at+int64(len(w.data)) {
+		file, err := s.use(segment)
+		if err != nil {
+			return r, false
+		}
+		data := make([]byte, max(size, min(readAtOnce, segment.size-at)))
+		n, _ := file.ReadAt(data, at)
+		*w = window{segment, at, data[:n]}
+		if int64(n) < size {
+			return r, false
+		}
 	}
-	r, _, ok = parseRecord(s.buffer)
-	r.Data = bytes.Clone(r.Data)
+	r, _, _, ok = parseRecord(w.data[at-w.at:][:size])
+	r.Label = segment.label
 	return r, ok
 }
 
-// ReleaseOne settles the i-th record of a claim: delivered, or dropped for good.
-// It does not come again, unless the machine itself goes down. A segment in which
-// nothing is left is removed. A second time is nothing.
-func (s *Spool) ReleaseOne(c *Claim, i int) { s.settle(c, i, slotReleased) }
+// Release settles a record: delivered, or dropped for good. It does not come again,
+// unless the machine itself goes down. A segment in which nothing is left is removed. A
+// second time is nothing.
+func (s *Spool) Release(t Ticket) { s.settle(t, slotReleased) }
 
-// Unclaim takes back the records of a claim that are not settled, to hand them
-// out again, still oldest first. Those whose segment went meanwhile to make room
-// are lost, and counted as such.
-func (s *Spool) Unclaim(c *Claim) {
-	for i := range c.tickets {
-		s.settle(c, i, slotWaiting)
+// Unclaim takes a record back, to hand it out again, still oldest first. It returns
+// false when the record is not in the spool any more.
+func (s *Spool) Unclaim(t Ticket) bool { return s.settle(t, slotWaiting) }
+
+func (s *Spool) settle(t Ticket, state slotState) bool {
+	segment := t.segment
+	if !t.Live() || t.slot >= len(segment.slots) || segment.slots[t.slot].state != slotOut {
+		return false
 	}
-}
-
-func (s *Spool) settle(c *Claim, i int, state slotState) {
-	segment, at := c.tickets[i].segment, c.tickets[i].slot
-	c.tickets[i].segment = nil
-	switch {
-	case segment == nil || s.root == nil: // settled already, or closed
-	case segment.removed:
-		if state == slotWaiting {
-			s.gone.Add(1)
-		}
-	case state == slotWaiting:
-		segment.slots[at].state = slotWaiting
-		segment.next = min(segment.next, at)
-		segment.out--
+	at := &segment.slots[t.slot]
+	at.state = state
+	segment.out--
+	if state == slotWaiting {
+		segment.next = min(segment.next, t.slot)
 		segment.waiting++
 		s.waiting.Add(1)
-	default:
-		segment.slots[at].state = slotReleased
-		segment.out--
-		// If this fails the record comes once more, after a restart.
-		if file, err := s.use(segment); err == nil {
-			mark := int64(segment.slots[at].at) + int64(len(marker))
-			_, _ = file.WriteAt([]byte{releasedByte}, mark)
-		}
-		if segment.waiting+segment.out == 0 {
-			_ = s.remove(segment)
-		}
+	} else if file, err := s.use(segment); err == nil { // otherwise it comes once more, after a restart
+		_, _ = file.WriteAt([]byte{releasedByte}, int64(at.at)+int64(len(marker)))
 	}
+	if segment.waiting+segment.out == 0 {
+		_ = s.remove(segment)
+		return true
+	}
+	s.forget(segment)
+	return true
 }

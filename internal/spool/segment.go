@@ -12,17 +12,34 @@ type Record struct {
 	Protocol string
 	Urgent   bool
 	Data     []byte
+	From     Source // to be written: where the data come from instead; nil in what is read
+	Label    string // of what is read: that of its segment, "" where it has none
+}
+
+// A Source writes a record's data where they are wanted, which saves a copy.
+type Source interface {
+	Size() int
+	AppendTo(b []byte) []byte
+}
+
+// size is that of the whole record.
+func (r *Record) size() int {
+	if r.From != nil {
+		return recordHead + r.From.Size()
+	}
+	return recordHead + len(r.Data)
 }
 
 // What a record's protocol is called; one bit says which it is.
 const ledgerProtocol, otlpProtocol = "ledger", "otlp"
 
 // A segment is a header, then records. The header is seven bytes of magic, the
-// version and the checksum of both. A record is
+// version and the checksum of both. Since version 2 the first record may be the
+// segment's label: what its writer says about all its records. A record is
 //
 //	marker    4 bytes, of which two occur in no UTF-8 text, JSON least of all
 //	state     1 byte, releasedByte or anything else
-//	flags     1 byte: 1 urgent, 2 OTLP
+//	flags     1 byte: 1 urgent, 2 OTLP, 4 a label
 //	length    4 bytes, of data, little-endian
 //	checksum  4 bytes: CRC-32C of flags, length and data
 //	data
@@ -32,7 +49,7 @@ const ledgerProtocol, otlpProtocol = "ledger", "otlp"
 // which its log_id gives away, or in one case of 256 not again.
 const (
 	magic        = "ldgspl\n"
-	version      = 1
+	version      = 2
 	marker       = "\xffl\xfeg"
 	headerSize   = len(magic) + 1 + 4
 	recordHead   = len(marker) + 1 + 1 + 4 + 4
@@ -40,6 +57,7 @@ const (
 
 	flagUrgent = 1 << 0
 	flagOTLP   = 1 << 1
+	flagLabel  = 1 << 2
 )
 
 // scanBudget is how many times its own size a segment may cost in
@@ -75,35 +93,69 @@ func appendRecord(b []byte, r Record) []byte {
 	if r.Protocol == otlpProtocol {
 		flags |= flagOTLP
 	}
-	b = append(append(b, marker...), 0)
-	start := len(b)
-	b = binary.LittleEndian.AppendUint32(append(b, flags), uint32(len(r.Data)))
-	sum := crc32.Update(crc32.Checksum(b[start:], crc32c), crc32c, r.Data)
-	return append(binary.LittleEndian.AppendUint32(b, sum), r.Data...)
+	return appendFlagged(b, flags, r)
+}
+
+func appendFlagged(b []byte, flags byte, r Record) []byte {
+	b = append(append(b, marker...), 0, flags)
+	start := len(b) - 1
+	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0)
+	head := b[start:]
+	if r.From != nil {
+		b = r.From.AppendTo(b)
+	} else {
+		b = append(b, r.Data...)
+	}
+	head = b[start:][:len(head)]
+	data := b[start+len(head):]
+	binary.LittleEndian.PutUint32(head[1:], uint32(len(data)))
+	sum := crc32.Update(crc32.Checksum(head[:5], crc32c), crc32c, data)
+	binary.LittleEndian.PutUint32(head[5:], sum)
+	return b
+}
+
+// newSegment is what a segment with a label begins with.
+func newSegment(label string) []byte {
+	b := newHeader(version)
+	if label != "" {
+		b = appendFlagged(b, flagLabel, Record{Data: []byte(label)})
+	}
+	return b
+}
+
+// labelOf is the label of a segment that b begins.
+func labelOf(b []byte) string {
+	if headerVersion(b) < 2 {
+		return ""
+	}
+	r, flags, _, ok := parseRecord(b[headerSize:])
+	if !ok || flags&flagLabel == 0 {
+		return ""
+	}
+	return string(r.Data)
 }
 
 // parseRecord reads the record that b begins with; its data is part of b.
 // checked is how many bytes went through the checksum.
-func parseRecord(b []byte) (r Record, checked int, ok bool) {
-	const flags, sum = len(marker) + 1, recordHead - 4
-	if len(b) < recordHead || string(b[:len(marker)]) != marker || b[flags] >= flagOTLP<<1 {
-		return r, 0, false
+func parseRecord(b []byte) (r Record, flags byte, checked int, ok bool) {
+	const at, sum = len(marker) + 1, recordHead - 4
+	if len(b) < recordHead || string(b[:len(marker)]) != marker || b[at] >= flagLabel<<1 {
+		return r, 0, 0, false
 	}
-	length := binary.LittleEndian.Uint32(b[flags+1:])
+	length := binary.LittleEndian.Uint32(b[at+1:])
 	if int64(length) > int64(len(b)-recordHead) {
-		return r, 0, false
+		return r, 0, 0, false
 	}
-	r.Data = b[recordHead:][:length:length]
-	got := crc32.Update(crc32.Checksum(b[flags:sum], crc32c), crc32c, r.Data)
+	data := b[recordHead:][:length:length]
+	got := crc32.Update(crc32.Checksum(b[at:sum], crc32c), crc32c, data)
 	if got != binary.LittleEndian.Uint32(b[sum:]) {
-		return Record{}, len(r.Data), false
+		return r, 0, len(data), false
 	}
-	r.Protocol = ledgerProtocol
-	if b[flags]&flagOTLP != 0 {
+	r = Record{Protocol: ledgerProtocol, Urgent: b[at]&flagUrgent != 0, Data: data}
+	if b[at]&flagOTLP != 0 {
 		r.Protocol = otlpProtocol
 	}
-	r.Urgent = b[flags]&flagUrgent != 0
-	return r, len(r.Data), true
+	return r, b[at], len(data), true
 }
 
 // scan finds the intact records of a segment, and returns how many runs of
@@ -112,14 +164,16 @@ func parseRecord(b []byte) (r Record, checked int, ok bool) {
 func scan(b []byte, found func(at, size int, released bool)) (skipped int) {
 	budget := scanBudget * len(b)
 	at, garbage := 0, false
-	if headerVersion(b) == version {
+	if v := headerVersion(b); 0 < v && v <= version {
 		at = headerSize
 	}
 	for at < len(b) {
-		r, checked, ok := parseRecord(b[at:])
+		r, flags, checked, ok := parseRecord(b[at:])
 		if ok {
 			size := recordHead + len(r.Data)
-			found(at, size, b[at+len(marker)] == releasedByte)
+			if flags&flagLabel == 0 {
+				found(at, size, b[at+len(marker)] == releasedByte)
+			}
 			at, garbage = at+size, false
 			continue
 		}

@@ -19,7 +19,7 @@ import (
 
 // A Spool keeps encoded entries in a directory: first in, first out, bounded in
 // bytes, through crashes. What Append has taken survives the death of the
-// process, and after Close that of the machine.
+// process, and after a Sync or Close that of the machine.
 //
 // The directory holds a lock, ledger.lock, and segments, ledger-<number>.spool,
 // in the order they were written. Files of those names are the spool's own: it
@@ -30,34 +30,40 @@ import (
 //
 // One goroutine uses a spool; Len, Skipped and Lost are for any.
 type Spool struct {
-	dir          string   // for errors
-	root         *os.Root // through which no symlink leads out of the directory
+	dir          string
+	root         *os.Root    // through which no symlink leads out of the directory
+	info         fs.FileInfo // of the directory, to see that it is still dir
 	lock         io.Closer
+	label        string // of the segments that this spool begins
+	head         []byte // what they begin with
 	maxBytes     int64
 	segmentBytes int64          // where a segment is full
 	number       uint64         // of the newest segment
 	segments     []*diskSegment // oldest first
 	tail         *diskSegment   // the last of them, when it takes records
 	unsynced     bool           // the directory has names that were not synced
-	buffer       []byte         // of Append and Read
+	buffer       []byte         // of Append
 
 	waiting, garbled, gone atomic.Int64 // records, runs of garbage, records
 	total                  atomic.Int64 // bytes of all segments, those left alone included
 }
 
-// A Claim is what one read handed out: its i-th ticket is for the i-th
-// record, and nil once that is settled.
-type Claim struct{ tickets []ticket }
-
-type ticket struct {
+// A Ticket is for one record that is handed out: it is in the spool, and somebody
+// has its bytes. The zero Ticket is for none.
+type Ticket struct {
 	segment *diskSegment
 	slot    int
 }
+
+// Live reports whether the record is still in the spool: its segment may have gone
+// to make room.
+func (t Ticket) Live() bool { return t.segment != nil && !t.segment.removed }
 
 // A diskSegment is one file. Where its records are is known only from the time
 // that they are first read, so that a large spool costs little memory.
 type diskSegment struct {
 	number  uint64
+	label   string
 	size    int64
 	waiting int      // neither handed out nor released
 	out     int      // handed out
@@ -107,6 +113,9 @@ var (
 	ErrRecordTooLarge = errors.New("record too large")
 	// ErrFull means that the cap is used up by what must not be removed.
 	ErrFull = errors.New("full of segments that this version cannot read")
+	// ErrMoved means that the directory is not at its place any more. Whoever makes
+	// it again needs another spool.
+	ErrMoved = errors.New("the directory was removed or replaced")
 )
 
 func (s *Spool) fault(doing string, err error) error {
@@ -172,57 +181,9 @@ func (s *Spool) Len() int64 { return s.waiting.Load() }
 // segments, and files that no spool made.
 func (s *Spool) Skipped() int64 { return s.garbled.Load() }
 
-// Lost counts the records that were once in len and are neither there nor to be
-// had any more, although they were not released nor reported by append.
+// Lost counts the records that were once in Len and could not be read when they were
+// to be handed out.
 func (s *Spool) Lost() int64 { return s.gone.Load() }
-
-// sync returns when everything appended is on the disk, as far as the disk
-// tells. Releases are not waited for: their loss costs a duplicate, no entry.
-func (s *Spool) sync() error {
-	if s.root == nil {
-		return s.fault("sync", fs.ErrClosed)
-	}
-	var faults []error
-	for _, segment := range s.segments {
-		if !segment.dirty {
-			continue
-		}
-		file, err := s.use(segment)
-		if err == nil {
-			err = file.Sync()
-		}
-		segment.dirty = err != nil
-		if segment != s.tail {
-			s.unuse(segment)
-		}
-		faults = append(faults, err)
-	}
-	if s.unsynced {
-		err := syncNames(s.root)
-		s.unsynced = err != nil
-		faults = append(faults, err)
-	}
-	if err := errors.Join(faults...); err != nil {
-		return s.fault("sync", err)
-	}
-	return nil
-}
-
-// Close syncs and gives the directory up. What is handed out and not released
-// is there for the next owner. A second close does nothing.
-func (s *Spool) Close() error {
-	if s.root == nil {
-		return nil
-	}
-	err := s.sync()
-	for _, segment := range s.segments {
-		segment.closeFile()
-	}
-	_ = s.lock.Close()
-	_ = s.root.Close()
-	s.root, s.segments, s.tail = nil, nil, nil
-	return err
-}
 
 // use opens a segment's file, if it is not open.
 func (s *Spool) use(segment *diskSegment) (*os.File, error) {

@@ -78,6 +78,8 @@ type Counters struct {
 	LastSuccess        atomic.Int64 // when the server last took entries
 	Oldest             atomic.Int64 // when the oldest unsettled entry was logged, at the earliest
 
+	Truncated atomic.Int64 // entries whose attributes were cut
+
 	Flushes, FlushesOK, FlushesFailed atomic.Int64
 	LastFlush                         atomic.Int64 // unix nanoseconds
 	LastError                         atomic.Pointer[string]

@@ -18,26 +18,41 @@ const (
 	NoCause      Cause = iota
 	Failing            // the last attempt failed
 	Throttled          // 429: a pause for all, but no sign of trouble
+	Refusing           // request after request is refused, and none taken
 	QuotaUsedUp        // the daily quota is used up
 	Unauthorized       // the server refuses the API key
 	Misdirected        // the URL is not an ingest endpoint
 )
 
-// A Gate decides how many attempts may be under way: the whole pool while the
-// server takes entries, one after a failure, none during a pause. Before the first
-// success it is one for a while, so that a server that is down at start-up sees no
-// burst. It is safe for concurrent use.
+// A Gate decides how many attempts may be under way: as many of the pool as the
+// server has a use for while it takes entries, one after a failure, none during a
+// pause. Before the first success it is one for a while, so that a server that is
+// down at start-up sees no burst. It is safe for concurrent use.
 type Gate struct {
-	pool int
-	now  func() time.Time
+	now func() time.Time
 
 	mu       sync.Mutex
 	underWay int
 	why      Cause     // why careful; kept until a success
 	until    time.Time // no attempt begins before
+	firm     time.Time // the same, of pauses that Press does not end
+	next     time.Time // when the attempt is due that a failed one is followed by
+	last     time.Time // when the last attempt began
+	pauses   uint64    // how many began
+	spell    Cause     // of the last pause for [Spell], until a success
+	again    int       // how many in a row there were for it
+	refusals int       // in a row, for [Refuse]
 	proven   bool      // an attempt has succeeded since the last failure
 	since    time.Time // when the first unproven attempt began
+	pace     pace
 	changed  chan struct{}
+}
+
+// A Place is that of an attempt under way.
+type Place struct {
+	began  time.Time
+	load   time.Duration // of the pace when it began
+	pauses uint64        // that had begun before it did
 }
 
 // Trial is how long the first attempt goes alone.
@@ -45,16 +60,16 @@ const Trial = time.Second
 
 // NewGate makes a gate for at most pool attempts at once.
 func NewGate(pool int, now func() time.Time) *Gate {
-	return &Gate{pool: pool, now: now, changed: make(chan struct{})}
+	return &Gate{pace: newPace(pool), now: now, changed: make(chan struct{})}
 }
 
 // widthLocked is how many attempts may be under way at once, outside a pause.
 func (g *Gate) widthLocked() int {
 	switch {
-	case g.why != NoCause && g.why != Throttled:
+	case g.why != NoCause:
 		return 1
 	case g.proven || !g.since.IsZero() && g.now().Sub(g.since) >= Trial:
-		return g.pool
+		return g.pace.width
 	default:
 		return 1
 	}
@@ -81,28 +96,31 @@ func (g *Gate) Room() (width int, next time.Time) {
 // Enter takes a place for an attempt; Leave gives it back. It waits while the
 // attempts under way leave no room, and returns false when sending is paused or
 // ctx ends.
-func (g *Gate) Enter(ctx context.Context) bool {
+func (g *Gate) Enter(ctx context.Context) (Place, bool) {
 	for {
 		g.mu.Lock()
 		now := g.now()
 		switch {
 		case now.Before(g.until):
 			g.mu.Unlock()
-			return false
+			return Place{}, false
 		case g.underWay < g.widthLocked():
+			g.pace.reckon(now, g.underWay)
 			g.underWay++
 			if g.since.IsZero() {
 				g.since = now
 			}
+			g.last = now
+			place := Place{began: now, load: g.pace.load, pauses: g.pauses}
 			g.mu.Unlock()
-			return true
+			return place, true
 		}
 		changed := g.changed
 		g.mu.Unlock()
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return false
+			return Place{}, false
 		}
 	}
 }
@@ -115,12 +133,13 @@ func (g *Gate) Paused() bool {
 }
 
 // Leave gives the place back, and applies what the attempt taught.
-func (g *Gate) Leave(learnt Lesson) {
+func (g *Gate) Leave(p Place, learnt Lesson) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.pace.reckon(g.now(), g.underWay)
 	g.underWay--
 	if learnt != nil {
-		learnt(g)
+		learnt(g, p)
 	}
 	close(g.changed)
 	g.changed = make(chan struct{})
@@ -128,31 +147,96 @@ func (g *Gate) Leave(learnt Lesson) {
 
 // A Lesson is what an attempt taught about sending as a whole; nil is nothing.
 // Leave applies it.
-type Lesson func(*Gate)
+type Lesson func(*Gate, Place)
 
-// Pause stops all sending for d because of why; d may be 0.
+// Pause stops all sending for d because of why; d may be 0. Only Resume ends it early.
 func Pause(why Cause, d time.Duration) Lesson {
-	return func(g *Gate) { g.pauseLocked(why, d) }
+	return func(g *Gate, _ Place) {
+		g.pauseLocked(why, d)
+		g.firmLocked(d)
+	}
+}
+
+// Fail notes that an attempt failed, and that it is followed by another after d.
+func Fail(d time.Duration) Lesson {
+	return func(g *Gate, _ Place) {
+		g.pauseLocked(Failing, 0)
+		g.next = g.now().Add(d)
+	}
+}
+
+// Spell stops all sending because of why, for delay(n) the n-th time in a row.
+// Attempts side by side that end for the same reason are one time. Press ends a soft
+// pause early.
+func Spell(why Cause, soft bool, delay func(n int) time.Duration) Lesson {
+	return func(g *Gate, p Place) { g.spellLocked(why, soft, p, delay) }
+}
+
+func (g *Gate) spellLocked(why Cause, soft bool, p Place, delay func(n int) time.Duration) {
+	switch {
+	case g.spell != why:
+		g.spell, g.again = why, 0
+	case p.pauses != g.pauses:
+		return
+	}
+	g.again++
+	d := delay(g.again)
+	g.pauseLocked(why, d)
+	if !soft {
+		g.firmLocked(d)
+	}
+}
+
+// firmLocked keeps Press from ending a pause of d that begins now.
+func (g *Gate) firmLocked(d time.Duration) {
+	if until := g.now().Add(d); until.After(g.firm) {
+		g.firm = until
+	}
+}
+
+// Refuse notes that a request was refused. After most in a row, without one that
+// was taken, it is rather the server that is at fault: then all sending stops as for
+// [Spell].
+func Refuse(most int, delay func(n int) time.Duration) Lesson {
+	return func(g *Gate, p Place) {
+		if g.refusals++; g.refusals >= most {
+			g.spellLocked(Refusing, true, p, delay)
+		}
+	}
+}
+
+// Recognize notes that the server read a request, and then what it taught. Neither
+// the key nor the URL is wrong where the request began after the last pause, but
+// nothing was taken yet.
+func Recognize(then Lesson) Lesson {
+	return func(g *Gate, p Place) {
+		if (g.why == Unauthorized || g.why == Misdirected) && p.pauses == g.pauses {
+			g.why = Failing
+		}
+		if then != nil {
+			then(g, p)
+		}
+	}
 }
 
 // Doubt lets one attempt go alone again, for a while.
-func Doubt(g *Gate) {
+func Doubt(g *Gate, _ Place) {
 	g.proven = false
 	g.since = time.Time{}
 }
 
-// Recognize notes that the server read a request that began after the last
-// pause. Neither the key nor the URL is wrong, but nothing was taken yet.
-func Recognize(g *Gate) {
-	if (g.why == Unauthorized || g.why == Misdirected) && !g.now().Before(g.until) {
-		g.why = Failing
+// Clear opens the gate: the server took n units. That it took some before it said
+// that they were too many does not end the pause that this began.
+func Clear(n int) Lesson {
+	return func(g *Gate, p Place) {
+		g.pace.answer(p.began, p.load, n)
+		g.refusals = 0
+		g.proven = true
+		if g.why == Throttled && p.pauses != g.pauses {
+			return
+		}
+		g.why, g.spell, g.again = NoCause, NoCause, 0
 	}
-}
-
-// Clear opens the gate: the server took entries.
-func Clear(g *Gate) {
-	g.why = NoCause
-	g.proven = true
 }
 
 // pauseLocked stops all sending for d because of why. A pause never ends early
@@ -164,17 +248,12 @@ func (g *Gate) pauseLocked(why Cause, d time.Duration) {
 	} else if g.why == NoCause {
 		g.why = Throttled
 	}
+	if d > 0 {
+		g.pauses++
+	}
 	if until := g.now().Add(d); until.After(g.until) {
 		g.until = until
 	}
-}
-
-// Resume ends a pause: the next attempt may begin now. What the pause was for
-// holds until an attempt succeeds.
-func (g *Gate) Resume() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.until = time.Time{}
 }
 
 // Rest pauses all sending for d, if the server still fails for all.
@@ -184,6 +263,41 @@ func (g *Gate) Rest(d time.Duration) {
 	if g.why == Failing {
 		g.pauseLocked(Failing, d)
 	}
+}
+
+// Resume ends a pause: the next attempt may begin now. What the pause was for
+// holds until an attempt succeeds.
+func (g *Gate) Resume() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.until, g.firm = time.Time{}, time.Time{}
+}
+
+// Press ends a pause that nobody asked for.
+func (g *Gate) Press() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.until = g.firm
+}
+
+// Due returns when the last attempt began and when the next one is due. It reports
+// whether that is still to come, with none under way, and Press would hasten it.
+func (g *Gate) Due() (last, next time.Time, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	next = g.until
+	if g.why == Failing && g.next.After(next) {
+		next = g.next
+	}
+	now := g.now()
+	return g.last, next, g.why != NoCause && g.underWay == 0 && next.After(now) && !g.firm.After(now)
+}
+
+// Firm reports whether sending is in a pause that Press does not end.
+func (g *Gate) Firm() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.firm.After(g.now())
 }
 
 // Holding returns why sending is held or careful.

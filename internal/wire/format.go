@@ -30,11 +30,17 @@ type Format interface {
 	// AppendWhole appends the whole entry that consists of data and its ending.
 	AppendWhole(b, data []byte, e Ending) []byte
 
+	// Head reads an entry's level and message off its beginning: data as they are in
+	// the queue, or a whole entry. The message may share memory with data, and is
+	// empty where data are not the format's own.
+	Head(data []byte) (Level, []byte)
+
 	// Origin is the program that the entries of this process come from.
 	Origin() Origin
-	// Standalone returns a whole entry of this process in a form that another
-	// process can send: it names its origin itself.
-	Standalone(entry []byte) []byte
+	// Standalone returns a whole entry of a program of the given origin in a form
+	// that this process can send: it names its origin itself, unless that is this
+	// program's. It accepts any bytes, and returns those that are no entry unchanged.
+	Standalone(entry []byte, from Origin) []byte
 	// Parse reads a whole entry, and Emit writes one. Both are rare: they are
 	// used when the protocol changes, and when attributes are too large.
 	Parse(entry []byte) (*Parsed, error)

@@ -12,9 +12,15 @@ const (
 	MaxSDKVersion      = 20
 	maxPlatformVersion = 50
 	MaxMethod          = 8
-	MaxPath            = 2_048
+	MaxPath            = 491  // with a method and a space 500, in the tables of the analytics jobs (10.1)
 	MaxService         = 1000 // our own limit: every entry has the service among its attributes
 )
+
+// MaxIndexed is how many bytes the message and the type of an error take together,
+// at the levels error and critical. There the server has them in an index, whose
+// rows are limited, and loses what is longer (ledger-wire 10.1). In 2600 bytes there
+// are 64 of a fingerprint and 80 more.
+const MaxIndexed = 2_600 - 64 - 80
 
 // MaxBatch is how many entries the server takes in one request (ledger-wire 2.2).
 const MaxBatch = 1000

@@ -30,7 +30,7 @@ func Transcode(from, to Format, entry []byte) ([]byte, error) {
 	}
 	b := to.Emit(p)
 	if limits := to.Limits(); MayExceed(len(b), p.HasEndpoint || p.LogType == TypeEndpoint, &limits) {
-		b = Fit(b, to)
+		b, _ = Fit(b, to)
 	}
 	return b, nil
 }

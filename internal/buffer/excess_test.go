@@ -1,0 +1,50 @@
+package buffer
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ledger-sdk/ledger-go/internal/stats"
+)
+
+// Callers and the owner make room at once, and not twice for the same excess: as many
+// entries go as are too many, and no more.
+func TestRoomIsMadeOnce(t *testing.T) {
+	for _, limits := range []QueueLimits{
+		{MaxEntries: 100, MaxBytes: 1 << 30},
+		{MaxEntries: 10_000, MaxBytes: 100 * laneEntry(0).memory()},
+	} {
+		limits.BatchEntries, limits.BatchBytes = 10, 1<<20
+		for range 300 {
+			count := &stats.Counters{}
+			q := NewQueue(limits, count, time.Now)
+			b := NewBacklog(q, func(*Batch[int]) {})
+			for seq := range 50 {
+				q.Push(laneEntry(uint64(seq)))
+			}
+			b.Hold(b.Cut(50, 1<<20)) // what the owner makes room with first
+			var pushing sync.WaitGroup
+			for g := range 2 {
+				pushing.Go(func() {
+					for i := range 120 {
+						q.Push(laneEntry(uint64(100 + 1000*g + i)))
+					}
+				})
+			}
+			done := make(chan struct{})
+			go func() { pushing.Wait(); close(done) }()
+			for evicting := true; evicting; {
+				select {
+				case <-done:
+					evicting = false
+				default:
+				}
+				b.Evict(time.Now(), func(*Entry) bool { return false }, (*Entry).Free)
+			}
+			if n, _ := q.droppable(); n != 100 {
+				t.Fatalf("%d entries are left of 290, want 100", n)
+			}
+		}
+	}
+}

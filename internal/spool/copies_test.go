@@ -1,0 +1,165 @@
+package spool
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// A copy is in the spool from the beginning, and handed out to nobody but who has the
+// entry, until it is taken back.
+func TestSpoolCopies(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpenSpool(t, dir, testSpoolBytes)
+	mustAppend(t, s, "before")
+	tickets := make([]Ticket, 4)
+	if n, dropped, err := s.AppendCopies(spoolRecords("a", "b", "c", "d"), tickets); n != 4 || dropped != 0 || err != nil {
+		t.Fatalf("%d written, %d dropped, %v", n, dropped, err)
+	}
+	mustAppend(t, s, "after")
+	if s.Len() != 2 {
+		t.Errorf("len is %d with copies of four", s.Len())
+	}
+	s.Release(tickets[1])
+	s.Release(tickets[1])
+	if !s.Unclaim(tickets[2]) || s.Unclaim(tickets[2]) || s.Unclaim(tickets[1]) || s.Unclaim(Ticket{}) {
+		t.Error("what was taken back is not what was out")
+	}
+	texts, _ := readAllSpool(t, s)
+	wantTexts(t, []string{"before", "c", "after"}, texts)
+	mustCloseSpool(t, s)
+	s = mustOpenSpool(t, dir, testSpoolBytes)
+	texts, _ = readAllSpool(t, s)
+	wantTexts(t, []string{"before", "a", "c", "d", "after"}, texts)
+}
+
+// Where a copy is goes out of memory once nothing of its segment is handed out.
+func TestSpoolForgetsWhereManyRecordsAre(t *testing.T) {
+	s := mustOpenSpool(t, t.TempDir(), 1<<20)
+	text := make([]byte, 10_000)
+	var tickets []Ticket
+	for range 30 { // 6 to a segment
+		one := make([]Ticket, 1)
+		if n, _, err := s.AppendCopies([]Record{{Data: text}}, one); n != 1 {
+			t.Fatal(err)
+		}
+		tickets = append(tickets, one...)
+	}
+	if lost := s.unclaim(tickets); lost != 0 {
+		t.Errorf("%d are lost", lost)
+	}
+	for i, segment := range s.segments {
+		if known := segment.slots != nil; known != (i == 0 || segment == s.tail) {
+			t.Errorf("segment %d: places known: %v", i, known)
+		}
+	}
+	s.Release(tickets[20]) // too late, and harmless
+	if texts, _ := s.Read(100, 1<<20); len(texts) != 30 {
+		t.Errorf("%d records of 30", len(texts))
+	}
+}
+
+// A label is said once for all of a segment's records; those with another one begin
+// another segment.
+func TestSpoolLabels(t *testing.T) {
+	dir := t.TempDir()
+	open := func(label string) *Spool {
+		s, err := Open(dir, testSpoolBytes, label)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	for i, label := range []string{"", "one", "one", "two", "one"} {
+		s := open(label)
+		mustAppend(t, s, string(rune('a'+i)))
+		mustCloseSpool(t, s)
+	}
+	if n := len(spoolFiles(t, dir)); n != 4 {
+		t.Errorf("%d segments, want 4", n)
+	}
+	s := open("three")
+	defer mustCloseSpool(t, s)
+	records, tickets := s.Read(10, 1000)
+	got := ""
+	for _, r := range records {
+		got += string(r.Data) + "=" + r.Label + " "
+	}
+	if want := "a= b=one c=one d=two e=one "; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	s.release(tickets)
+	wantTexts(t, nil, spoolFiles(t, dir))
+}
+
+// Segments of version 1 have no label, and nothing is added to them.
+func TestSpoolReadsVersion1(t *testing.T) {
+	dir := t.TempDir()
+	old := append(newHeader(1), spoolSegmentOf("a", "b")[headerSize:]...)
+	if err := os.WriteFile(filepath.Join(dir, segmentName(1)), old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := mustOpenSpool(t, dir, testSpoolBytes)
+	mustAppend(t, s, "c")
+	if n := len(spoolFiles(t, dir)); n != 2 {
+		t.Errorf("%d segments, want 2", n)
+	}
+	texts, _ := readAllSpool(t, s)
+	wantTexts(t, []string{"a", "b", "c"}, texts)
+}
+
+// A spool whose directory is not at its place any more says so: what it wrote would
+// not be found again.
+func TestSpoolWhoseDirectoryWasRemoved(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "spool")
+	s := mustOpenSpool(t, dir, testSpoolBytes)
+	mustAppend(t, s, "a")
+	if err := os.Rename(dir, dir+".old"); err != nil {
+		t.Skip(err)
+	}
+	for range 2 {
+		if n, _, err := s.Append(spoolRecords("b")); n != 0 || !errors.Is(err, ErrMoved) {
+			t.Errorf("append: %d, %v; want %v", n, err, ErrMoved)
+		}
+		_ = os.Mkdir(dir, 0o700)
+	}
+	mustCloseSpool(t, s)
+	s = mustOpenSpool(t, dir, testSpoolBytes)
+	mustAppend(t, s, "b")
+	texts, _ := readAllSpool(t, s)
+	wantTexts(t, []string{"b"}, texts)
+}
+
+// A sync waits for all that was written before it, and for the names.
+func TestSpoolSyncs(t *testing.T) {
+	defer func(was func(*os.File) error) { fsync = was }(fsync)
+	var synced []string
+	var fault error
+	fsync = func(file *os.File) error {
+		synced = append(synced, filepath.Base(file.Name()))
+		return fault
+	}
+	s := mustOpenSpool(t, t.TempDir(), testSpoolBytes)
+	if s.Sync() != nil {
+		t.Error("an empty spool is to be synced")
+	}
+	mustAppend(t, s, "a")
+	wait := s.Sync()
+	mustAppend(t, s, "b")
+	if err := wait(); err != nil || len(synced) != 2 {
+		t.Errorf("synced %q: %v", synced, err)
+	}
+	fault = fs.ErrInvalid
+	if err := s.sync(); !errors.Is(err, fault) || len(synced) != 3 {
+		t.Errorf("synced %q: %v", synced, err)
+	}
+	fault = nil
+	if err := s.sync(); err != nil || len(synced) != 5 {
+		t.Errorf("synced %q: %v", synced, err)
+	}
+	if s.Sync() != nil {
+		t.Error("what was synced is to be synced again")
+	}
+}
