@@ -48,3 +48,19 @@ func ParseLimits(h http.Header) Limits {
 	}
 	return Limits{PerMinute: read("X-RateLimit-Limit-Minute"), PerHour: read("X-RateLimit-Limit-Hour")}
 }
+
+// ParseDate reads the time of an answer by the server's clock; zero where it does not
+// say.
+func ParseDate(h http.Header) time.Time {
+	date, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return date
+}
+
+// HourUsedUp reports whether a 429 of a server that counts in fixed minutes and hours
+// is about the hour.
+func HourUsedUp(h http.Header) bool {
+	return strings.TrimSpace(h.Get("X-RateLimit-Remaining-Hour")) == "0" || strings.TrimSpace(h.Get("Retry-After")) == "3600"
+}
