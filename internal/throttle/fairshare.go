@@ -80,7 +80,7 @@ func (f *fairShare) portion() int {
 
 // wait is how long nothing may go.
 func (f *fairShare) wait(now time.Time, logged int64) time.Duration {
-	f.roll(now, logged)
+	f.roll(now, time.Time{}, logged)
 	if f.part == 0 {
 		return 0
 	}
@@ -201,9 +201,11 @@ func (f *fairShare) lower(now time.Time, phase float64) {
 	}
 }
 
-// roll begins a new minute when it is time. logged is how many entries there have been.
-func (f *fairShare) roll(now time.Time, logged int64) {
+// roll begins a new minute when it is time. date is what the server's clock says, if it
+// does; logged is how many entries there have been.
+func (f *fairShare) roll(now, date time.Time, logged int64) {
 	f.logged = logged
+	f.synchronize(now, date)
 	minute, phase := f.at(now)
 	if f.since.IsZero() {
 		f.since, f.counted = now, logged

@@ -128,51 +128,52 @@ func (l *Limiter) Take(n int) time.Duration {
 	return 0
 }
 
-// Room reports how many requests may be under way because of others, and when that
-// changes by itself; the zero time means that it does not.
-func (l *Limiter) Room() (width int, next time.Time) {
+// Narrow makes less of how many requests may be under way, and of when that may
+// change by itself, where others share the limit.
+func (l *Limiter) Narrow(width int, next time.Time) (int, time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.others.room(l.now())
+	if most, at := l.others.room(l.now()); most < width {
+		return most, at
+	}
+	return width, next
 }
 
-// Portion is the largest n to ask for: what fits now, but no less than a part of
-// what ever fits, so that waiting for room does not end in scraps. Where others share
-// the limit it is less: what is denied is counted, so each should risk little.
-func (l *Limiter) Portion() int {
+// Shared reports whether others share the limit, as far as it shows.
+func (l *Limiter) Shared() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return min(l.portionLocked(), l.others.portion())
+	return l.others.part > 0
 }
 
-// Whole is the portion without regard to others.
-func (l *Limiter) Whole() int {
+// Portions are the largest n to ask for, whole and where others share the limit.
+// The whole is what fits now, but no less than a part of what ever fits, so that waiting
+// for room does not end in scraps. With others it may be less: what is refused is
+// counted, so each should risk little.
+func (l *Limiter) Portions() (whole, shared int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.portionLocked()
-}
-
-func (l *Limiter) portionLocked() int {
 	now := l.now()
 	l.minute.expire(now)
 	l.hour.expire(now)
 	most := min(l.minute.most, l.hour.most)
 	left := min(l.minute.most-l.minute.total, l.hour.most-l.hour.total)
-	return max(left, most/leastPortion, 1)
+	whole = max(left, most/leastPortion, 1)
+	return whole, min(whole, l.others.portion())
 }
 
 // leastPortion is the part of what ever fits that is worth a request.
 const leastPortion = 4
 
-// Learn sets limits that the server reported, where lower ones were not given. A limit
-// of 0 was not reported. Where all are, it does not exist; otherwise it stays.
-func (l *Limiter) Learn(told Limits, all bool) {
+// Learn sets limits that an answer told, where lower ones were not given. A limit that
+// an answer of success does not name does not exist; otherwise it stays.
+func (l *Limiter) Learn(told Limits, success bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if all || told.PerMinute > 0 {
+	if success || told.PerMinute > 0 {
 		l.minute.setShare(lower(told.PerMinute, l.given.PerMinute), l.buffer)
 	}
-	if all || told.PerHour > 0 {
+	if success || told.PerHour > 0 {
 		l.hour.setShare(lower(told.PerHour, l.given.PerHour), l.buffer)
 	}
 }
@@ -185,30 +186,34 @@ func lower(told, given int) int {
 	return max(told, given)
 }
 
-// Accepted notes that the server accepted a request of n, with so many entries, in an
-// answer of date by its own clock; the zero time where it does not say.
-func (l *Limiter) Accepted(n, entries int, date time.Time) {
+// Accepted notes that the server accepted a request of n, with so many entries.
+func (l *Limiter) Accepted(n, entries int, told Told) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	l.others.synchronize(now, date)
-	l.others.roll(now, l.logged())
+	l.others.roll(now, told.date, l.logged())
 	l.others.accept(now, n, entries)
 }
 
-// Refused notes that the server refused a request, in an answer of date, because a
-// limit is reached, although what this client sent is within it: others share it. It
-// returns how long it will be: until the server's next minute, or hour.
-func (l *Limiter) Refused(date time.Time, hour bool) time.Duration {
+// Refused notes that the server refused a request because a limit is reached, although
+// what this client sent is within it: others share it. It returns how long to wait:
+// what the server asked for, or, where that is a constant, until its next minute or hour.
+func (l *Limiter) Refused(told Told, asked time.Duration) time.Duration {
+	if told.PerMinute == 0 && told.PerHour == 0 { // it may count otherwise
+		return asked
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	l.others.synchronize(now, date)
-	l.others.roll(now, l.logged())
-	if hour {
-		return l.others.untilHour(now)
+	l.others.roll(now, told.date, l.logged())
+	switch {
+	case told.hour && asked > 0:
+		return min(l.others.untilHour(now), asked)
+	case told.most:
+		return l.others.refuse(now)
+	default:
+		return max(l.others.refuse(now), asked)
 	}
-	return l.others.refuse(now)
 }
 
 // Rates are what a limiter used of its share, and the shares, 0 where there is no limit.
