@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ledger-sdk/ledger-go"
 	"github.com/ledger-sdk/ledger-go/ledgertest"
 )
 
@@ -92,4 +91,3 @@ func TestThrottledBesideARefusedKey(t *testing.T) {
 		}
 	})
 }
-
