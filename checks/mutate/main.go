@@ -28,6 +28,7 @@ func main() {
 	flag.DurationVar(&s.timeout, "timeout", 20*time.Second, "of one package's tests, at least; five times what they take unbroken, if that is longer")
 	flag.Float64Var(&s.bar, "bar", 0, "fail when fewer than this percentage of a package's mutants is killed")
 	flag.StringVar(&s.skip, "skip", `^(TestChaos|TestMemory|TestShutdownOfALarge)|LetsNoTimePass|CompilesFewModules`, "tests to leave out, for they are slow and find little")
+	flag.BoolVar(&s.own, "own", false, "judge by the package's own tests alone: a quick first look")
 	flag.BoolVar(&s.list, "list", false, "print the mutants, run nothing")
 	flag.Parse()
 	s.files, s.at = regexp.MustCompile(*files), *at
@@ -56,6 +57,7 @@ type sample struct {
 	skip    string
 	files   *regexp.Regexp
 	at      string
+	own     bool
 	list    bool
 }
 
@@ -76,7 +78,7 @@ func (s *sample) run(name string) (reached bool, err error) {
 	} else {
 		n = len(all)
 	}
-	b := bench{pkg: pkg, timeout: s.timeout, skip: s.skip}
+	b := bench{pkg: pkg, timeout: s.timeout, skip: s.skip, own: s.own}
 	defer b.close()
 	if !s.list {
 		if err := b.open(); err != nil {

@@ -97,6 +97,7 @@ type bench struct {
 	pkg     *pkg
 	timeout time.Duration
 	skip    string
+	own     bool // only the package's own tests judge
 
 	tests []string // packages, nearest first
 	took  map[string]time.Duration
@@ -105,8 +106,11 @@ type bench struct {
 
 // open finds the tests, and makes sure that they pass while nothing is broken.
 func (b *bench) open() (err error) {
-	if b.tests, err = b.pkg.users(); err != nil {
-		return err
+	b.tests = []string{b.pkg.ImportPath}
+	if !b.own {
+		if b.tests, err = b.pkg.users(); err != nil {
+			return err
+		}
 	}
 	if b.dir, err = os.MkdirTemp("", "mutate"); err != nil {
 		return err

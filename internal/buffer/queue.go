@@ -32,7 +32,8 @@ type Queue struct {
 	few                  int // entries that are taken out at once, and their bytes
 	fewBytes             int64
 
-	wakeAbove float64 // see QueueLimits
+	wakeAbove float64     // see QueueLimits
+	sealed    atomic.Bool // nobody takes entries out any more
 
 	_         cacheLine
 	queued    load // in the lanes
@@ -41,12 +42,13 @@ type Queue struct {
 	attempted load // an attempt has them
 	_         cacheLine
 
-	room   sync.Mutex    // see popIf
-	lost   sketch        // of what made room
-	sealed atomic.Bool   // nobody takes entries out any more
-	wake   chan struct{} // to the batcher: a threshold was crossed
-	count  *stats.Counters
-	now    func() time.Time
+	writers sync.Pool // of *writer
+
+	room  sync.Mutex    // see popIf
+	lost  sketch        // of what made room
+	wake  chan struct{} // to the batcher: a threshold was crossed
+	count *stats.Counters
+	now   func() time.Time
 }
 
 // At most maxTaken entries are taken out at once, and a 64th of either budget.
@@ -95,7 +97,6 @@ func (q *Queue) Push(e *Entry) bool {
 	if n > q.maxEntries || b > q.byteLimit() {
 		for q.dropIfOver(&q.ordinary) || q.dropIfOver(&q.urgent) {
 		}
-		q.poke()
 	}
 	if n == 1 || n == q.wakeEntries || b >= q.wakeBytes && b-size < q.wakeBytes || q.strained(n, b) {
 		q.poke()
@@ -255,6 +256,10 @@ func (q *Queue) take(l *lane, method taking, entries []*Entry, n int) []*Entry {
 // taking is one of the methods [lane.take] and [lane.takeMarked].
 type taking = func(l *lane, entries []*Entry, n int, bytes int64) []*Entry
 
+// tellEvery is how many entries make room for one time that the batcher is woken: it
+// has to know that entries are being lost, but not of each.
+const tellEvery = 64
+
 // dropIfOver drops a lane's oldest entry if there is no room; false when there was
 // nothing to drop.
 func (q *Queue) dropIfOver(l *lane) bool {
@@ -263,7 +268,9 @@ func (q *Queue) dropIfOver(l *lane) bool {
 		return false
 	}
 	q.lose(e)
-	q.count.DropQueued(stats.Overflow, e.Notice, q.now())
+	if lost := q.count.DropQueued(stats.Overflow, e.Notice, q.now()); lost%tellEvery == 1 {
+		q.poke()
+	}
 	e.Free()
 	return true
 }

@@ -62,7 +62,9 @@ func (k ErrorKind) String() string { return errorNames[k] }
 //	taken  = in flight + sent + dropped in flight + spooled
 //	spooled = SpoolIn - SpoolOut
 type Counters struct {
+	_            [64]byte     // what changes at every record has a cache line of its own
 	Logged       atomic.Int64 // records and notices, and entries found on disk; also the sequence
+	_            [64]byte
 	QueueDropped [DropReasons]atomic.Int64
 	Taken        atomic.Int64 // out of the queue, by the batcher
 	Sent         atomic.Int64
@@ -94,10 +96,11 @@ func (c *Counters) At(t time.Time) int64 { return max(int64(t.Sub(c.Started)), 1
 // Ago is how long before now such a time was.
 func (c *Counters) Ago(now time.Time, at int64) time.Duration { return time.Duration(c.At(now) - at) }
 
-// DropQueued counts an entry that leaves the queue for nowhere.
-func (c *Counters) DropQueued(why DropReason, notice bool, now time.Time) {
+// DropQueued counts an entry that leaves the queue for nowhere, and returns how many
+// are lost then that no notice has reported; 0 where the entry is none of them.
+func (c *Counters) DropQueued(why DropReason, notice bool, now time.Time) (lost int64) {
 	c.QueueDropped[why].Add(1)
-	c.noteDrop(why, notice, now)
+	return c.noteDrop(why, notice, now)
 }
 
 // DropInFlight counts an entry that had been taken out of the queue.
@@ -114,19 +117,21 @@ func (c *Counters) DropSpooled(n int64, now time.Time) {
 	c.noteLost(n, c.At(now))
 }
 
-func (c *Counters) noteDrop(why DropReason, notice bool, now time.Time) {
+func (c *Counters) noteDrop(why DropReason, notice bool, now time.Time) (lost int64) {
 	at := c.At(now)
 	if why == Overflow && !notice {
-		c.noteLost(1, at)
-	} else {
-		c.LastDrop.Store(at)
+		return c.noteLost(1, at)
 	}
+	c.LastDrop.Store(at)
+	return 0
 }
 
-func (c *Counters) noteLost(n, at int64) {
+func (c *Counters) noteLost(n, at int64) (lost int64) {
 	c.LastDrop.Store(at)
-	c.LostFrom.CompareAndSwap(0, at) // before lost, which makes somebody read it
-	c.Lost.Add(n)
+	if c.LostFrom.Load() == 0 {
+		c.LostFrom.CompareAndSwap(0, at) // before lost, which makes somebody read it
+	}
+	return c.Lost.Add(n)
 }
 
 // A Tally is where every entry is, at one instant.
