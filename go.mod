@@ -7,7 +7,6 @@ require (
 	github.com/coder/websocket v1.8.15
 	github.com/failsafe-go/failsafe-go v0.9.8
 	github.com/google/go-cmp v0.7.0
-	github.com/klauspost/compress v1.20.3
 	github.com/samber/slog-multi v1.7.1
 	go.uber.org/goleak v1.3.0
 	golang.org/x/time v0.15.0

