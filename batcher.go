@@ -42,6 +42,7 @@ type batcher struct {
 	since   time.Time // when the oldest queued entry may have come; zero when there is none
 	owed    int64     // queued entries that are to go now
 	rounds  int64
+	freshAt int64 // rounds when a new batch was last picked
 	search  *halving
 	aside   *batch // the suspect in a round
 	rush    throttle.Rush
@@ -75,8 +76,7 @@ func newBatcher(c *config, q *buffer.Queue, count *stats.Counters, s *sender, re
 	b.backlog = buffer.NewBacklog(q, b.done)
 	b.disk = spill.New(spill.Config{
 		Dir: c.SpoolDir, MaxBytes: c.SpoolMaxBytes, After: c.SpoolAfter, Sync: c.SpoolSync,
-		BatchBytes: bodyBytes,
-		Tell:       report.tell, Format: s.protocols.Named, Opened: opened, Now: now,
+		BatchBytes: bodyBytes, Tell: report.tell, Format: s.protocols.Named, Opened: opened, Now: now,
 	}, b.backlog, q, count)
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	return b
@@ -122,8 +122,10 @@ func (b *batcher) run() {
 // send a request for each entry then.
 func (b *batcher) drain() {
 	b.backlog.Mark()
-	for fresh := b.cut(b.backlog.CutMarked); fresh != nil; fresh = b.cut(b.backlog.CutMarked) {
-		b.backlog.Join(fresh, b.most(), bodyBytes, func(other *batch) bool {
+	most, _ := b.sender.largest()
+	most = min(most, b.config.FlushSize)
+	for fresh := b.cut(b.backlog.CutMarked, most); fresh != nil; fresh = b.cut(b.backlog.CutMarked, most) {
+		b.backlog.Join(fresh, most, bodyBytes, func(other *batch) bool {
 			its := other.Notes
 			return !its.piece && its.halving == nil && !its.doubted && !its.failedAlone && !b.suspect(other) && !spill.Spooled(other)
 		})
@@ -131,13 +133,16 @@ func (b *batcher) drain() {
 	}
 }
 
-// most is how many entries a batch may have.
-func (b *batcher) most() int { return min(b.config.FlushSize, b.sender.largest()) }
+// most is how many entries a batch may have that is to go at once.
+func (b *batcher) most() int {
+	_, most := b.sender.largest()
+	return min(b.config.FlushSize, most)
+}
 
 // cut makes a batch of what is queued, and notes since when the rest waits.
-func (b *batcher) cut(cut func(n, bytes int) *batch) *batch {
+func (b *batcher) cut(cut func(n, bytes int) *batch, most int) *batch {
 	waiting, n := b.backlog.Waiting(), 0
-	fresh := cut(b.most(), bodyBytes)
+	fresh := cut(most, bodyBytes)
 	if fresh != nil {
 		n = fresh.Size()
 		fresh.Notes.since = b.since
@@ -276,21 +281,22 @@ func (b *batcher) ordinary() int {
 // longest ago, or a new one, so that batches which the server fails on cannot
 // hold up the rest, or keep the breaker open.
 func (b *batcher) pick() *batch {
-	best := -1
-	now := b.now()
+	best, now := -1, b.now()
 	for i, candidate := range b.backlog.Held {
 		if !now.Before(candidate.Notes.notBefore) && b.mayStart(candidate) && (best < 0 || candidate.Notes.tried < b.backlog.Held[best].Notes.tried) {
 			best = i
 		}
 	}
-	// In an outage few batches are cut, whatever trickles in; they take turns.
-	failing := best >= 0 && b.backlog.Held[best].Notes.failedRounds > 0 && len(b.backlog.Held) < b.config.HTTPPoolSize
+	// In an outage few batches are cut: they take turns, and only then a new one does.
+	failing := best >= 0 && b.backlog.Held[best].Notes.failedRounds > 0 &&
+		(len(b.backlog.Held) < b.config.HTTPPoolSize || b.backlog.Held[best].Notes.tried > b.freshAt)
 	if b.sender.gate.Holding() == throttle.Refusing { // new entries may be others
 		failing = b.rounds%2 == 0
 	}
 	repeated := best >= 0 && b.backlog.Held[best].Notes.tried != 0 && b.backlog.Held[best].Notes.tried == b.rounds
 	if (best < 0 || failing) && b.due() || repeated && b.backlog.Waiting() > 0 {
-		if fresh := b.cut(b.backlog.Cut); fresh != nil {
+		if fresh := b.cut(b.backlog.Cut, b.most()); fresh != nil {
+			b.freshAt = b.rounds
 			return fresh
 		}
 	}
@@ -298,7 +304,7 @@ func (b *batcher) pick() *batch {
 		return nil
 	}
 	picked := b.backlog.Take(best)
-	if most := b.sender.largest(); picked.Size() > most {
+	if _, most := b.sender.largest(); picked.Size() > most {
 		rest := b.split(picked, most)
 		b.backlog.Held = slices.Insert(b.backlog.Held, best, rest)
 	}

@@ -389,25 +389,3 @@ func (c cause) is(got string) bool {
 	}
 	return got != "" && utf8.RuneCountInString(got) <= 100
 }
-
-// indexed is a message as it is stored at Error and above beside an error type, within
-// 2600 bytes with 144 more.
-func indexed(message, errorType string) string {
-	const mark = "… [truncated]"
-	limit := 2600 - 144 - len(errorType)
-	if len(message) <= limit {
-		return message
-	}
-	for limit -= len(mark); !utf8.RuneStart(message[limit]); limit-- {
-	}
-	return message[:limit] + mark
-}
-
-// cut is s cut as texts over the server's limits are.
-func cut(s string, limit int) string {
-	const mark = "… [truncated]"
-	if utf8.RuneCountInString(s) <= limit {
-		return s
-	}
-	return string([]rune(s)[:limit-utf8.RuneCountInString(mark)]) + mark
-}

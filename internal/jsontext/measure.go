@@ -1,6 +1,7 @@
 package jsontext
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -108,13 +109,7 @@ func CutMeasured(s string, limit int) string {
 // measureNumber measures a number. Python writes an integer as it is, and any other
 // number as its shortest text.
 func measureNumber(text []byte) int {
-	whole := true
-	for _, c := range text {
-		if c == '.' || c == 'e' || c == 'E' {
-			whole = false
-		}
-	}
-	if whole {
+	if !bytes.ContainsAny(text, ".eE") {
 		return len(text)
 	}
 	f, err := strconv.ParseFloat(string(text), 64)
