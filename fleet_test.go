@@ -123,9 +123,9 @@ func (f *fleet) RoundTrip(r *http.Request) (*http.Response, error) {
 func (f *fleet) join(n int) {
 	f.Helper()
 	for range n {
-		o := &ledger.Options{APIKey: ledgertest.APIKey, Protocol: f.protocol, HTTPTransport: f, Diagnostics: slog.DiscardHandler, MaxBufferSize: 5000}
+		o := &ledger.Options{APIKey: ledgertest.APIKey, Protocol: f.protocol, HTTPTransport: f, DisableCompression: true, Diagnostics: slog.DiscardHandler, MaxBufferSize: 5000}
 		if f.protocol == ledger.ProtocolLedger {
-			o.FlushSize, o.MaxBufferSize = 1, 5000 // a request each, so that requests are what lacks
+			o.FlushSize = 1 // a request each, so that requests are what lacks
 		}
 		h, err := ledger.NewHandler(o)
 		if err != nil {
@@ -197,6 +197,7 @@ func (f *fleet) check() {
 		}
 	}
 	slices.Sort(served)
+	f.debug()
 	refused := float64(f.refused.Load()) / float64(f.requests.Load())
 	least := served[0] / served[len(served)/2]
 	used := float64(delivered) / (fleetLimit * fleetMinutes)
