@@ -33,10 +33,13 @@ plots: ## Draw how costs grow into benchmarks/plots (some minutes)
 fuzz: ## Fuzz each target for FUZZTIME (default 30s)
 	bash .ci/fuzz $(or $(FUZZTIME),30s)
 
+mutate: ## Break MUTANTS (default 30) random places a package; count what the tests find
+	go run ./checks/mutate -n $(or $(MUTANTS),30) $(if $(SEED),-seed $(SEED)) $(if $(PACKAGES),-packages $(PACKAGES))
+
 lint: ## Run golangci-lint
 	bash .ci/lint
 
 soak: ## Log through a bad network for SOAKTIME (default 10m), and judge
 	go run ./checks/soak -for $(or $(SOAKTIME),10m)
 
-.PHONY: help quickstart test modules deploy api tidy check bench plots soak fuzz lint
+.PHONY: help quickstart test modules deploy api tidy check bench plots soak mutate fuzz lint

@@ -42,6 +42,7 @@ type batcher struct {
 	since   time.Time // when the oldest queued entry may have come; zero when there is none
 	owed    int64     // queued entries that are to go now
 	rounds  int64
+	freshAt int64 // rounds when a new batch was last picked
 	search  *halving
 	aside   *batch // the suspect in a round
 	rush    throttle.Rush
@@ -75,8 +76,7 @@ func newBatcher(c *config, q *buffer.Queue, count *stats.Counters, s *sender, re
 	b.backlog = buffer.NewBacklog(q, b.done)
 	b.disk = spill.New(spill.Config{
 		Dir: c.SpoolDir, MaxBytes: c.SpoolMaxBytes, After: c.SpoolAfter, Sync: c.SpoolSync,
-		BatchBytes: bodyBytes,
-		Tell:       report.tell, Format: s.protocols.Named, Opened: opened, Now: now,
+		BatchBytes: bodyBytes, Tell: report.tell, Format: s.protocols.Named, Opened: opened, Now: now,
 	}, b.backlog, q, count)
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	return b
@@ -122,8 +122,8 @@ func (b *batcher) run() {
 // send a request for each entry then.
 func (b *batcher) drain() {
 	b.backlog.Mark()
-	most, _ := b.sender.largest()
-	most = min(most, b.config.FlushSize)
+	whole, _ := b.sender.largest() // they wait: what may go at once will be split off
+	most := min(b.config.FlushSize, whole)
 	for fresh := b.cut(b.backlog.CutMarked, most); fresh != nil; fresh = b.cut(b.backlog.CutMarked, most) {
 		b.backlog.Join(fresh, most, bodyBytes, func(other *batch) bool {
 			its := other.Notes
@@ -281,21 +281,22 @@ func (b *batcher) ordinary() int {
 // longest ago, or a new one, so that batches which the server fails on cannot
 // hold up the rest, or keep the breaker open.
 func (b *batcher) pick() *batch {
-	best := -1
-	now := b.now()
+	best, now := -1, b.now()
 	for i, candidate := range b.backlog.Held {
 		if !now.Before(candidate.Notes.notBefore) && b.mayStart(candidate) && (best < 0 || candidate.Notes.tried < b.backlog.Held[best].Notes.tried) {
 			best = i
 		}
 	}
-	// In an outage few batches are cut, whatever trickles in; they take turns.
-	failing := best >= 0 && b.backlog.Held[best].Notes.failedRounds > 0 && len(b.backlog.Held) < b.config.HTTPPoolSize
+	// In an outage few batches are cut: they take turns, and only then a new one does.
+	failing := best >= 0 && b.backlog.Held[best].Notes.failedRounds > 0 &&
+		(len(b.backlog.Held) < b.config.HTTPPoolSize || b.backlog.Held[best].Notes.tried > b.freshAt)
 	if b.sender.gate.Holding() == throttle.Refusing { // new entries may be others
 		failing = b.rounds%2 == 0
 	}
 	repeated := best >= 0 && b.backlog.Held[best].Notes.tried != 0 && b.backlog.Held[best].Notes.tried == b.rounds
 	if (best < 0 || failing) && b.due() || repeated && b.backlog.Waiting() > 0 {
 		if fresh := b.cut(b.backlog.Cut, b.most()); fresh != nil {
+			b.freshAt = b.rounds
 			return fresh
 		}
 	}

@@ -129,6 +129,35 @@ func BenchmarkHandleWhileTheServerHangs(b *testing.B) {
 	for range 30_000 {
 		log.Info("fills the buffer", "method", "GET", "status", 200)
 	}
+	benchmarkSlowest(b, log)
+}
+
+// BenchmarkHandleWhileItSpills is the cost of logging while all of it goes to disk,
+// because memory is short and the server hangs.
+func BenchmarkHandleWhileItSpills(b *testing.B) {
+	until := make(chan struct{})
+	h, err := ledger.NewHandler(&ledger.Options{APIKey: ledgertest.APIKey, HTTPTransport: stuck(until), Diagnostics: slog.DiscardHandler, SpoolDir: b.TempDir(), SpoolMaxBytes: 1 << 30})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		close(until)
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = h.Shutdown(ctx)
+	}()
+	log := slog.New(h)
+	for range 30_000 {
+		log.Info("fills the buffer", "method", "GET", "status", 200)
+	}
+	benchmarkSlowest(b, log)
+	m := h.Metrics().Buffer
+	b.ReportMetric(float64(m.Spooled)/float64(b.N), "spooled/op")
+	b.ReportMetric(float64(m.TotalDropped)/float64(b.N), "dropped/op")
+}
+
+// benchmarkSlowest logs from all processors, and reports what the slowest calls took.
+func benchmarkSlowest(b *testing.B, log *slog.Logger) {
 	var mu sync.Mutex
 	var all []time.Duration
 	b.ReportAllocs()
@@ -190,8 +219,19 @@ func TestFlushOfEachCallSharesRequests(t *testing.T) {
 }
 
 // What is left at Shutdown's deadline is counted before it returns, however much
-// there is to drop.
+// there is to drop. It gives itself a second for that, which a busy machine may not
+// give it; but of several tries at least one must do, and then all is counted.
 func TestShutdownOfALargeBufferCounts(t *testing.T) {
+	for range 5 {
+		if shutDownLargeBuffer(t) {
+			return
+		}
+	}
+	t.Error("Shutdown never had the time to count")
+}
+
+// shutDownLargeBuffer reports whether Shutdown had the time to count.
+func shutDownLargeBuffer(t *testing.T) bool {
 	const size = 50_000
 	h, err := ledger.NewHandler(&ledger.Options{
 		APIKey: ledgertest.APIKey, Diagnostics: slog.DiscardHandler, MaxBufferSize: size, MaxBufferBytes: 1 << 30, HTTPTransport: down,
@@ -207,13 +247,22 @@ func TestShutdownOfALargeBufferCounts(t *testing.T) {
 		_ = h.Flush(ctx)
 		cancel()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	const deadline = time.Second
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
 	defer cancel()
+	began := time.Now()
 	first := h.Shutdown(ctx)
-	if m := h.Metrics(); m.Buffer.CurrentSize+m.Buffer.InFlight > 0 || lawBroken(m) {
+	m, took := h.Metrics(), time.Since(began)
+	second := h.Shutdown(t.Context())
+	if took > deadline+time.Second {
+		t.Logf("Shutdown took %v", took)
+		return false
+	}
+	if m.Buffer.CurrentSize+m.Buffer.InFlight > 0 || lawBroken(m) {
 		t.Errorf("%v; %+v", first, m)
 	}
-	if second := h.Shutdown(t.Context()); fmt.Sprint(first) != fmt.Sprint(second) {
+	if fmt.Sprint(first) != fmt.Sprint(second) {
 		t.Errorf("the first call said %v, the second %v", first, second)
 	}
+	return true
 }

@@ -392,7 +392,7 @@ func TestRefusedKeyHoldsEntriesAndIsProbedUpToEveryBreakerDelay(t *testing.T) {
 			r.Errorf("told %d times:\n%s", n, r.told())
 		}
 		r.server.Always(ledgertest.OK())
-		r.wait(time.Minute)
+		r.wait(75 * time.Second) // a minute and its jitter
 		if n := r.stored(); n != 3 {
 			r.Errorf("%d entries, want 3", n)
 		}

@@ -72,7 +72,7 @@ func marked(with string) func(ledgertest.Entry) bool {
 
 // A step is one thing that happens; its fields are what rapid draws and shrinks.
 type step struct {
-	Do   string // log, wait, flush, mood, quota, upgrade, downgrade
+	Do   string // log, wait, flush, mood, upgrade, downgrade
 	N    int    // entries to log
 	Kind string // of entry: plain, error, big, reject, poison
 	For  time.Duration
@@ -80,10 +80,10 @@ type step struct {
 }
 
 func drawSteps(t *rapid.T) []step {
-	moodNames := slices.Sorted(maps.Keys(moods))
+	moodNames := append(slices.Sorted(maps.Keys(moods)), "quota", "quota", "quota")
 	durations := rapid.SampledFrom([]time.Duration{time.Millisecond, 100 * time.Millisecond, time.Second, 6 * time.Second, time.Minute, 11 * time.Minute})
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
-		switch do := rapid.SampledFrom([]string{"log", "log", "log", "wait", "wait", "flush", "mood", "mood", "mood", "quota", "upgrade", "downgrade"}).Draw(t, "do"); do {
+		switch do := rapid.SampledFrom([]string{"log", "log", "log", "wait", "wait", "flush", "mood", "mood", "mood", "mood", "upgrade", "downgrade"}).Draw(t, "do"); do {
 		case "log":
 			return step{
 				Do: do, N: rapid.IntRange(1, 60).Draw(t, "n"),
@@ -155,131 +155,184 @@ func (w *witness) ids(server *ledgertest.Server) map[string]int {
 	return counts
 }
 
+// A stage is where a program is played: a handler beside a server, under a fake
+// clock. It keeps the first thing that went wrong.
+type stage struct {
+	ctx      context.Context
+	protocol ledger.Protocol
+	spooling bool
+	server   *ledgertest.Server
+	witness  *witness
+	handler  *ledger.Handler
+	log      *slog.Logger
+	logged   int
+	guilty   int // logged that some server refuses
+	fault    string
+}
+
 // play runs one program and returns what went wrong, or "".
-func play(t *testing.T, protocol ledger.Protocol, dir string, steps []step, shutdown time.Duration) (fault string) {
+func play(t *testing.T, protocol ledger.Protocol, dir string, program func(*stage), shutdown time.Duration) (fault string) {
 	synctest.Test(t, func(t *testing.T) {
-		complain := func(format string, args ...any) {
-			if fault == "" {
-				fault = fmt.Sprintf(format, args...)
-			}
+		s := &stage{
+			ctx: t.Context(), protocol: protocol, spooling: dir != "",
+			server: ledgertest.NewInMemory(ledgertest.WithProtocol(ledgertest.Native), ledgertest.WithRateLimits(0, 0), ledgertest.WithDailyQuota(0)),
 		}
-		server := ledgertest.NewInMemory(ledgertest.WithProtocol(ledgertest.Native), ledgertest.WithRateLimits(0, 0), ledgertest.WithDailyQuota(0))
-		defer server.Close()
-		healthy := func() {
-			server.Always(ledgertest.OK())
-			server.SetDailyQuota(0, 0)
-		}
+		defer s.server.Close()
 		if protocol == ledger.ProtocolOTLP {
-			server.SetProtocol(ledgertest.OTLP)
+			s.server.SetProtocol(ledgertest.OTLP)
 		}
-		w := &witness{next: server.Transport(), taken: make(map[string]bool)}
+		s.witness = &witness{next: s.server.Transport(), taken: make(map[string]bool)}
 		h, err := ledger.NewHandler(&ledger.Options{
 			APIKey: ledgertest.APIKey, Protocol: protocol, SpoolDir: dir, SpoolMaxBytes: 256 << 10,
-			HTTPTransport: w, Diagnostics: slog.DiscardHandler, RequestsPerMinute: 1e6, RequestsPerHour: 1e6,
+			HTTPTransport: s.witness, Diagnostics: slog.DiscardHandler, RequestsPerMinute: 1e6, RequestsPerHour: 1e6,
 			MaxBufferSize: 100, FlushSize: 20, MaxBufferBytes: 64 << 10, HTTPPoolSize: 3,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		log := slog.New(h)
-		law := func() {
-			m := h.Metrics()
-			if m.Buffer.CurrentSize < 0 || m.Buffer.InFlight < 0 || m.Flusher.TotalLogged != m.Flusher.TotalLogsSent+m.Buffer.TotalDropped+
-				int64(m.Buffer.CurrentSize)+int64(m.Buffer.InFlight)+m.Buffer.Spooled {
-				complain("law broken: %+v", m)
-			}
-		}
-		logged := 0
-		for _, s := range steps {
-			switch s.Do {
-			case "log":
-				for i := range s.N {
-					logged++
-					switch s.Kind {
-					case "error":
-						log.Error("error", "n", i)
-					case "big":
-						log.Info("big", "text", strings.Repeat("x", 2000))
-					default:
-						log.Info(s.Kind, "n", i)
-					}
-				}
-			case "wait":
-				time.Sleep(s.For)
-			case "flush":
-				ctx, cancel := context.WithTimeout(t.Context(), s.For)
-				before := time.Now()
-				err := h.Flush(ctx)
-				if took := time.Since(before); took > s.For {
-					complain("Flush took %v of %v", took, s.For)
-				}
-				if err == nil {
-					// What overflows while flushing is told of afterwards. What is on
-					// disk, or on its way back from there, is not waited for.
-					m := h.Metrics()
-					notices := int(m.Flusher.TotalLogged) - logged
-					if dir == "" && m.Buffer.CurrentSize+m.Buffer.InFlight > notices {
-						complain("after Flush: %d queued, %d in flight", m.Buffer.CurrentSize, m.Buffer.InFlight)
-					}
-				}
-				cancel()
-			case "mood":
-				healthy()
-				server.Always(moods[s.Mood]())
-			case "quota":
-				healthy()
-				server.SetDailyQuota(1, 1)
-			case "upgrade", "downgrade":
-				if protocol == ledger.ProtocolAuto {
-					server.SetProtocol(map[string]ledgertest.Protocol{"upgrade": ledgertest.OTLP, "downgrade": ledgertest.Native}[s.Do])
-				}
-			}
-			law()
-			synctest.Wait()
-			law()
-			if m := h.Metrics(); m.Buffer.CurrentSize > m.Buffer.MaxSize {
-				complain("%d queued of %d", m.Buffer.CurrentSize, m.Buffer.MaxSize)
-			}
-		}
+		s.handler, s.log = h, slog.New(h)
+		program(s)
 		if shutdown == 0 { // let everything end well
-			healthy()
-			for range 3 {
-				time.Sleep(time.Hour)
-				synctest.Wait()
-				law()
-			}
-			if m := h.Metrics(); m.Buffer.CurrentSize+m.Buffer.InFlight != 0 || m.Buffer.Dropped["closed"] != 0 {
-				complain("a healthy server was left with %d queued and %d in flight", m.Buffer.CurrentSize, m.Buffer.InFlight)
-			}
+			s.endWell()
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), max(shutdown, time.Second))
-		defer cancel()
-		before := time.Now()
-		_ = h.Shutdown(ctx)
-		if took := time.Since(before); took > max(shutdown, time.Second) {
-			complain("Shutdown took %v of %v", took, shutdown)
-		}
-		law()
-		m := h.Metrics()
-		if m.Buffer.CurrentSize != 0 || m.Buffer.InFlight != 0 || m.Buffer.Spooled != 0 && dir == "" {
-			complain("after Shutdown: %d queued, %d in flight", m.Buffer.CurrentSize, m.Buffer.InFlight)
-		}
-		if m.Flusher.TotalLogged < int64(logged) {
-			complain("%d logged, %d counted", logged, m.Flusher.TotalLogged)
-		}
-		var took int64
-		for id, n := range w.ids(server) {
-			if n != 1 {
-				complain("the server said %d times that it took %s", n, id)
-			}
-			took++
-		}
-		if rejected := m.Buffer.Dropped["rejected"]; took < m.Flusher.TotalLogsSent || took > m.Flusher.TotalLogsSent+rejected {
-			complain("the server took %d, %d are counted as sent and %d as rejected", took, m.Flusher.TotalLogsSent, rejected)
-		}
+		s.shutdown(max(shutdown, time.Second))
+		s.audit()
 		synctest.Wait()
+		fault = s.fault
 	})
 	return fault
+}
+
+func (s *stage) complain(format string, args ...any) {
+	if s.fault == "" {
+		s.fault = fmt.Sprintf(format, args...)
+	}
+}
+
+func (s *stage) checkLaw() {
+	if m := s.handler.Metrics(); lawBroken(m) {
+		s.complain("law broken: %+v", m)
+	}
+}
+
+// heal makes the server a healthy one.
+func (s *stage) heal() {
+	s.server.Always(ledgertest.OK())
+	s.server.SetDailyQuota(0, 0)
+}
+
+// become puts the server in a mood.
+func (s *stage) become(mood string) {
+	s.heal()
+	if mood == "quota" {
+		s.server.SetDailyQuota(1, 1)
+		return
+	}
+	s.server.Always(moods[mood]())
+}
+
+func (s *stage) write(n int, kind string) {
+	for i := range n {
+		s.logged++
+		switch kind {
+		case "error":
+			s.log.Error("error", "n", i)
+		case "big":
+			s.log.Info("big", "text", strings.Repeat("x", 2000))
+		case "reject", "poison":
+			s.guilty++
+			fallthrough
+		default:
+			s.log.Info(kind, "n", i)
+		}
+	}
+}
+
+func (s *stage) flush(within time.Duration) {
+	ctx, cancel := context.WithTimeout(s.ctx, within)
+	defer cancel()
+	before := time.Now()
+	err := s.handler.Flush(ctx)
+	if took := time.Since(before); took > within {
+		s.complain("Flush took %v of %v", took, within)
+	}
+	if err == nil {
+		// What overflows while flushing is told of afterwards. What is on
+		// disk, or on its way back from there, is not waited for.
+		m := s.handler.Metrics()
+		notices := int(m.Flusher.TotalLogged) - s.logged
+		if !s.spooling && m.Buffer.CurrentSize+m.Buffer.InFlight > notices {
+			s.complain("after Flush: %d queued, %d in flight", m.Buffer.CurrentSize, m.Buffer.InFlight)
+		}
+	}
+}
+
+// do does one step.
+func (s *stage) do(next step) {
+	switch next.Do {
+	case "log":
+		s.write(next.N, next.Kind)
+	case "wait":
+		time.Sleep(next.For)
+	case "flush":
+		s.flush(next.For)
+	case "mood":
+		s.become(next.Mood)
+	case "upgrade", "downgrade":
+		if s.protocol == ledger.ProtocolAuto {
+			s.server.SetProtocol(map[string]ledgertest.Protocol{"upgrade": ledgertest.OTLP, "downgrade": ledgertest.Native}[next.Do])
+		}
+	}
+	s.checkLaw()
+	synctest.Wait()
+	s.checkLaw()
+	if m := s.handler.Metrics(); m.Buffer.CurrentSize > m.Buffer.MaxSize {
+		s.complain("%d queued of %d", m.Buffer.CurrentSize, m.Buffer.MaxSize)
+	}
+}
+
+func (s *stage) endWell() {
+	s.heal()
+	for range 3 {
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		s.checkLaw()
+	}
+	if m := s.handler.Metrics(); m.Buffer.CurrentSize+m.Buffer.InFlight != 0 || m.Buffer.Dropped["closed"] != 0 {
+		s.complain("a healthy server was left with %d queued and %d in flight", m.Buffer.CurrentSize, m.Buffer.InFlight)
+	}
+}
+
+func (s *stage) shutdown(within time.Duration) {
+	ctx, cancel := context.WithTimeout(s.ctx, within)
+	defer cancel()
+	before := time.Now()
+	_ = s.handler.Shutdown(ctx)
+	if took := time.Since(before); took > within {
+		s.complain("Shutdown took %v of %v", took, within)
+	}
+	s.checkLaw()
+}
+
+// audit compares what was counted with what the server has.
+func (s *stage) audit() {
+	m := s.handler.Metrics()
+	if m.Buffer.CurrentSize != 0 || m.Buffer.InFlight != 0 || m.Buffer.Spooled != 0 && !s.spooling {
+		s.complain("after Shutdown: %d queued, %d in flight", m.Buffer.CurrentSize, m.Buffer.InFlight)
+	}
+	if m.Flusher.TotalLogged < int64(s.logged) {
+		s.complain("%d logged, %d counted", s.logged, m.Flusher.TotalLogged)
+	}
+	var took int64
+	for id, n := range s.witness.ids(s.server) {
+		if n != 1 {
+			s.complain("the server said %d times that it took %s", n, id)
+		}
+		took++
+	}
+	if rejected := m.Buffer.Dropped["rejected"]; took < m.Flusher.TotalLogsSent || took > m.Flusher.TotalLogsSent+rejected {
+		s.complain("the server took %d, %d are counted as sent and %d as rejected", took, m.Flusher.TotalLogsSent, rejected)
+	}
 }
 
 func TestNothingIsLostUncounted(t *testing.T) {
@@ -295,7 +348,12 @@ func TestNothingIsLostUncounted(t *testing.T) {
 			spool = filepath.Join(dir, fmt.Sprint(runs))
 			defer func() { _ = os.RemoveAll(spool) }()
 		}
-		if fault := play(t, protocol, spool, steps, shutdown); fault != "" {
+		program := func(s *stage) {
+			for _, next := range steps {
+				s.do(next)
+			}
+		}
+		if fault := play(t, protocol, spool, program, shutdown); fault != "" {
 			rt.Fatalf("%s", fault)
 		}
 	})
