@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ledger-sdk/ledger-go"
 	"github.com/ledger-sdk/ledger-go/ledgertest"
 )
 
@@ -90,39 +89,5 @@ func TestThrottledBesideARefusedKey(t *testing.T) {
 		if st := r.handler.Status(); st.Status != "unhealthy" || !strings.Contains(strings.Join(st.Issues, "; "), "API key") {
 			r.Errorf("%+v", st)
 		}
-	})
-}
-
-// The notice of drops is of the time when it is written, and says from when to when
-// entries were dropped.
-func TestTheDropNoticeHasItsOwnTime(t *testing.T) {
-	inBubble(t, func(o *ledger.Options) { o.MaxBufferSize, o.FlushSize = 100, 100 }, func(r *rig) {
-		r.server.Always(ledgertest.ResetBeforeBody())
-		r.burst(100)
-		r.wait(10 * time.Second)
-		began := time.Now()
-		r.burst(10)
-		r.wait(3 * time.Second)
-		r.burst(1)
-		ended := time.Now()
-		r.wait(time.Minute)
-		r.server.Always(ledgertest.OK())
-		r.wait(2 * time.Minute)
-		for _, e := range r.server.Entries() {
-			if e.Message != "ledger: dropped 11 entries" {
-				continue
-			}
-			for key, want := range map[string]time.Time{"since": began, "until": ended} {
-				at, err := time.Parse(time.RFC3339Nano, fmt.Sprint(e.Attributes[key]))
-				if off := at.Sub(want); err != nil || off.Abs() > time.Millisecond {
-					r.Errorf("%s is off by %v: %v", key, off, e.Attributes[key])
-				}
-			}
-			if written := e.Timestamp.Sub(ended); written < 5*time.Second {
-				r.Errorf("the notice is of %v after the last drop, want a FlushInterval", written)
-			}
-			return
-		}
-		r.Error("no notice")
 	})
 }

@@ -122,8 +122,10 @@ func (b *batcher) run() {
 // send a request for each entry then.
 func (b *batcher) drain() {
 	b.backlog.Mark()
-	for fresh := b.cut(b.backlog.CutMarked); fresh != nil; fresh = b.cut(b.backlog.CutMarked) {
-		b.backlog.Join(fresh, b.most(), bodyBytes, func(other *batch) bool {
+	most, _ := b.sender.largest()
+	most = min(most, b.config.FlushSize)
+	for fresh := b.cut(b.backlog.CutMarked, most); fresh != nil; fresh = b.cut(b.backlog.CutMarked, most) {
+		b.backlog.Join(fresh, most, bodyBytes, func(other *batch) bool {
 			its := other.Notes
 			return !its.piece && its.halving == nil && !its.doubted && !its.failedAlone && !b.suspect(other) && !spill.Spooled(other)
 		})
@@ -131,13 +133,16 @@ func (b *batcher) drain() {
 	}
 }
 
-// most is how many entries a batch may have.
-func (b *batcher) most() int { return min(b.config.FlushSize, b.sender.largest()) }
+// most is how many entries a batch may have that is to go at once.
+func (b *batcher) most() int {
+	_, most := b.sender.largest()
+	return min(b.config.FlushSize, most)
+}
 
 // cut makes a batch of what is queued, and notes since when the rest waits.
-func (b *batcher) cut(cut func(n, bytes int) *batch) *batch {
+func (b *batcher) cut(cut func(n, bytes int) *batch, most int) *batch {
 	waiting, n := b.backlog.Waiting(), 0
-	fresh := cut(b.most(), bodyBytes)
+	fresh := cut(most, bodyBytes)
 	if fresh != nil {
 		n = fresh.Size()
 		fresh.Notes.since = b.since
@@ -290,7 +295,7 @@ func (b *batcher) pick() *batch {
 	}
 	repeated := best >= 0 && b.backlog.Held[best].Notes.tried != 0 && b.backlog.Held[best].Notes.tried == b.rounds
 	if (best < 0 || failing) && b.due() || repeated && b.backlog.Waiting() > 0 {
-		if fresh := b.cut(b.backlog.Cut); fresh != nil {
+		if fresh := b.cut(b.backlog.Cut, b.most()); fresh != nil {
 			b.freshAt = b.rounds
 			return fresh
 		}
@@ -299,7 +304,7 @@ func (b *batcher) pick() *batch {
 		return nil
 	}
 	picked := b.backlog.Take(best)
-	if most := b.sender.largest(); picked.Size() > most {
+	if _, most := b.sender.largest(); picked.Size() > most {
 		rest := b.split(picked, most)
 		b.backlog.Held = slices.Insert(b.backlog.Held, best, rest)
 	}

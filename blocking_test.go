@@ -129,6 +129,35 @@ func BenchmarkHandleWhileTheServerHangs(b *testing.B) {
 	for range 30_000 {
 		log.Info("fills the buffer", "method", "GET", "status", 200)
 	}
+	benchmarkSlowest(b, log)
+}
+
+// BenchmarkHandleWhileItSpills is the cost of logging while all of it goes to disk,
+// because memory is short and the server hangs.
+func BenchmarkHandleWhileItSpills(b *testing.B) {
+	until := make(chan struct{})
+	h, err := ledger.NewHandler(&ledger.Options{APIKey: ledgertest.APIKey, HTTPTransport: stuck(until), Diagnostics: slog.DiscardHandler, SpoolDir: b.TempDir(), SpoolMaxBytes: 1 << 30})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		close(until)
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = h.Shutdown(ctx)
+	}()
+	log := slog.New(h)
+	for range 30_000 {
+		log.Info("fills the buffer", "method", "GET", "status", 200)
+	}
+	benchmarkSlowest(b, log)
+	m := h.Metrics().Buffer
+	b.ReportMetric(float64(m.Spooled)/float64(b.N), "spooled/op")
+	b.ReportMetric(float64(m.TotalDropped)/float64(b.N), "dropped/op")
+}
+
+// benchmarkSlowest logs from all processors, and reports what the slowest calls took.
+func benchmarkSlowest(b *testing.B, log *slog.Logger) {
 	var mu sync.Mutex
 	var all []time.Duration
 	b.ReportAllocs()

@@ -71,7 +71,7 @@ func withOwnTransport(t *testing.T, slow time.Duration, test func(t *testing.T, 
 		if err != nil {
 			t.Fatal(err)
 		}
-		h := newHandler(config)
+		h := newHandler(config, encodingOf(config, newIDPrefix(), time.Now))
 		h.sender.transport.owned.DialContext = listener.dial
 		test(t, h, &open, &opened)
 		if err := h.Shutdown(t.Context()); err != nil {

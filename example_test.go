@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"time"
 
@@ -312,4 +313,85 @@ func ExampleHandler_MetricsHandler() {
 	// flusher true
 	// rate_limiter true
 	// errors true
+}
+
+// Err names an error as most logs do, and writes nothing for nil.
+func ExampleErr() {
+	srv := ledgertest.NewServer()
+	handler, end := newExample(srv, ledger.Options{})
+	logger := slog.New(handler)
+	logger.Error("payment failed", ledger.Err(fmt.Errorf("order %d: %w", 17, errors.New("card declined"))))
+	logger.Info("payment done", ledger.Err(nil))
+	end()
+
+	for _, e := range srv.Entries() {
+		fmt.Printf("%s %q %q %d\n", e.LogType, e.ErrorType, e.ErrorMessage, len(e.Attributes))
+	}
+	// Output:
+	// exception "card declined" "order 17: card declined" 1
+	// logger "" "" 0
+}
+
+// Attrs given to a context are on every record that is logged with it.
+func ExampleWith() {
+	srv := ledgertest.NewServer()
+	handler, end := newExample(srv, ledger.Options{ContextAttrs: ledger.ContextAttrs})
+	logger := slog.New(handler)
+
+	ctx := ledger.With(context.Background(), slog.String("tenant", "acme"), slog.Int("try", 1))
+	logger.InfoContext(ctx, "import started")
+	logger.WithGroup("file").InfoContext(ledger.With(ctx, slog.Int("try", 2)), "file read", "lines", 120)
+	end()
+
+	for _, e := range srv.Entries() {
+		attributes, _ := json.Marshal(e.Attributes)
+		fmt.Printf("%s %s\n", e.Message, attributes)
+	}
+	// Output:
+	// import started {"tenant":"acme","try":1}
+	// file read {"file":{"lines":120},"tenant":"acme","try":2}
+}
+
+// ContextAttrs may be one of several functions that know a context.
+func ExampleContextAttrs() {
+	type userKey struct{}
+	srv := ledgertest.NewServer()
+	handler, end := newExample(srv, ledger.Options{
+		ContextAttrs: func(ctx context.Context) []slog.Attr {
+			attrs := slices.Clone(ledger.ContextAttrs(ctx))
+			if user, ok := ctx.Value(userKey{}).(string); ok {
+				attrs = append(attrs, slog.String("user", user))
+			}
+			return attrs
+		},
+	})
+	ctx := context.WithValue(ledger.With(context.Background(), slog.String("tenant", "acme")), userKey{}, "ann")
+	slog.New(handler).InfoContext(ctx, "signed in")
+	end()
+
+	fmt.Println(srv.Entries()[0].Attributes)
+	// Output: map[tenant:acme user:ann]
+}
+
+// The level can be changed while the program runs, here from Info to Debug.
+func ExampleLevelHandler() {
+	level := new(slog.LevelVar)
+	mux := http.NewServeMux()
+	mux.Handle("/loglevel", ledger.LevelHandler(level)) // where only operators come
+
+	for _, r := range []*http.Request{
+		httptest.NewRequest(http.MethodGet, "/loglevel", nil),
+		httptest.NewRequest(http.MethodPut, "/loglevel", strings.NewReader(`{"level":"DEBUG"}`)),
+		httptest.NewRequest(http.MethodPut, "/loglevel", strings.NewReader(`{"level":"loud"}`)),
+	} {
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		fmt.Print(w.Code, " ", w.Body)
+	}
+	fmt.Println(level)
+	// Output:
+	// 200 {"level":"INFO"}
+	// 200 {"level":"DEBUG"}
+	// 400 {"error":"\"loud\" is not a level: want a name such as INFO or WARN+2"}
+	// LevelVar(DEBUG)
 }

@@ -74,14 +74,13 @@ func NewHandler(opts *Options) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newHandler(config), nil
+	return newHandler(config, encodingOf(config, newIDPrefix(), time.Now)), nil
 }
 
-func newHandler(config *config) *Handler {
-	now := time.Now
+func newHandler(config *config, encoding encode.Config) *Handler {
+	now := encoding.Now
 	count := &stats.Counters{Started: now()}
 	report := newDiagnostics(config)
-	encoding := encodingOf(config, newIDPrefix(), now)
 	encoding.Cut = func() { report.attributesCut(count.Truncated.Add(1)) }
 	encoding.Unknown = report.unknownSteering
 	c := &core{

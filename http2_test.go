@@ -46,7 +46,7 @@ func TestDeadHTTP2ConnectionCostsOneAttempt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			h := newHandler(config)
+			h := newHandler(config, encodingOf(config, "id-", time.Now))
 			defer func() {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()

@@ -285,3 +285,25 @@ func TestUnknownSteeringIsKeptAndTold(t *testing.T) {
 		}
 	})
 }
+
+// The notice of an overflow has the time at which it was made, not that of what it
+// reports.
+func TestTheDropNoticeHasItsOwnTime(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) { o.MaxBufferSize, o.FlushSize = 100, 100 }, func(r *rig) {
+		r.server.Always(ledgertest.ResetBeforeBody())
+		r.burst(300)
+		lost := time.Now()
+		r.wait(time.Minute)
+		r.server.Always(ledgertest.OK())
+		back := time.Now()
+		r.wait(2 * time.Minute)
+		e := r.arrived("ledger: dropped ")
+		if at := e.Timestamp; at.Before(back) || at.After(time.Now()) {
+			t.Errorf("the notice is of %v, made after %v of what was lost at %v", at, back, lost)
+		}
+		until, err := time.Parse(time.RFC3339Nano, fmt.Sprint(e.Attributes["until"]))
+		if err != nil || until.After(lost.Add(time.Second)) {
+			t.Errorf("the last was lost at %v, %v", e.Attributes["until"], err)
+		}
+	})
+}

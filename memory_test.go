@@ -76,24 +76,27 @@ func TestCurrentSizeIsTheQueuesRealLength(t *testing.T) {
 	})
 }
 
+// heapInUse is what is still reachable.
+func heapInUse() int64 {
+	for range 3 { // the first two empty pools
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
 // A full buffer holds little more than the entries it counts.
 func TestMemoryOfAFullBuffer(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector has memory of its own")
-	}
-	heap := func() int64 {
-		runtime.GC()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
 	}
 	for _, test := range []struct {
 		records, size int
 		most          int64
 	}{{10_000, 100, 8 << 20}, {50_000, 4000, 20 << 20}} {
 		t.Run(fmt.Sprint(test.records, " of ", test.size), func(t *testing.T) {
-			before := heap()
+			before := heapInUse()
 			h := newTestHandler(t, func(*Options) {})
 			log := slog.New(h)
 			text := strings.Repeat("x", test.size)
@@ -106,7 +109,7 @@ func TestMemoryOfAFullBuffer(t *testing.T) {
 				log.Info("request handled for customer", "text", text, "n", i)
 			}
 			time.Sleep(200 * time.Millisecond)
-			used := heap() - before
+			used := heapInUse() - before
 			t.Logf("%d records of %d bytes: heap %.1f MiB, %+v", test.records, test.size, float64(used)/(1<<20), h.Metrics().Buffer)
 			if used > test.most {
 				t.Errorf("heap grew by %d bytes, at most %d", used, test.most)
@@ -243,4 +246,78 @@ func TestBodiesStayAsTheyWere(t *testing.T) {
 		})
 	}
 	others.Wait()
+}
+
+// accepting is a transport whose server takes everything.
+type accepting struct{}
+
+func (accepting) RoundTrip(r *http.Request) (*http.Response, error) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	return &http.Response{
+		StatusCode: http.StatusAccepted, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
+		Body: io.NopCloser(strings.NewReader(`{"accepted":1,"rejected":0}`)),
+	}, nil
+}
+
+// countedBytes is what the handler's entries count against MaxBufferBytes.
+func (h *Handler) countedBytes() int64 {
+	return int64(h.queue.Utilization() * float64(h.config.MaxBufferBytes))
+}
+
+// What is counted is what is held, within a quarter, with ten handlers in one process
+// of which some have a server that is down: what these hold does not keep memory that
+// the others' traffic went through.
+func TestHandlersKeepNoMemoryOfOthers(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector has memory of its own")
+	}
+	for _, size := range []int{20, 400, 1500} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			var down, up []*Handler
+			for i := range 10 {
+				h := newTestHandler(t, func(o *Options) {
+					o.MaxBufferSize, o.MaxBufferBytes, o.FlushSize, o.FlushInterval = 1<<20, 1<<28, 1000, time.Hour
+					o.RequestsPerMinute, o.RequestsPerHour = 1e8, 1e9
+					if i%2 == 0 {
+						o.HTTPTransport, o.DisableCompression = accepting{}, true
+					}
+				})
+				if i%2 == 0 {
+					up = append(up, h)
+				} else {
+					down = append(down, h)
+				}
+			}
+			before := heapInUse()
+			text := strings.Repeat("x", size)
+			ctx := context.Background()
+			for i := range 100_000 {
+				_ = up[i%len(up)].Handle(ctx, slog.NewRecord(time.Now(), slog.LevelInfo, text, 0))
+				if i%4 == 0 {
+					_ = down[i/4%len(down)].Handle(ctx, slog.NewRecord(time.Now(), slog.LevelInfo, text, 0))
+				}
+			}
+			for _, h := range up {
+				flushCtx, cancel := context.WithTimeout(ctx, time.Minute)
+				if err := h.Flush(flushCtx); err != nil {
+					t.Error(err)
+				}
+				cancel()
+			}
+			var counted int64
+			for _, h := range down {
+				counted += h.countedBytes()
+			}
+			used := heapInUse() - before
+			for i := 0; i < 20 && used > counted*5/4; i++ { // until no body is being compressed
+				time.Sleep(100 * time.Millisecond)
+				used = heapInUse() - before
+			}
+			t.Logf("%d bytes counted, %d held: %.2f", counted, used, float64(used)/float64(counted))
+			if used > counted*5/4 {
+				t.Errorf("%d bytes counted, %d held", counted, used)
+			}
+			runtime.KeepAlive(up)
+		})
+	}
 }

@@ -155,7 +155,7 @@ func TestLargestNumbers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHandler(c)
+	h := newHandler(c, encodingOf(c, "id-", time.Now))
 	if m := h.Metrics().RateLimiter; m.LimitPerMinute <= 0 || m.LimitPerHour <= 0 {
 		t.Errorf("%+v", m)
 	}

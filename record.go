@@ -138,7 +138,7 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
 	if h.closed.Load() {
 		return h.refuse()
 	}
-	w := buffer.NewWriter()
+	w := h.queue.Writer()
 	seq := uint64(h.count.Logged.Add(1))
 	format := h.protocols.ForEncoding()
 	var data []byte

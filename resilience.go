@@ -54,7 +54,7 @@ func newSender(c *config, p *protocol.Chooser, count *stats.Counters, report *di
 		config:    c,
 		transport: newTransport(c, now),
 		gate:      throttle.NewGate(c.HTTPPoolSize, now),
-		limiter:   throttle.NewLimiter(throttle.Limits{PerMinute: c.RequestsPerMinute, PerHour: c.RequestsPerHour}, c.givenLimits, c.RateLimitBuffer, now),
+		limiter:   throttle.NewLimiter(throttle.Limits{PerMinute: c.RequestsPerMinute, PerHour: c.RequestsPerHour}, c.givenLimits, c.RateLimitBuffer, count.Logged.Load, now),
 		delays:    throttle.Delays{First: c.RetryBackoff, FirstNetwork: c.NetworkBackoff, Most: c.BreakerDelay, MostAsked: c.MaxRetryAfter},
 		count:     count,
 		report:    report,
@@ -113,15 +113,15 @@ func (s *sender) room() (width int, next time.Time) {
 	if wait := s.breaker.Wait(); wait > 0 {
 		return 0, s.now().Add(wait)
 	}
-	return s.gate.Room()
+	return s.limiter.Narrow(s.gate.Room())
 }
 
-// largest is how many entries a request may carry for the rate limit's sake.
-func (s *sender) largest() int {
+// largest is how many entries a batch and a request may have for the rate limit's sake.
+func (s *sender) largest() (batch, request int) {
 	if s.protocols.Sending().Cost(2) > 1 {
-		return s.limiter.Portion()
+		return s.limiter.Portions()
 	}
-	return math.MaxInt
+	return math.MaxInt, math.MaxInt
 }
 
 // round sends b until the server has said its word on it, the retries are used up,
@@ -325,7 +325,7 @@ func (r *round) send(ctx context.Context, entries []*buffer.Entry, timeout time.
 // learn notes what an outcome says of the server, and adds delay and lesson to it.
 func (s *sender) learn(b *batch, out *outcome) {
 	if out.format.Cost(2) > 1 {
-		s.limiter.Learn(out.limits)
+		s.limiter.Learn(out.told.Limits, out.kind == outcomeTaken)
 	}
 	if out.err != nil {
 		text := out.err.Error()
@@ -360,8 +360,8 @@ func (s *sender) learn(b *batch, out *outcome) {
 		}
 	case outcomeThrottled:
 		out.lesson = throttle.Spell(throttle.Throttled, true, s.delays.Throttled)
-		if out.retryAfter > 0 {
-			out.lesson = throttle.Pause(throttle.Throttled, s.delays.Asked(out.retryAfter))
+		if wait := s.limiter.Refused(out.told, s.delays.Asked(out.retryAfter)); wait > 0 {
+			out.lesson = throttle.Pause(throttle.Throttled, wait)
 		}
 	case outcomeQuota:
 		out.lesson = throttle.Spell(throttle.QuotaUsedUp, false, func(n int) time.Duration { return s.delays.Quota(n, s.now()) })
@@ -381,6 +381,7 @@ func (s *sender) learnTaken(b *batch, out *outcome) {
 	s.count.Successes.Add(1)
 	s.count.Consecutive.Store(0)
 	s.count.LastSuccess.Store(s.count.At(s.now()))
+	s.limiter.Accepted(out.format.Cost(b.Size()), b.Size(), out.told)
 	b.Notes.failures = 0
 	if !out.plain {
 		s.gzipTaken.Store(true)

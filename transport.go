@@ -79,7 +79,7 @@ type outcome struct {
 	wrong      string // what is likely wrong with the URL; "" where an ingest endpoint answered
 	stranger   bool   // a 2xx of a server that answers so whatever it is asked
 	answer     wire.Answer
-	limits     throttle.Limits
+	told       throttle.Told
 	unheard    bool // no request reached the server
 	once       bool // it failed, and is not to be tried again in this round
 	took       time.Duration
@@ -342,7 +342,7 @@ func newCompressor() *compressor {
 
 // classify reads an answer. The status decides; the body adds detail.
 func (t *transport) classify(resp *http.Response, format wire.Format, n int) outcome {
-	out := outcome{status: resp.StatusCode, limits: throttle.ParseLimits(resp.Header)}
+	out := outcome{status: resp.StatusCode, told: throttle.ReadTold(resp.Header)}
 	bound := int64(maxAnswer)
 	if resp.StatusCode == http.StatusUnprocessableEntity || resp.StatusCode/100 == 2 {
 		bound = maxRefusal

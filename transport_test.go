@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
@@ -516,5 +519,62 @@ func TestSwitchingProtocolsOnARealConnection(t *testing.T) {
 	flushed(t, h)
 	if n := len(server.Entries()); n != 1 {
 		t.Errorf("%d entries arrived\n%s", n, notes)
+	}
+}
+
+// TestProxiedProcess is what TestRequestsGoThroughTheProxy runs in a process of its
+// own: net/http reads the variables once.
+func TestProxiedProcess(t *testing.T) {
+	if os.Getenv("TEST_PROXIED") == "" {
+		t.Skip("run by TestRequestsGoThroughTheProxy")
+	}
+	h, _ := newReal(t, "http://ledger.example", nil)
+	slog.New(h).Info("through the proxy")
+	flushed(t, h)
+}
+
+func TestRequestsGoThroughTheProxy(t *testing.T) {
+	t.Parallel()
+	server := ledgertest.NewServer()
+	defer server.Close()
+	process := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProxiedProcess$")
+	process.Env = append(os.Environ(), "TEST_PROXIED=1", "HTTP_PROXY="+server.URL, "NO_PROXY=")
+	if out, err := process.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if entries := server.Entries(); len(entries) != 1 || entries[0].Message != "through the proxy" {
+		t.Errorf("%d entries came through the proxy", len(entries))
+	}
+}
+
+// Idle connections are closed before a server does so after 5 s, which would meet the
+// next request halfway.
+func TestIdleConnectionsAreClosedFirst(t *testing.T) {
+	t.Parallel()
+	server := ledgertest.NewInMemory()
+	defer server.Close()
+	idle, closed := make(chan time.Time, 1), make(chan time.Time, 1)
+	real := httptest.NewUnstartedServer(server.Handler())
+	real.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateIdle:
+			idle <- time.Now()
+		case http.StateClosed:
+			closed <- time.Now()
+		}
+	}
+	real.Start()
+	defer real.Close()
+	h, _ := newReal(t, real.URL, nil)
+	slog.New(h).Info("hello")
+	flushed(t, h)
+	since := <-idle
+	select {
+	case at := <-closed:
+		if d := at.Sub(since); d < 3*time.Second {
+			t.Errorf("closed after %v: too soon to be used again", d)
+		}
+	case <-time.After(4900 * time.Millisecond):
+		t.Error("an idle connection stays open for 5 s")
 	}
 }

@@ -108,7 +108,7 @@ func (m *middleware) watchesBody(r *http.Request) bool {
 	if r.Body == nil || r.Body == http.NoBody {
 		return false
 	}
-	return m.requestBodyLimit > 0 || r.ContentLength < 0 && m.omit&RequestBytes == 0
+	return m.opts.RequestBodyLimit > 0 || r.ContentLength < 0 && m.opts.Omit&RequestBytes == 0
 }
 
 // watchBody lets the handler read through a requestBody that keeps up to limit

@@ -25,9 +25,7 @@ func SetRoute(ctx context.Context, template string) {
 	if template == "" {
 		return
 	}
-	for x := exchangeOf(ctx); x != nil; x = x.outer {
-		x.add(func(a *additions) { a.template, a.explicit = template, true })
-	}
+	add(ctx, func(a *additions) { a.template, a.explicit = template, true })
 }
 
 // SetPathParams names the path parameters of the request whose context ctx is,
@@ -43,9 +41,7 @@ func SetPathParams(ctx context.Context, params ...slog.Attr) {
 	if len(params) == 0 {
 		return
 	}
-	for x := exchangeOf(ctx); x != nil; x = x.outer {
-		x.add(func(a *additions) { a.params, a.explicitParams = params, true })
-	}
+	add(ctx, func(a *additions) { a.params, a.explicitParams = params, true })
 }
 
 // AddAttrs adds attrs to the record of the request whose context ctx is, or is
@@ -53,9 +49,7 @@ func SetPathParams(ctx context.Context, params ...slog.Attr) {
 // written, which is when the handler has returned, are dropped, as are those
 // for contexts without a request.
 func AddAttrs(ctx context.Context, attrs ...slog.Attr) {
-	for x := exchangeOf(ctx); x != nil; x = x.outer {
-		x.add(func(a *additions) { a.attrs = append(a.attrs, attrs...) })
-	}
+	add(ctx, func(a *additions) { a.attrs = append(a.attrs, attrs...) })
 }
 
 // An exchange is one request with its response, and the context the handler
@@ -176,6 +170,13 @@ func (x *exchange) add(f func(*additions)) {
 	defer a.mu.Unlock()
 	if !a.closed {
 		f(a)
+	}
+}
+
+// add calls f with the additions of the request of ctx, for each Middleware around it.
+func add(ctx context.Context, f func(*additions)) {
+	for x := exchangeOf(ctx); x != nil; x = x.outer {
+		x.add(f)
 	}
 }
 

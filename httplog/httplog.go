@@ -71,27 +71,12 @@ type middleware struct {
 	logger *slog.Logger // nil: slog.Default()
 	source uintptr      // the call of Middleware
 
-	excluded   map[string]struct{}
-	skip       func(*http.Request) bool
-	registered bool
-	noise      *noise // nil: nothing is ignored
-
-	route      func(*http.Request) string
-	pathParams func(*http.Request) map[string]string
-	style      TemplateStyle
-	normalizer normalizer
-	safeParam  func(string) bool
-
-	level     func(int) slog.Level
-	levelFunc func(*http.Request, int) slog.Level
-	attrs     func(*http.Request, Result) []slog.Attr
-
-	omit                            Field
-	omitQuery                       bool
+	opts                            Options // the callbacks and the plain values of it
+	excluded                        map[string]struct{}
+	noise                           *noise // nil: nothing is ignored
+	normalizer                      normalizer
 	proxies                         proxies
 	requestHeaders, responseHeaders []header
-	errorBodyLimit                  int
-	requestBodyLimit                int
 	idHeader                        string // canonical
 
 	patterns patterns
@@ -100,26 +85,14 @@ type middleware struct {
 
 func newMiddleware(logger *slog.Logger, opts *Options) *middleware {
 	m := &middleware{
-		logger:           logger,
-		excluded:         newSet(opts.ExcludePaths),
-		skip:             opts.Skip,
-		registered:       opts.OnlyRegisteredRoutes,
-		route:            opts.Route,
-		pathParams:       opts.PathParams,
-		style:            opts.TemplateStyle,
-		normalizer:       newNormalizer(opts),
-		safeParam:        opts.SafeParams,
-		level:            opts.Level,
-		levelFunc:        opts.LevelFunc,
-		attrs:            opts.Attrs,
-		omit:             opts.Omit,
-		omitQuery:        opts.OmitQuery,
-		proxies:          newProxies(opts.TrustedProxies),
-		requestHeaders:   newHeaders(opts.RequestHeaders),
-		responseHeaders:  newHeaders(opts.ResponseHeaders),
-		errorBodyLimit:   opts.ErrorBodyLimit,
-		requestBodyLimit: opts.RequestBodyLimit,
-		idHeader:         newIDHeader(opts.RequestIDHeader),
+		logger:          logger,
+		opts:            *opts,
+		excluded:        newSet(opts.ExcludePaths),
+		normalizer:      newNormalizer(opts),
+		proxies:         newProxies(opts.TrustedProxies),
+		requestHeaders:  newHeaders(opts.RequestHeaders),
+		responseHeaders: newHeaders(opts.ResponseHeaders),
+		idHeader:        newIDHeader(opts.RequestIDHeader),
 	}
 	if !opts.KeepIgnored {
 		m.noise = newNoise(opts)
@@ -158,9 +131,9 @@ func (m *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if m.watchesBody(r) {
-		x.watchBody(m.requestBodyLimit)
+		x.watchBody(m.opts.RequestBodyLimit)
 	}
-	x.response.watch(w, r, m.errorBodyLimit)
+	x.response.watch(w, r, m.opts.ErrorBodyLimit)
 	defer m.finish(x)
 	m.next.ServeHTTP(x.response.wrap(m.optional(w)), &x.passed)
 	x.returned = true
@@ -171,7 +144,7 @@ func (m *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (m *middleware) enabled(ctx context.Context, logger *slog.Logger) bool {
 	h := logger.Handler()
 	return h.Enabled(ctx, slog.LevelError) || h.Enabled(ctx, slog.LevelInfo) || h.Enabled(ctx, slog.LevelWarn) ||
-		(m.level != nil || m.levelFunc != nil) && (h.Enabled(ctx, math.MaxInt) || h.Enabled(ctx, math.MinInt))
+		(m.opts.Level != nil || m.opts.LevelFunc != nil) && (h.Enabled(ctx, math.MaxInt) || h.Enabled(ctx, math.MinInt))
 }
 
 // skipped reports whether the request is never logged.
@@ -181,7 +154,7 @@ func (m *middleware) skipped(x *exchange, r *http.Request) bool {
 			return true
 		}
 	}
-	return m.skip != nil && guard(false, func() bool { return m.skip(r) })
+	return m.opts.Skip != nil && guard(false, func() bool { return m.opts.Skip(r) })
 }
 
 // finish logs the request and lets a panic go on. It must be deferred itself,
@@ -231,20 +204,20 @@ func (m *middleware) levelOf(x *exchange, status int, panicked bool) slog.Level 
 		level = slog.LevelWarn
 	}
 	switch {
-	case m.levelFunc != nil:
-		return guard(level, func() slog.Level { return m.levelFunc(&x.passed, status) })
-	case m.level != nil:
-		return guard(level, func() slog.Level { return m.level(status) })
+	case m.opts.LevelFunc != nil:
+		return guard(level, func() slog.Level { return m.opts.LevelFunc(&x.passed, status) })
+	case m.opts.Level != nil:
+		return guard(level, func() slog.Level { return m.opts.Level(status) })
 	}
 	return level
 }
 
 // safe reports whether the value of the parameter may be logged.
 func (m *middleware) safe(name string) bool {
-	if m.safeParam == nil {
+	if m.opts.SafeParams == nil {
 		return !secretName(name)
 	}
-	return guard(false, func() bool { return m.safeParam(name) })
+	return guard(false, func() bool { return m.opts.SafeParams(name) })
 }
 
 // guard returns what the callback f returns, or fallback when f panics. The

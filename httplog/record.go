@@ -77,8 +77,8 @@ func (m *middleware) log(x *exchange, end time.Time, failure *panicError) {
 	attrs = x.appendIDs(attrs)
 	attrs = m.appendAccess(attrs, e, x)
 	attrs = append(attrs, added.attrs...)
-	if m.attrs != nil {
-		attrs = append(attrs, guard(nil, func() []slog.Attr { return m.attrs(&x.passed, res) })...)
+	if m.opts.Attrs != nil {
+		attrs = append(attrs, guard(nil, func() []slog.Attr { return m.opts.Attrs(&x.passed, res) })...)
 	}
 	record.AddAttrs(attrs...)
 	_ = sink.Handle(ctx, record) // as slog.Logger does
@@ -86,7 +86,7 @@ func (m *middleware) log(x *exchange, end time.Time, failure *panicError) {
 
 // leftOut reports whether a request that did not panic is not logged.
 func (m *middleware) leftOut(x *exchange, route *route) bool {
-	if route.template == "" && m.registered {
+	if route.template == "" && m.opts.OnlyRegisteredRoutes {
 		return true
 	}
 	return route.matchesAll && m.noise.match(x.path)
@@ -119,12 +119,12 @@ func (m *middleware) describe(x *exchange, res Result) endpoint {
 	b = strconv.AppendInt(b, int64((res.Duration+time.Millisecond/2)/time.Millisecond), 10)
 	b = append(b, "ms)"...)
 	messageEnd := len(b)
-	if m.omit&ClientIP == 0 {
+	if m.opts.Omit&ClientIP == 0 {
 		b = m.proxies.appendClient(b, x.received)
 	}
 	ipEnd := len(b)
 	masked := false
-	if e.query != "" && !m.omitQuery {
+	if e.query != "" && !m.opts.OmitQuery {
 		b, masked = appendMasked(b, e.query, maxQuery, m.safe)
 	}
 
@@ -155,7 +155,7 @@ func (m *middleware) endpointAttrs(e endpoint, x *exchange, res Result, route *r
 	attrs[1] = slog.String("path", e.path)
 	attrs[2] = slog.Int("status_code", res.Status)
 	attrs[3] = slog.Float64("duration_ms", milliseconds(res.Duration))
-	if e.query != "" && !m.omitQuery {
+	if e.query != "" && !m.opts.OmitQuery {
 		attrs = append(attrs, slog.String("query_params", e.query))
 	}
 	if params := m.appendPathParams(x.attrs[usual:usual], &x.passed, route, added); len(params) > 0 {
@@ -179,18 +179,18 @@ func (m *middleware) appendAccess(attrs []slog.Attr, e endpoint, x *exchange) []
 	if e.clientIP != "" {
 		attrs = append(attrs, slog.String("client_ip", e.clientIP))
 	}
-	if m.omit&UserAgent == 0 {
+	if m.opts.Omit&UserAgent == 0 {
 		if values := r.Header["User-Agent"]; len(values) > 0 && values[0] != "" {
 			attrs = append(attrs, slog.String("user_agent", printable(values[0], maxUserAgent)))
 		}
 	}
-	if m.omit&Host == 0 && r.Host != "" {
+	if m.opts.Omit&Host == 0 && r.Host != "" {
 		attrs = append(attrs, slog.String("host", printable(r.Host, maxHost)))
 	}
-	if m.omit&HTTPVersion == 0 {
+	if m.opts.Omit&HTTPVersion == 0 {
 		attrs = append(attrs, slog.String("http_version", httpVersion(r)))
 	}
-	if m.omit&RequestBytes == 0 {
+	if m.opts.Omit&RequestBytes == 0 {
 		attrs = append(attrs, slog.Int64("request_bytes", x.requestBytes()))
 	}
 	attrs = m.appendHeaders(attrs, "request_headers", m.requestHeaders, r.Header)

@@ -24,7 +24,7 @@ var noRoute = &route{matchesAll: true, prefix: true}
 
 // newRoute returns a route with that template, as it is logged.
 func (m *middleware) newRoute(template string, params []string) *route {
-	template = printable(m.style.rewrite(template), maxFullPath)
+	template = printable(m.opts.TemplateStyle.rewrite(template), maxFullPath)
 	if template == "" {
 		return &route{matchesAll: true, prefix: true, params: params}
 	}
@@ -71,8 +71,8 @@ func (m *middleware) ofPattern(pattern string) *route {
 // an inner Middleware.
 func (m *middleware) match(r *http.Request, told string) *route {
 	matched := m.ofPattern(r.Pattern)
-	if m.route != nil {
-		if t := stripMethod(guard("", func() string { return m.route(r) })); t != "" {
+	if m.opts.Route != nil {
+		if t := stripMethod(guard("", func() string { return m.opts.Route(r) })); t != "" {
 			return m.newRoute(t, matched.params)
 		}
 	}
@@ -111,8 +111,8 @@ func (m *middleware) tellRoute(outer *exchange, r *http.Request) {
 // appendPathParams appends the path parameters of the request, with the values
 // of those masked that are not safe.
 func (m *middleware) appendPathParams(attrs []slog.Attr, r *http.Request, route *route, added *additions) []slog.Attr {
-	if m.pathParams != nil {
-		params := guard(nil, func() map[string]string { return m.pathParams(r) })
+	if m.opts.PathParams != nil {
+		params := guard(nil, func() map[string]string { return m.opts.PathParams(r) })
 		for _, name := range slices.Sorted(maps.Keys(params)) {
 			attrs = append(attrs, m.pathParam(name, params[name]))
 		}

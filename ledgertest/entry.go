@@ -96,18 +96,16 @@ func (st *stored) add(e Entry, byTime bool, fallback string) {
 
 // Entries returns what the server stores, oldest first by arrival. Entries that arrived again under the same log id
 // are left out, as an idempotent store would; [Server.Received] has them all.
-func (s *Server) Entries() []Entry {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.stored.unique)
-}
+func (s *Server) Entries() []Entry { return s.copied(&s.stored.unique) }
 
 // Received returns every entry written, in order of arrival, entries that came twice included. A real server of the
 // first generation ignores log ids and stores all of these.
-func (s *Server) Received() []Entry {
+func (s *Server) Received() []Entry { return s.copied(&s.stored.received) }
+
+func (s *Server) copied(list *[]Entry) []Entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.stored.received)
+	return slices.Clone(*list)
 }
 
 // Duplicates returns how many entries arrived again: the length of Received less that of Entries.
@@ -120,28 +118,16 @@ func (s *Server) Duplicates() int {
 // Lost returns the entries that were acknowledged and then lost, because the server's database refuses them: NUL
 // characters, NaN, endpoint fields out of range, long messages at error and critical. Under OTLP an entry takes its
 // neighbours with it. The last of an entry's Notes says why. No answer tells a client; a test should find none.
-func (s *Server) Lost() []Entry {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.stored.lost)
-}
+func (s *Server) Lost() []Entry { return s.copied(&s.stored.lost) }
 
 // BreakingAnalytics returns the entries which are stored and on which the real server's analytics jobs then fail, for
 // all its projects: endpoints whose method and path have more than 500 characters together, or whose numbers are
 // none. No answer tells a client; a test should find none.
-func (s *Server) BreakingAnalytics() []Entry {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.stored.breaking)
-}
+func (s *Server) BreakingAnalytics() []Entry { return s.copied(&s.stored.breaking) }
 
 // Wait returns once n entries are stored, duplicates not counted, or with an error when ctx ends.
 func (s *Server) Wait(ctx context.Context, n int) error {
-	have := 0
-	err := s.await(ctx, func() bool {
-		have = len(s.stored.unique)
-		return have >= n
-	})
+	have, err := await(ctx, s, func() int { return len(s.stored.unique) }, func(have int) bool { return have >= n })
 	if err != nil {
 		return fmt.Errorf("ledgertest: %d of %d entries arrived: %w", have, n, err)
 	}
@@ -151,47 +137,35 @@ func (s *Server) Wait(ctx context.Context, n int) error {
 // WaitFor returns once done reports true of what [Server.Entries] returns, or with an error when ctx ends.
 // It asks at once and after every change. Done runs without locks held.
 func (s *Server) WaitFor(ctx context.Context, done func([]Entry) bool) error {
-	for {
-		s.mu.Lock()
-		entries, changed := slices.Clone(s.stored.unique), s.changed
-		s.mu.Unlock()
-		if done(entries) {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fmt.Errorf("ledgertest: still waiting with %d entries: %w", len(entries), ctx.Err())
-		}
+	entries, err := await(ctx, s, func() []Entry { return slices.Clone(s.stored.unique) }, done)
+	if err != nil {
+		return fmt.Errorf("ledgertest: still waiting with %d entries: %w", len(entries), err)
 	}
+	return nil
 }
 
 // WaitRequests returns once n requests have come in, answered or not, or with an error when ctx ends.
 func (s *Server) WaitRequests(ctx context.Context, n int) error {
-	have := 0
-	err := s.await(ctx, func() bool {
-		have = len(s.requests)
-		return have >= n
-	})
+	have, err := await(ctx, s, func() int { return len(s.requests) }, func(have int) bool { return have >= n })
 	if err != nil {
 		return fmt.Errorf("ledgertest: %d of %d requests came in: %w", have, n, err)
 	}
 	return nil
 }
 
-// await waits until done, which runs with s.mu held, reports true.
-func (s *Server) await(ctx context.Context, done func() bool) error {
+// await looks, with s.mu held, until done, which runs without, reports true of what there is.
+func await[T any](ctx context.Context, s *Server, look func() T, done func(T) bool) (T, error) {
 	for {
 		s.mu.Lock()
-		ok, changed := done(), s.changed
+		found, changed := look(), s.changed
 		s.mu.Unlock()
-		if ok {
-			return nil
+		if done(found) {
+			return found, nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return ctx.Err()
+			return found, ctx.Err()
 		}
 	}
 }

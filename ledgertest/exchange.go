@@ -2,9 +2,9 @@ package ledgertest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -28,10 +28,11 @@ type tamper struct {
 
 // An exchange is one request on its way through the server.
 type exchange struct {
-	s    *Server
-	w    *statusWriter
-	r    *http.Request
-	gone <-chan struct{} // closed when the server goes down
+	s   *Server
+	w   *statusWriter
+	r   *http.Request
+	ctx context.Context // ends when the client leaves or the server goes down
+	up  context.Context // ends when the server goes down
 
 	request *Request
 	body    []byte        // after gzip; nil when there is a fault
@@ -43,8 +44,14 @@ type exchange struct {
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	gone, ok := s.begin()
-	x := &exchange{s: s, r: r, gone: gone, request: &Request{
+	if keys, ok := r.Context().Value(keysKey{}).([]string); ok && keys != nil {
+		r.Header["X-Api-Key"] = keys
+	}
+	up, ok := s.begin()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(up, cancel)()
+	x := &exchange{s: s, r: r, ctx: ctx, up: up, request: &Request{
 		Time:     s.clock(),
 		Method:   r.Method,
 		Path:     r.URL.Path,
@@ -56,7 +63,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		x.cut()
 		return
 	}
-	defer s.handlers.Done()
+	defer s.running.Done()
 
 	var fault Fault
 	var choose func(*Request) Fault
@@ -308,24 +315,17 @@ func (x *exchange) settings() *answer {
 
 // hang keeps the connection open and silent until the client leaves or the server goes down.
 func (x *exchange) hang() {
-	select {
-	case <-x.r.Context().Done():
-	case <-x.gone:
-	}
+	<-x.ctx.Done()
 	x.cut()
 }
 
 // cut resets the connection.
 func (x *exchange) cut() {
-	if c, ok := x.w.ResponseWriter.(interface{ cut() }); ok {
-		c.cut()
-		return
-	}
 	conn, _, err := http.NewResponseController(x.w.ResponseWriter).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp, ok := conn.(interface{ SetLinger(sec int) error }); ok {
 		err = tcp.SetLinger(0) // a reset instead of an orderly end
 	}
 	_ = errors.Join(err, conn.Close()) // it is gone either way

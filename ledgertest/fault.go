@@ -1,6 +1,7 @@
 package ledgertest
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -126,17 +127,24 @@ func Delay(d time.Duration) Fault { return After(d, OK()) }
 // After meets the request with f, after d.
 func After(d time.Duration, f Fault) Fault {
 	return Fault{do: func(x *exchange) {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
+		if sleep(x.ctx, d) {
 			x.meet(f)
-		case <-x.r.Context().Done():
-			x.cut()
-		case <-x.gone:
+		} else {
 			x.cut()
 		}
 	}}
+}
+
+// sleep returns false when ctx ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func (x *exchange) meet(f Fault) {
@@ -185,11 +193,9 @@ func EndlessAnswer(code int) Fault {
 	return Fault{do: func(x *exchange) {
 		x.w.Header().Set("Content-Type", "application/json")
 		x.w.WriteHeader(code)
-		for x.alive() {
-			if _, err := x.w.Write(chunk); err != nil {
-				break
-			}
-			if err := x.w.flush(); err != nil {
+		for x.ctx.Err() == nil {
+			_, err := x.w.Write(chunk)
+			if err != nil || x.w.flush() != nil {
 				break
 			}
 		}
@@ -202,18 +208,8 @@ func EndlessAnswer(code int) Fault {
 func SlowAnswer(d time.Duration) Fault {
 	return Fault{do: func(x *exchange) {
 		x.beginAnswer("")
-		ticker := time.NewTicker(d)
-		defer ticker.Stop()
-		for x.alive() {
-			if err := x.w.flush(); err != nil {
-				break
-			}
-			select {
-			case <-ticker.C:
-				_, _ = x.w.Write([]byte(" "))
-			case <-x.r.Context().Done():
-			case <-x.gone:
-			}
+		for x.w.flush() == nil && sleep(x.ctx, d) {
+			_, _ = x.w.Write([]byte(" "))
 		}
 		panic(http.ErrAbortHandler)
 	}}
@@ -230,17 +226,6 @@ func (x *exchange) beginAnswer(length string) {
 		x.w.Header().Set("Content-Length", length)
 	}
 	x.w.WriteHeader(status)
-}
-
-func (x *exchange) alive() bool {
-	select {
-	case <-x.r.Context().Done():
-		return false
-	case <-x.gone:
-		return false
-	default:
-		return true
-	}
 }
 
 // RejectWhere answers as a healthy server that rejects, with its success, the entries for which match is true.

@@ -1,6 +1,7 @@
 package ledgertest
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -49,12 +50,11 @@ type Server struct {
 
 	works works
 
-	life     sync.Mutex // held by Start, Stop and Close
-	handlers sync.WaitGroup
-	http     *http.Server
-	served   chan struct{} // closed when http.Serve has returned
+	life    sync.Mutex     // held by Start, Stop and Close
+	running sync.WaitGroup // the listener and the handlers
 
 	mu       sync.Mutex
+	http     *http.Server
 	protocol Protocol
 	keys     []string
 	limits   limits
@@ -63,9 +63,9 @@ type Server struct {
 	script   []Fault
 	always   Fault
 	choose   func(*Request) Fault
-	changed  chan struct{} // closed and replaced whenever stored or requests change
-	gone     chan struct{} // closed while the server is down
-	up       bool
+	changed  chan struct{}   // closed and replaced whenever stored or requests change
+	up       context.Context // done while the server is down
+	down     func()
 }
 
 // An Option changes how a server starts.
@@ -151,28 +151,24 @@ func (s *Server) Start() {
 	if s.isUp() {
 		return
 	}
-	var listener net.Listener
-	if !s.inMemory {
-		var err error
-		if listener, err = net.Listen("tcp", s.addr); err != nil {
+	srv := &http.Server{Handler: s.Handler(), IdleTimeout: s.idle, ConnContext: withKeys}
+	if s.inMemory {
+		srv.SetKeepAlivesEnabled(false)
+	} else {
+		listener, err := net.Listen("tcp", s.addr)
+		if err != nil {
 			panic(fmt.Sprintf("ledgertest: listen: %v", err))
 		}
 		s.addr = listener.Addr().String()
 		if s.URL == "" {
 			s.URL = "http://" + s.addr
 		}
+		s.running.Go(func() { _ = srv.Serve(listener) }) // always an error: the server was closed
 	}
 	s.mu.Lock()
-	s.up, s.gone = true, make(chan struct{})
-	s.mu.Unlock()
-	if listener != nil {
-		srv, served := &http.Server{Handler: s.Handler(), IdleTimeout: s.idle}, make(chan struct{})
-		s.http, s.served = srv, served
-		go func() {
-			defer close(served)
-			_ = srv.Serve(listener) // always an error: the server was closed
-		}()
-	}
+	defer s.mu.Unlock()
+	s.http = srv
+	s.up, s.down = context.WithCancel(context.Background())
 }
 
 // Stop takes the server down: open connections are cut, new ones refused, until [Server.Start]. What was stored is
@@ -184,15 +180,10 @@ func (s *Server) Stop() {
 		return
 	}
 	s.mu.Lock()
-	s.up = false
-	close(s.gone)
+	s.down()
 	s.mu.Unlock()
-	if s.http != nil {
-		_ = s.http.Close() // the listener's error would not help anyone
-		<-s.served
-		s.http = nil
-	}
-	s.handlers.Wait()
+	_ = s.http.Close() // the listener's error would not help anyone
+	s.running.Wait()
 }
 
 // Close is [Server.Stop] for good. What was stored can still be read. Closing twice does nothing.
@@ -201,7 +192,7 @@ func (s *Server) Close() { s.Stop() }
 func (s *Server) isUp() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.up
+	return s.up != nil && s.up.Err() == nil
 }
 
 // Reset forgets entries, requests, faults and all that was counted towards limits and quota. Settings stay.
@@ -244,12 +235,12 @@ func (s *Server) SetDailyQuota(entries, used int) {
 	*s.limits.usage(s.clock()) = used
 }
 
-// begin admits one request to a server that is up.
-func (s *Server) begin() (gone <-chan struct{}, ok bool) {
+// begin admits one request to a server that is up, which is then the case until up ends.
+func (s *Server) begin() (up context.Context, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.up {
-		s.handlers.Add(1)
+	if ok = s.up.Err() == nil; ok {
+		s.running.Add(1)
 	}
-	return s.gone, s.up
+	return s.up, ok
 }

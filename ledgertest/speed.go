@@ -1,6 +1,7 @@
 package ledgertest
 
 import (
+	"context"
 	"net/http"
 	"sync"
 	"time"
@@ -48,8 +49,8 @@ type works struct {
 type job struct{ left time.Duration }
 
 // do works for as long as total takes beside the other jobs, but no longer than limit. It returns the part of the
-// work that was done, from 0 to 1, and false when gone was closed meanwhile.
-func (w *works) do(total, limit time.Duration, gone <-chan struct{}) (part float64, ok bool) {
+// work that was done, from 0 to 1, and false when up ended meanwhile.
+func (w *works) do(up context.Context, total, limit time.Duration) (part float64, ok bool) {
 	if total <= 0 {
 		return 1, true
 	}
@@ -77,7 +78,7 @@ func (w *works) do(total, limit time.Duration, gone <-chan struct{}) (part float
 		case <-finished.C:
 		case <-deadline.C:
 			over, ok = true, true
-		case <-gone:
+		case <-up.Done():
 			over = true
 		}
 		finished.Stop()
@@ -123,17 +124,8 @@ func (x *exchange) work() (late *answer, stored int) {
 		limit, text = 30*time.Second, "Failed to ingest logs"
 	}
 	w := &x.s.works
-	part, ok := w.do(time.Duration(n)*w.speed.PerEntry, limit, x.gone)
-	if ok && w.speed.Latency > 0 {
-		timer := time.NewTimer(w.speed.Latency)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-x.gone:
-			ok = false
-		}
-	}
-	if !ok {
+	part, ok := w.do(x.up, time.Duration(n)*w.speed.PerEntry, limit)
+	if !ok || w.speed.Latency > 0 && !sleep(x.up, w.speed.Latency) {
 		panic(http.ErrAbortHandler) // the server went down
 	}
 	if part < 1 {

@@ -1,12 +1,15 @@
 package ledgerview
 
 import (
+	"cmp"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/ledger-sdk/ledger-go/internal/ingest"
 	"github.com/ledger-sdk/ledger-go/internal/spool"
+	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
 // Spool keeps the records that a handler left in its spool directory (ledger.Options.SpoolDir), and returns how many
@@ -27,7 +30,13 @@ func (v *Viewer) Spool(dir string) (kept int, err error) {
 			unread++
 			return
 		}
-		batch = append(batch, fromEntry(&entries.Entries[0], path, now, requestBlame(entries)))
+		entry := &entries.Entries[0]
+		var origin wire.Origin // of OTLP entries, which do not say themselves whose they are
+		if json.Unmarshal([]byte(r.Label), &origin) == nil {
+			entry.Environment = cmp.Or(entry.Environment, origin.Environment)
+			entry.Release = cmp.Or(entry.Release, origin.Release)
+		}
+		batch = append(batch, fromEntry(entry, path, now, requestBlame(entries)))
 		if len(batch) == pipeBatch {
 			flush()
 		}

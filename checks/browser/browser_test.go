@@ -187,7 +187,10 @@ func (p *tab) waitFor(limit time.Duration, what, expression string) {
 	defer cancel()
 	_, err := chromedp.Run(ctx, chromedp.PollFunction[bool]("async () => !!(await ("+expression+"))", chromedp.WithPollingTimeout(limit), chromedp.WithPollingInterval(20*time.Millisecond)))
 	if err != nil {
-		p.t.Fatalf("waited in vain until %s: %v\n%s", what, err, eval[string](p, `location.href + "\n" + document.body.innerText.slice(0, 600)`))
+		p.mu.Lock()
+		faults := strings.Join(p.faults, "\n")
+		p.mu.Unlock()
+		p.t.Fatalf("waited in vain until %s: %v\n%s\n%s", what, err, faults, eval[string](p, `location.href + "\n" + document.body.innerText.slice(0, 600)`))
 	}
 }
 
@@ -229,6 +232,12 @@ func (p *tab) click(element string) {
 	p.t.Helper()
 	x, y := p.place(element)
 	p.do(chromedp.MouseClickXY(x, y))
+}
+
+// choose clicks an element without a mouse, wherever it has moved to.
+func (p *tab) choose(element string) {
+	p.t.Helper()
+	eval[bool](p, `((`+element+`).click(), true)`)
 }
 
 func (p *tab) hover(element string) {

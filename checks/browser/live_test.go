@@ -138,7 +138,7 @@ func TestFaultInAQueryShowsAtItsPlace(t *testing.T) {
 	p.is("under the quote", `document.querySelector('#marks .bad').textContent === '"not closed'`)
 	p.is("the last good result stays", rowWith("poll 40"))
 	p.press(`"`)
-	p.wait("it goes when it is mended", `document.querySelector('#q-fault').hidden && document.querySelector('#blank h2')?.textContent === 'No record matches'`)
+	p.wait("it goes when it is fixed", `document.querySelector('#q-fault').hidden && document.querySelector('#blank h2')?.textContent === 'No record matches'`)
 }
 
 func TestHostileRecordRunsNothing(t *testing.T) {

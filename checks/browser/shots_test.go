@@ -79,12 +79,14 @@ func TestScreenshots(t *testing.T) {
 		p.waitFor(2*time.Minute, "the demo made more", fmt.Sprintf(`fetch('api/stats').then(r => r.json()).then(s => s.received >= %d)`, records))
 	}
 	p.wait("an error came", `!document.querySelector('#n-errors').hidden`)
+	// The newest record on screen that holds an error and is no request.
+	const anError = `[...document.querySelectorAll('.row.error')].findLast(el => /Error: /.test(el.textContent) && !/ - 5\d\d /.test(el.textContent))`
 	settled := `new Promise(r => setTimeout(() => r(!document.querySelector('.stale')), 400))`
 	for _, theme := range []string{"light", "dark"} {
 		p.theme(theme)
 		for _, view := range []struct{ name, hash, ready, then, after string }{
-			{"overview", "#live", query(".row.error"), `[...document.querySelectorAll('.row.error')].findLast(el => !/ - 5\d\d /.test(el.textContent)) ?? [...document.querySelectorAll('.row.error')].at(-1)`, query(".panel .cause")},
-			{"live", "#live", query(".row"), "", ""},
+			{"overview", "#live", anError, anError, query(".panel .cause")},
+			{"live", "#live", query(".row"), `document.querySelector('#follow[aria-pressed=false]') ?? document.querySelector('#list')`, query("#follow[aria-pressed=true]")},
 			{"record", "#live", query(".row"), `(rows => rows.findLast(el => /=/.test(el.textContent)) ?? rows.at(-1))([...document.querySelectorAll('.row')].slice(0, -8))`, query(".panel .kv")},
 			{"error", "#live?q=has:error", `(rows => rows.length && rows.every(el => el.querySelector('.lv-error, .lv-critical')))([...document.querySelectorAll('.row')])`, `[...document.querySelectorAll('.row')].at(-1)`, query(".panel .cause")},
 			{"errors", "#errors", query(".errors .main-button"), "", ""},
@@ -96,7 +98,7 @@ func TestScreenshots(t *testing.T) {
 			eval[bool](p, fmt.Sprintf(`(location.hash = %q, true)`, view.hash))
 			p.waitFor(time.Minute, view.name+" shows", view.ready)
 			if view.then != "" {
-				p.click(view.then)
+				p.choose(view.then) // the list moves while it is followed
 				p.wait(view.name+" is open", view.after)
 			}
 			p.wait(view.name+" is settled", settled)

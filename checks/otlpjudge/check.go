@@ -107,10 +107,21 @@ func (p *Program) checkRecord(c *Call, r Record, began, ended time.Time) error {
 	if r.Severity != int(level)+9 || r.SeverityText != text {
 		return fmt.Errorf("severity %d %q, want %d %q", r.Severity, r.SeverityText, level+9, text)
 	}
-	if want := cut(clean(c.Message), 10_000); r.Body != want {
-		return fmt.Errorf("body (-want +got):\n%s", gocmp.Diff(want, r.Body))
-	}
 	want := p.expect(c, untimely)
+	message := clean(c.Message)
+	body := cut(message, 10_000)
+	if c.Level >= slog.LevelError {
+		errorType := ""
+		if v, ok := r.Attributes.last("exception.type"); ok && want.err != nil {
+			errorType, _ = v.(string)
+		}
+		if body = indexed(message, errorType); body != message {
+			want.attributes = append(Members{{"message_full", message}}, want.attributes...)
+		}
+	}
+	if r.Body != body {
+		return fmt.Errorf("body (-want +got):\n%s", gocmp.Diff(body, r.Body))
+	}
 	if r.TraceID != want.traceID || r.SpanID != want.spanID {
 		return fmt.Errorf("trace %q span %q, want %q %q; attributes %s", r.TraceID, r.SpanID, want.traceID, want.spanID, sizes(r.Attributes))
 	}
@@ -130,7 +141,7 @@ func checkAttributes(c *Call, r Record, want outcome) error {
 	if stored > limit {
 		return fmt.Errorf("the server measures %d characters of attributes and rejects the record: %s", stored, sizes(r.Attributes))
 	}
-	if v, ok := got.last("_truncated"); ok && v == true {
+	if v, ok := got.last("_truncated"); ok && isCuts(v) {
 		got = slices.DeleteFunc(slices.Clone(got), func(m Member) bool { return m.Key == "_truncated" })
 		if !isPart(endpointLast(want.attributes), endpointLast(got)) {
 			return fmt.Errorf("truncated attributes are no part of those logged (-want +got):\n%s", gocmp.Diff(want.attributes, got))
@@ -186,8 +197,22 @@ func brief(v Value) string {
 	return s[:min(len(s), 1000)]
 }
 
+// isCuts reports whether v is a list of paths, of at most 20 and how many more.
+func isCuts(v Value) bool {
+	list, ok := v.(List)
+	for i, path := range list {
+		text, isText := path.(string)
+		ok = ok && isText && i <= 20 && (i < 20 || strings.HasPrefix(text, "… and "))
+	}
+	return ok && len(list) > 0
+}
+
 // same compares; the parameters of a path are JSON text, in any order.
 func same(want, got Value) bool {
+	if want, ok := want.(cause); ok {
+		text, isText := got.(string)
+		return isText && want.is(text)
+	}
 	if params, ok := want.(map[string]any); ok {
 		text, ok := got.(string)
 		var decoded map[string]any
@@ -207,7 +232,8 @@ func endpointLast(members Members) Members {
 	return append(slices.DeleteFunc(slices.Clone(members), isEndpoint), members[i])
 }
 
-// isPart reports whether got is what, without some of its members.
+// isPart reports whether got is what, without some of its members and with some of its
+// texts cut.
 func isPart(what, got Members) bool {
 	for _, m := range got {
 		for {
@@ -216,18 +242,34 @@ func isPart(what, got Members) bool {
 			}
 			w := what[0]
 			what = what[1:]
-			if w.Key != m.Key {
-				continue
-			}
-			if gocmp.Equal(w.Value, m.Value) {
-				break
-			}
-			inner, ok1 := w.Value.(Members)
-			part, ok2 := m.Value.(Members)
-			if ok1 && ok2 && isPart(inner, part) {
+			if w.Key == m.Key && isPartOf(w.Value, m.Value) {
 				break
 			}
 		}
 	}
 	return true
+}
+
+func isPartOf(what, got Value) bool {
+	switch got := got.(type) {
+	case Members:
+		inner, ok := what.(Members)
+		return ok && isPart(inner, got)
+	case List:
+		list, ok := what.(List)
+		if !ok || len(got) > len(list) {
+			return false
+		}
+		for i := range got {
+			if !isPartOf(list[i], got[i]) {
+				return false
+			}
+		}
+		return true
+	case string:
+		text, ok := what.(string)
+		beginning, marked := strings.CutSuffix(got, "… [truncated]")
+		return ok && (text == got || marked && strings.HasPrefix(text, beginning))
+	}
+	return gocmp.Equal(what, got)
 }

@@ -64,8 +64,7 @@ func (w *walker) attr(a Attr, at place) (members Members, some bool) {
 	}
 	if !w.plain {
 		switch {
-		case !at.inside && (key == "ledger.log_type" || key == "ledger.importance"):
-			w.steer(key, a)
+		case !at.inside && (key == "ledger.log_type" || key == "ledger.importance") && w.steer(key, a):
 			return nil, false
 		case secret(key):
 			return Members{{key, redacted}}, true
@@ -105,15 +104,18 @@ func (w *walker) attr(a Attr, at place) (members Members, some bool) {
 	return Members{{key, a.want}}, true
 }
 
-func (w *walker) steer(key string, a Attr) {
+// steer takes what a asks for, and reports false for what the server does not know.
+func (w *walker) steer(key string, a Attr) bool {
 	value, _ := a.want.(string)
-	if key == "ledger.log_type" {
-		if slices.Contains([]string{"logger", "console", "exception", "database", "endpoint", "custom"}, value) {
-			w.logType = value
-		}
-	} else if slices.Contains([]string{"low", "standard", "high", "critical"}, value) {
+	switch {
+	case key == "ledger.log_type" && slices.Contains([]string{"logger", "console", "exception", "database", "endpoint", "custom"}, value):
+		w.logType = value
+	case key == "ledger.importance" && slices.Contains([]string{"low", "standard", "high", "critical"}, value):
 		w.importance = value
+	default:
+		return false
 	}
+	return true
 }
 
 // id is a's value where it is a valid id; it is the last one that counts.
@@ -143,7 +145,7 @@ func safe(key string, isString bool) string {
 
 // takeEndpoint returns what is left of an endpoint in its place.
 func (w *walker) takeEndpoint(members []Attr) (rest Members, ok bool) {
-	var own Members
+	var own, full Members
 	bits := 0
 	for _, m := range members {
 		switch m.Key {
@@ -156,7 +158,11 @@ func (w *walker) takeEndpoint(members []Attr) (rest Members, ok bool) {
 			own = append(own, Member{"http.request.method", method})
 		case "path":
 			bits |= 2
-			own = append(own, Member{"http.route", cut(m.want.(string), 2048)})
+			path := m.want.(string)
+			own = append(own, Member{"http.route", cut(path, 491)})
+			if cut(path, 491) != path {
+				full = Members{{"path_full", path}}
+			}
 		case "status_code":
 			bits |= 4
 			own = append(own, Member{"http.response.status_code", m.want})
@@ -197,8 +203,9 @@ func (w *walker) takeEndpoint(members []Attr) (rest Members, ok bool) {
 				rest = append(rest, Member{"bytes", m.want})
 			}
 		}
-		return Members{{"endpoint", rest}}, true
+		return Members{{"endpoint", append(rest, full...)}}, true
 	}
+	rest = append(rest, full...)
 	w.added = append(w.added, own...)
 	if len(rest) > 0 {
 		return Members{{"ledger.endpoint", rest}}, true
@@ -286,7 +293,11 @@ func (p *Program) expect(c *Call, untimely bool) outcome {
 		if message == "" {
 			message = w.errType
 		}
-		w.added = append(w.added, Member{"exception.type", w.errType}, Member{"exception.message", cut(message, 5000)})
+		var kind Value = w.errType
+		if w.errType == plainType {
+			kind = cause(clean(strings.Join(strings.FieldsFunc(w.err.Error(), isSpace), " ")))
+		}
+		w.added = append(w.added, Member{"exception.type", kind}, Member{"exception.message", cut(message, 5000)})
 	}
 	if w.logType == "endpoint" && !w.endpoint || w.logType == "exception" && w.err == nil {
 		w.logType = ""
@@ -352,11 +363,29 @@ func (w *walker) fills(steps []Step) bool {
 	})
 }
 
-// cut is s cut as texts over the server's limits are.
-func cut(s string, limit int) string {
-	const mark = "… [truncated]"
-	if utf8.RuneCountInString(s) <= limit {
-		return s
+// plainType is the type of errors.New, which says nothing about them.
+const plainType = "*errors.errorString"
+
+// A cause stands for the type of such an error, which is the fixed part of its text.
+type cause string
+
+// isSpace reports whether r counts as a space in a cause.
+func isSpace(r rune) bool { return r <= ' ' }
+
+// is reports whether got is that part: the text without some of it, for which there
+// are stars, or the type, where nothing is fixed.
+func (c cause) is(got string) bool {
+	if got == plainType {
+		return true
 	}
-	return string([]rune(s)[:limit-utf8.RuneCountInString(mark)]) + mark
+	rest := string(c)
+	for _, part := range strings.Split(got, "*") {
+		part = strings.TrimFunc(part, isSpace)
+		i := strings.Index(rest, part)
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+len(part):]
+	}
+	return got != "" && utf8.RuneCountInString(got) <= 100
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // storedSize is how the server measures the attributes that it makes of r: the
@@ -112,4 +113,26 @@ func pythonSize(v Value) int {
 		return n
 	}
 	panic(fmt.Sprintf("%T", v))
+}
+
+// cut is s cut as texts over the server's limits are.
+func cut(s string, limit int) string {
+	const mark = "… [truncated]"
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return string([]rune(s)[:limit-utf8.RuneCountInString(mark)]) + mark
+}
+
+// indexed is a message as it is stored at Error and above beside an error type, within
+// 2600 bytes with 144 more.
+func indexed(message, errorType string) string {
+	const mark = "… [truncated]"
+	limit := 2600 - 144 - len(errorType)
+	if len(message) <= limit {
+		return message
+	}
+	for limit -= len(mark); !utf8.RuneStart(message[limit]); limit-- {
+	}
+	return message[:limit] + mark
 }

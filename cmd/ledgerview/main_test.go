@@ -148,7 +148,7 @@ func TestFaultsOnTheCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	later := filepath.Join(dir, "later")
-	header := []byte("ldgspl\n\x02")
+	header := []byte("ldgspl\n\x63")
 	header = binary.LittleEndian.AppendUint32(header, crc32.Checksum(header, crc32.MakeTable(crc32.Castagnoli)))
 	if err := errors.Join(os.Mkdir(later, 0o700), os.WriteFile(filepath.Join(later, "ledger-0000000000000001.spool"), header, 0o600)); err != nil {
 		t.Fatal(err)

@@ -83,23 +83,29 @@ func (e *Entry) Free() {
 // A slab holds entries one after the other in one piece of memory, which costs
 // the goroutine that logs and the one that compresses far fewer cache misses
 // than entries that lie anywhere. It is used again when all of them are free.
+//
+// All its entries are of one queue: what one handler keeps must not keep what
+// another's traffic went through.
 type slab struct {
-	held    atomic.Int32 // entries not yet freed, those not yet made included, and one for its writer
-	used    int
-	entries [slabEntries]Entry
-	data    []byte
+	held   atomic.Int32 // entries not yet freed, those not yet made included, and one for its writer
+	used   int
+	chunks [slabEntries / chunkEntries]*chunk // as many as were needed: large entries are few
+	data   []byte
 }
 
+type chunk [chunkEntries]Entry
+
 const (
-	slabBytes   = 32 << 10
-	slabEntries = 160
+	slabBytes    = 32 << 10
+	slabEntries  = 512 // of the smallest
+	chunkEntries = 16
 	// maxInSlab is where an entry becomes too large to leave little of a slab
 	// unused.
 	maxInSlab = slabBytes / 16
 	// warmUp is how many entries a writer makes before it takes a slab. Idle
 	// pools are emptied at each collection, so in a program that logs little
 	// every entry may come from a new writer, and must not hold a slab each.
-	warmUp = slabEntries
+	warmUp = 160
 )
 
 var slabs = sync.Pool{New: func() any { return &slab{data: make([]byte, 0, slabBytes)} }}
@@ -124,7 +130,12 @@ func (s *slab) add(data []byte) *Entry {
 	if len(data) > 0 && &data[0] != &s.data[start] {
 		copy(s.data[start:], data)
 	}
-	e := &s.entries[s.used]
+	c := s.chunks[s.used/chunkEntries]
+	if c == nil {
+		c = new(chunk)
+		s.chunks[s.used/chunkEntries] = c
+	}
+	e := &c[s.used%chunkEntries]
 	s.used++
 	*e = Entry{Data: s.data[start:end:end], slab: s}
 	return e
@@ -142,15 +153,19 @@ func (s *slab) release(n int32) {
 // A writer is what one call of Handle makes an entry with: the place to encode
 // it in.
 type writer struct {
+	home   *sync.Pool
 	buffer []byte // before there is a slab
 	slab   *slab
 	made   int
 }
 
-var writers = sync.Pool{New: func() any { return &writer{buffer: make([]byte, 0, 1<<10)} }}
-
-// NewWriter returns a writer, which is to be closed.
-func NewWriter() *writer { return writers.Get().(*writer) }
+// Writer returns a writer for entries of this queue, which is to be closed.
+func (q *Queue) Writer() *writer {
+	if w, ok := q.writers.Get().(*writer); ok {
+		return w
+	}
+	return &writer{home: &q.writers, buffer: make([]byte, 0, 1<<10)}
+}
 
 // Space returns where to encode an entry: an empty slice, to be appended to and
 // then given to the method entry.
@@ -188,7 +203,7 @@ func (w *writer) Entry(data []byte, urgent bool) *Entry {
 }
 
 // Close gives the writer back for another call.
-func (w *writer) Close() { writers.Put(w) }
+func (w *writer) Close() { w.home.Put(w) }
 
 // Entries of their own come from pools by size, so that a full queue holds little
 // more than the bytes it counts: sizes are rounded up to an eighth of their power

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"unsafe"
 )
 
 func TestSizeClassesFitAndWasteLittle(t *testing.T) {
@@ -77,7 +78,7 @@ func TestSlabComesBackWhenAllIsFreed(t *testing.T) {
 	for _, made := range []int{0, 1, slabEntries} {
 		s := newSlab()
 		for range made {
-			s.add(make([]byte, 100)).Free()
+			s.add(make([]byte, 10)).Free()
 		}
 		if s.room() != (made < slabEntries) {
 			t.Errorf("with %d entries: room is %v", made, s.room())
@@ -95,10 +96,11 @@ func TestSlabComesBackWhenAllIsFreed(t *testing.T) {
 // A program that logs a record now and then, and collects garbage in between,
 // does not keep a whole slab for each.
 func TestRareEntriesHoldNoSlabs(t *testing.T) {
+	var q Queue
 	for range 50 {
 		runtime.GC()
 		runtime.GC() // the first only marks what is in a pool as idle
-		w := writers.Get().(*writer)
+		w := q.Writer()
 		if e := w.Entry(append(w.Space(), "x"...), false); e.slab != nil {
 			t.Fatal("the entry of a fresh writer is in a slab")
 		}
@@ -121,6 +123,25 @@ func TestLoadCountsBoth(t *testing.T) {
 		entries, bytes = entries+n, bytes+b
 		if gotEntries, gotBytes := l.add(n, b); gotEntries != entries || gotBytes != bytes || l.entries() != entries || l.bytes() != bytes {
 			t.Fatalf("%d entries of %d bytes, not %d of %d", gotEntries, gotBytes, entries, bytes)
+		}
+	}
+}
+
+// However large entries are, a slab is mostly their bytes and what is counted for them.
+func TestSlabsWasteLittle(t *testing.T) {
+	for size := 40; size <= maxInSlab; size += 13 {
+		s, counted := &slab{data: make([]byte, 0, slabBytes)}, 0
+		for s.room() {
+			counted += s.add(make([]byte, size)).memory()
+		}
+		held := slabBytes + int(unsafe.Sizeof(*s))
+		for _, c := range s.chunks {
+			if c != nil {
+				held += int(unsafe.Sizeof(*c))
+			}
+		}
+		if held > counted*5/4 {
+			t.Errorf("entries of %d bytes: %d held, %d counted", size, held, counted)
 		}
 	}
 }

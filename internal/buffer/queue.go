@@ -36,7 +36,8 @@ type Queue struct {
 	held      load // taken out, and not being attempted
 	attempted load // an attempt has them
 
-	wakeAbove float64 // see QueueLimits
+	writers   sync.Pool // of *writer
+	wakeAbove float64   // see QueueLimits
 
 	room   sync.Mutex    // see popIf
 	lost   sketch        // of what made room

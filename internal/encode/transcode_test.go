@@ -1,6 +1,7 @@
 package encode
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -239,8 +240,25 @@ func FuzzTranscodeForeignBytes(f *testing.F) {
 	f.Add(rec.wholeEntry(native, rec.Root(), context.Background(), r, 1))
 	f.Add(rec.wholeEntry(otlp, rec.Root(), context.Background(), r, 1))
 	f.Add([]byte("{}"))
+	f.Add([]byte(`{ "level" : "info", "message" : "m", "attributes" : { "a" : { "b" : [ 1 , 2 ] , "c" : { } } , "endpoint" : { "method" : "GET" } }, "log_id":"x","timestamp":"2026-03-01T12:30:45Z"}`))
+	endpoint := slog.NewRecord(time.Now(), slog.LevelInfo, "m", 0)
+	endpoint.AddAttrs(slog.Group("endpoint", slog.String("method", "GET"), slog.String("path", "/"), slog.Int("status_code", 200), slog.Float64("duration_ms", 1),
+		slog.Group("path_params", slog.String("id", "1"))))
+	params := rec.wholeEntry(otlp, rec.Root(), context.Background(), endpoint, 1)
+	for _, text := range []string{`{"id":"1"}`, `{ "id":1 }`, `{"id":"1\}`, `{"\":"1"}`, `not JSON {`, `{"id": 1} `, `[` + "\x00" + `]       `} {
+		f.Add(bytes.Replace(params, []byte(`{"id":"1"}`), []byte(text), 1))
+	}
 	f.Fuzz(func(t *testing.T, entry []byte) {
 		_, _ = wire.Transcode(native, otlp, entry)
-		_, _ = wire.Transcode(otlp, native, entry)
+		if b, err := wire.Transcode(otlp, native, entry); err == nil && !json.Valid(b) {
+			t.Errorf("%q became %q", entry, b)
+		}
+		for _, format := range []wire.Format{native, otlp} {
+			other := wire.Origin{Release: "another", Environment: "other"}
+			once := format.Standalone(entry, other)
+			if again := format.Standalone(once, wire.Origin{Release: "a third"}); !bytes.Equal(once, again) && !bytes.Equal(once, entry) {
+				t.Errorf("%q names two origins: %q", entry, again)
+			}
+		}
 	})
 }

@@ -105,6 +105,7 @@ func (p *parser) peek() byte {
 	return 0
 }
 
+// word passes over w, if it stands there.
 func (p *parser) word(w string) bool {
 	if !strings.HasPrefix(p.s[p.pos:], w) {
 		return false
@@ -229,31 +230,17 @@ func (p *parser) name() (string, oddity, error) {
 
 func (p *parser) number() (Value, error) {
 	start := p.pos
-	if p.peek() == '-' {
-		p.pos++
-	}
-	switch c := p.peek(); {
-	case c == '0':
-		p.pos++
-	case isDigit(c):
-		p.digits()
-	default:
+	p.word("-")
+	if !p.word("0") && !p.digits() {
 		return Value{}, p.fail(start, "Expecting value")
 	}
 	whole := p.pos
-	if p.peek() == '.' && p.pos+1 < len(p.s) && isDigit(p.s[p.pos+1]) {
-		p.pos++
-		p.digits()
+	if p.word(".") && !p.digits() {
+		p.pos = whole
 	}
-	if c := p.peek(); c == 'e' || c == 'E' {
-		mark := p.pos
-		p.pos++
-		if c := p.peek(); c == '+' || c == '-' {
-			p.pos++
-		}
-		if isDigit(p.peek()) {
-			p.digits()
-		} else {
+	if mark := p.pos; p.word("e") || p.word("E") {
+		_ = p.word("+") || p.word("-")
+		if !p.digits() {
 			p.pos = mark
 		}
 	}
@@ -268,10 +255,13 @@ func (p *parser) number() (Value, error) {
 	return intValue(literal), nil
 }
 
-func (p *parser) digits() {
+// digits passes over digits, and reports whether there are any.
+func (p *parser) digits() bool {
+	start := p.pos
 	for isDigit(p.peek()) {
 		p.pos++
 	}
+	return p.pos > start
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -4,15 +4,8 @@ import "time"
 
 // What the server allows, in code points where it is a text.
 const (
-	maxMessage      = 10000
-	maxErrorType    = 255
-	maxErrorMessage = 5000
-	maxStackTrace   = 50000
-	maxEnvironment  = 20
-	maxRelease      = 100
-	maxSDKVersion   = 20
-	maxPlatform     = 50
-	maxLogID        = 64
+	maxMessage = 10000 // those of the other fields are in textFields
+	maxLogID   = 64
 
 	maxAttributes = 100000          // characters of Python's JSON text
 	maxFuture     = 5 * time.Minute // that a timestamp may be ahead

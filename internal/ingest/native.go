@@ -44,17 +44,19 @@ var (
 		name  string
 		limit int
 		place func(*Entry) *string
+		otlp  []string // the attributes that fill it, the first that is there
 	}{
-		{"message", maxMessage, func(e *Entry) *string { return &e.Message }},
-		{"error_type", maxErrorType, func(e *Entry) *string { return &e.ErrorType }},
-		{"error_message", maxErrorMessage, func(e *Entry) *string { return &e.ErrorMessage }},
-		{"stack_trace", maxStackTrace, func(e *Entry) *string { return &e.StackTrace }},
-		{"environment", maxEnvironment, func(e *Entry) *string { return &e.Environment }},
-		{"release", maxRelease, func(e *Entry) *string { return &e.Release }},
-		{"sdk_version", maxSDKVersion, func(e *Entry) *string { return &e.SDKVersion }},
-		{"platform", maxPlatform, func(e *Entry) *string { return &e.Platform }},
-		{"platform_version", maxPlatform, func(e *Entry) *string { return &e.PlatformVersion }},
+		{"message", maxMessage, func(e *Entry) *string { return &e.Message }, nil},
+		{"error_type", 255, func(e *Entry) *string { return &e.ErrorType }, []string{"exception.type"}},
+		{"error_message", 5000, func(e *Entry) *string { return &e.ErrorMessage }, []string{"exception.message"}},
+		{"stack_trace", 50000, func(e *Entry) *string { return &e.StackTrace }, []string{"exception.stacktrace"}},
+		{"environment", 20, func(e *Entry) *string { return &e.Environment }, []string{"deployment.environment.name", "deployment.environment"}},
+		{"release", 100, func(e *Entry) *string { return &e.Release }, []string{"service.version"}},
+		{"sdk_version", 20, func(e *Entry) *string { return &e.SDKVersion }, []string{"ledger.sdk_version", "telemetry.sdk.version"}},
+		{"platform", 50, func(e *Entry) *string { return &e.Platform }, []string{"telemetry.sdk.language"}},
+		{"platform_version", 50, func(e *Entry) *string { return &e.PlatformVersion }, []string{"ledger.platform_version", "process.runtime.version"}},
 	}
+	exceptionFields, resourceFields = textFields[1:4], textFields[4:]
 )
 
 // A gateway checks one request against the schema.
@@ -83,7 +85,6 @@ func (b *Batch) decodeNative(body []byte, contentType string) {
 
 // read fills b.Entries. It returns false when Python's parser gives up.
 func (g *gateway) read(body []byte, contentType string, b *Batch) bool {
-	missing := Problem{Type: "missing", Msg: "Field required"}
 	if len(body) == 0 {
 		g.report(missing, Value{})
 		return true
@@ -133,7 +134,7 @@ func (g *gateway) envelope(root Value, b *Batch) {
 	logs, ok := root.Lookup("logs")
 	switch {
 	case !ok:
-		g.report(Problem{Type: "missing", Msg: "Field required"}, root, "logs")
+		g.report(missing, root, "logs")
 		return
 	case logs.Kind != List:
 		g.report(Problem{Type: "list_type", Msg: "Input should be a valid list"}, logs, "logs")
@@ -170,7 +171,7 @@ func (g *gateway) check(v Value, e *Entry) {
 		return
 	}
 	if f, ok := v.Lookup("timestamp"); !ok {
-		g.report(Problem{Type: "missing", Msg: "Field required"}, v, "timestamp")
+		g.report(missing, v, "timestamp")
 	} else if at, naive, p := parseTimestamp(f); p != nil {
 		g.report(*p, f, "timestamp")
 	} else {
@@ -182,7 +183,7 @@ func (g *gateway) check(v Value, e *Entry) {
 		f, ok := v.Lookup(spec.name)
 		switch {
 		case !ok && spec.fallback == "":
-			g.report(Problem{Type: "missing", Msg: "Field required"}, v, spec.name)
+			g.report(missing, v, spec.name)
 		case !ok:
 			*spec.place(e) = spec.fallback
 		case f.Kind == String && slices.Contains(spec.words, f.Text):
@@ -231,9 +232,10 @@ func (g *gateway) check(v Value, e *Entry) {
 	e.Service = e.Attributes.Get("service").Display()
 }
 
-var notAnObject = Problem{
-	Type: "model_attributes_type", Msg: "Input should be a valid dictionary or object to extract fields from",
-}
+var (
+	missing     = Problem{Type: "missing", Msg: "Field required"}
+	notAnObject = Problem{Type: "model_attributes_type", Msg: "Input should be a valid dictionary or object to extract fields from"}
+)
 
 // report adds p, which is about the value in, found at path in the entry at hand or in the body.
 func (g *gateway) report(p Problem, in Value, path ...any) {

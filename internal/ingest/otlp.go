@@ -89,11 +89,10 @@ func (r *logRecord) translate(e *Entry, m *members, now time.Time) error {
 	if strings.IndexByte(e.Message, 0) >= 0 {
 		e.odd |= oddNUL
 	}
-	e.Environment = e.cut("environment", m.text("deployment.environment.name", "deployment.environment"), maxEnvironment)
-	e.Release = e.cut("release", m.text("service.version"), maxRelease)
-	e.SDKVersion = e.cut("sdk_version", m.text("ledger.sdk_version", "telemetry.sdk.version"), maxSDKVersion)
-	e.Platform = e.cut("platform", m.text("telemetry.sdk.language"), maxPlatform)
-	e.PlatformVersion = e.cut("platform_version", m.text("ledger.platform_version", "process.runtime.version"), maxPlatform)
+	for i := range resourceFields {
+		f := &resourceFields[i]
+		*f.place(e) = e.cut(f.name, m.text(f.otlp...), f.limit)
+	}
 	e.LogID = e.cut("log_id", m.text("ledger.log_id"), maxLogID)
 	e.Service = m.text("service.name", "service")
 
@@ -220,20 +219,17 @@ func (m *members) logType() string {
 // exception fills e's error fields, and makes it custom when type or message is missing. The error is about one that
 // is no text, for which the server is not prepared.
 func (m *members) exception(e *Entry) error {
-	var texts [3]string
-	for i, name := range []string{"exception.type", "exception.message", "exception.stacktrace"} {
-		v, found := m.first(name)
+	for i := range exceptionFields {
+		f := &exceptionFields[i]
+		v, found := m.first(f.otlp...)
 		if found && v.Kind != String {
-			return errors.New(name + " is no text")
+			return errors.New(f.otlp[0] + " is no text")
 		}
-		texts[i] = v.Text
+		*f.place(e) = e.cut(f.name, v.Text, f.limit)
 	}
-	if texts[0] == "" || texts[1] == "" {
+	if e.ErrorType == "" || e.ErrorMessage == "" {
 		e.LogType = "custom"
 	}
-	e.ErrorType = e.cut("error_type", texts[0], maxErrorType)
-	e.ErrorMessage = e.cut("error_message", texts[1], maxErrorMessage)
-	e.StackTrace = e.cut("stack_trace", texts[2], maxStackTrace)
 	return nil
 }
 

@@ -11,19 +11,13 @@ import (
 	"strings"
 )
 
-// A payloadError is JSON that does not fit the message it should be.
-type payloadError struct{ text string }
+// errID is of a traceId or spanId that is not hex.
+var errID = errors.New("Invalid hex id") //nolint:staticcheck // the server's text
 
-func (e *payloadError) Error() string { return e.text }
-
+// mismatch is of JSON that does not fit the message it should be.
 func mismatch(name, want string) error {
-	return &payloadError{fmt.Sprintf("failed to parse %s field: expected %s", name, want)}
+	return fmt.Errorf("failed to parse %s field: expected %s", name, want)
 }
-
-// An idError is a traceId or spanId that is not hex.
-type idError struct{ name, text string }
-
-func (e *idError) Error() string { return "Invalid hex id for " + e.name + ": " + e.text }
 
 // readJSONLogs reads an ExportLogsServiceRequest in proto3 JSON. Of more than MaxEntries records only the first ones
 // are kept.
@@ -38,14 +32,13 @@ func readJSONLogs(body []byte) (records []logRecord, count int, refusal *Answer)
 	}
 	records, count, err = jsonLogs(root, text)
 	if err == nil && root.odd&(oddNonFinite|oddSurrogate) != 0 {
-		err = &payloadError{"value is not valid in proto3 JSON"}
+		err = errors.New("value is not valid in proto3 JSON")
 	}
-	var id *idError
 	switch {
 	case err == nil:
 		return records, count, nil
-	case errors.As(err, &id):
-		return nil, 0, Detail(http.StatusBadRequest, id.Error())
+	case errors.Is(err, errID):
+		return nil, 0, Detail(http.StatusBadRequest, err.Error())
 	case errors.Is(err, errUnhandled):
 		return nil, 0, unhandled()
 	default:
@@ -56,10 +49,7 @@ func readJSONLogs(body []byte) (records []logRecord, count int, refusal *Answer)
 // jsonLogs reads the records. Before the real parser sees the JSON, a walk over the lowerCamelCase names turns ids
 // from hex to base64; its errors come first, wherever they are.
 func jsonLogs(root Value, text string) (records []logRecord, count int, err error) {
-	ofWalk := func(e error) bool {
-		var id *idError
-		return errors.Is(e, errUnhandled) || errors.As(e, &id)
-	}
+	ofWalk := func(e error) bool { return errors.Is(e, errUnhandled) || errors.Is(e, errID) }
 	fail := func(e error) {
 		if err == nil || ofWalk(e) && !ofWalk(err) {
 			err = e
@@ -172,7 +162,7 @@ func (v Value) id(camel, snake string, camelSoFar bool) (string, error) {
 	case camelSoFar && isCamel:
 		b, err := fromHex(f.Text)
 		if err != nil {
-			return "", &idError{camel, f.Text}
+			return "", fmt.Errorf("%w for %s: %s", errID, camel, f.Text)
 		}
 		return hex.EncodeToString(b), nil
 	case f.Kind != String:
@@ -294,7 +284,7 @@ func anyValue(v Value, depth int) (found Value, err error) {
 		return Value{}, mismatch("value", "an object")
 	}
 	if depth > maxMessages {
-		return Value{}, &payloadError{"messages nested too deep"}
+		return Value{}, errNesting
 	}
 	set := 0
 	for _, f := range v.Items {
@@ -309,7 +299,7 @@ func anyValue(v Value, depth int) (found Value, err error) {
 			continue
 		}
 		if set++; set > 1 {
-			return Value{}, &payloadError{"more than one value in a oneof"}
+			return Value{}, errors.New("more than one value in a oneof")
 		}
 		found = value
 	}

@@ -171,16 +171,8 @@ func readProtoLogs(body []byte) (records []logRecord, count int, err error) {
 		rl := p.open(root.field.bytes, 1)
 		for rl.next() {
 			switch {
-			case rl.field.is(1, wireBytes): // resource
-				r := p.open(rl.field.bytes, 2)
-				for r.next() {
-					if r.field.is(1, wireBytes) {
-						var v Value
-						v, r.err = p.keyValue(r.field.bytes, 3)
-						resource.set(v.Name, v)
-					}
-				}
-				rl.err = r.err
+			case rl.field.is(1, wireBytes):
+				rl.err = p.keyValues(&resource, rl.field.bytes, 2)
 			case rl.field.is(2, wireBytes): // scope_logs
 				sl := p.open(rl.field.bytes, 2)
 				for sl.next() {
@@ -232,6 +224,19 @@ func (p *protoReader) record(b string) (logRecord, error) {
 	return r, m.err
 }
 
+// keyValues reads a Resource or a KeyValueList.
+func (p *protoReader) keyValues(into *members, b string, depth int) error {
+	m := p.open(b, depth)
+	for m.next() {
+		if m.field.is(1, wireBytes) {
+			var v Value
+			v, m.err = p.keyValue(m.field.bytes, depth+1)
+			into.set(v.Name, v)
+		}
+	}
+	return m.err
+}
+
 func (p *protoReader) keyValue(b string, depth int) (v Value, err error) {
 	name := ""
 	m := p.open(b, depth)
@@ -274,15 +279,8 @@ func (p *protoReader) anyValue(b string, depth int) (v Value, err error) {
 			v, m.err = container(List, items), list.err
 		case f.is(6, wireBytes): // kvlist_value
 			var object members
-			list := p.open(f.bytes, depth+1)
-			for list.next() {
-				if list.field.is(1, wireBytes) {
-					var item Value
-					item, list.err = p.keyValue(list.field.bytes, depth+2)
-					object.set(item.Name, item)
-				}
-			}
-			v, m.err = container(Object, object.list), list.err
+			m.err = p.keyValues(&object, f.bytes, depth+1)
+			v = container(Object, object.list)
 		case f.is(7, wireBytes):
 			v = bytesValue([]byte(f.bytes))
 		}

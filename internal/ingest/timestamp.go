@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"cmp"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -60,6 +62,11 @@ func fromUnix(number string) (at time.Time, reason string) {
 	return time.Unix(int64(whole), int64(math.Round(fraction*1e6))*1000).UTC(), ""
 }
 
+// dateTime is a date with a time. Seconds and zone may be absent.
+var dateTime = regexp.MustCompile(`^(.{10})[Tt _](\d\d:\d\d)(:\d\d(?:[.,]\d+)?)?([Zz]|([+-])([01]\d|2[0-3]):?([0-5]\d))?$`)
+
+const hour = "2006-01-02T15"
+
 // fromText reads a date with an optional time and zone. reason is "" on success.
 func fromText(s string) (at time.Time, naive bool, reason string) {
 	if isNumber(s) {
@@ -69,59 +76,28 @@ func fromText(s string) (at time.Time, naive bool, reason string) {
 	if len(s) < len(time.DateOnly) {
 		return at, false, "input is too short"
 	}
-	layout, naive := layoutOf(s)
-	if layout == "" {
-		return at, false, "unexpected extra characters at the end of the input"
+	var err error
+	usual := len(s) > len(hour) && s[len(hour)] == ':' && strings.HasSuffix(s, "Z")
+	if !usual || at.UnmarshalText([]byte(s)) != nil {
+		strict := s + "T00:00:00Z"
+		if naive = len(s) == len(time.DateOnly); !naive {
+			m := dateTime.FindStringSubmatch(s)
+			if m == nil {
+				return at, false, "unexpected extra characters at the end of the input"
+			}
+			zone := "Z"
+			if m[5] != "" {
+				zone = m[5] + m[6] + ":" + m[7]
+			}
+			naive = m[4] == ""
+			strict = m[1] + "T" + m[2] + strings.Replace(cmp.Or(m[3], ":00"), ",", ".", 1) + zone
+		}
+		err = at.UnmarshalText([]byte(strict))
 	}
-	if len(s) > len(time.DateOnly) && s[len(time.DateOnly)] != 'T' {
-		s = s[:len(time.DateOnly)] + "T" + s[len("2006-01-02T"):]
-	}
-	at, err := time.Parse(layout, strings.TrimSuffix(s, "z"))
 	if err != nil || at.Year() < 1 {
 		return at, false, "day, hour, minute or second value is outside expected range"
 	}
 	return at.UTC().Truncate(time.Microsecond), naive, ""
-}
-
-const (
-	hourLayout   = "2006-01-02T15"
-	minuteLayout = hourLayout + ":04"
-	secondLayout = minuteLayout + ":05" // and a fraction, if there is one
-)
-
-var zoneLayouts = [2][3]string{ // without a zone, with Z or ±hh:mm, with ±hhmm
-	{minuteLayout, minuteLayout + "Z07:00", minuteLayout + "-0700"},
-	{secondLayout, secondLayout + "Z07:00", secondLayout + "-0700"},
-}
-
-// layoutOf returns how a text is to be parsed, or "" when time.Parse would take for a time what pydantic does not.
-func layoutOf(s string) (layout string, naive bool) {
-	switch {
-	case len(s) == len(time.DateOnly):
-		return time.DateOnly, true
-	case len(s) <= len(hourLayout) || s[len(hourLayout)] != ':' || !strings.ContainsRune("Tt _", rune(s[len(time.DateOnly)])):
-		return "", false
-	}
-	layouts := &zoneLayouts[0]
-	if len(s) > len(minuteLayout) && s[len(minuteLayout)] == ':' {
-		layouts = &zoneLayouts[1]
-	}
-	i := strings.IndexAny(s[len(hourLayout):], "Zz+-")
-	if i < 0 {
-		return layouts[0], true
-	}
-	switch zone := s[len(hourLayout)+i:]; {
-	case zone == "z":
-		return layouts[0], false
-	case zone == "Z":
-		return layouts[1], false
-	case len(zone) < len("-0700") || len(zone) > len("-07:00") || zone[1:3] > "23" || zone[len(zone)-2:] > "59":
-		return "", false
-	case len(zone) == len("-0700"):
-		return layouts[2], false
-	default:
-		return layouts[1], false
-	}
 }
 
 // isNumber reports whether s is an integer or decimal literal without an exponent.

@@ -1,8 +1,10 @@
 package jsontext
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 )
 
 // Measure returns the length that sanitized JSON has when Python writes it, which
@@ -19,7 +21,7 @@ func MeasureAs(text []byte, as func(size int) int) int {
 		switch c := text[i]; {
 		case c == '"':
 			end := i + ValueEnd(text[i:])
-			size := MeasureString(unescape(text[i+1 : end-1]))
+			size := measureInside(text[i+1 : end-1])
 			if end >= len(text) || text[end] != ':' {
 				size = as(size)
 			}
@@ -43,11 +45,37 @@ func MeasureAs(text []byte, as func(size int) int) int {
 	return n
 }
 
+// measureInside measures the inside of a string, which has an escape where Python
+// writes one, but for what is not ASCII and for DEL.
+func measureInside(text []byte) int {
+	n := len(text)
+	for i := 0; i < len(text); {
+		c, size := text[i], 1
+		switch {
+		case c == 0x7F:
+			n += measureRune(0x7F) - 1
+		case c >= utf8.RuneSelf:
+			var r rune
+			r, size = utf8.DecodeRune(text[i:])
+			n += measureRune(r) - size
+		}
+		i += size
+	}
+	return n
+}
+
 // MeasureString is Measure for a string without its quotes.
 func MeasureString(s string) int {
 	n := 0
-	for _, r := range s {
+	for i := 0; i < len(s); {
+		if c := s[i]; ' ' <= c && c <= '~' && c != '"' && c != '\\' { // most are
+			n++
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
 		n += measureRune(r)
+		i += size
 	}
 	return n
 }
@@ -81,13 +109,7 @@ func CutMeasured(s string, limit int) string {
 // measureNumber measures a number. Python writes an integer as it is, and any other
 // number as its shortest text.
 func measureNumber(text []byte) int {
-	whole := true
-	for _, c := range text {
-		if c == '.' || c == 'e' || c == 'E' {
-			whole = false
-		}
-	}
-	if whole {
+	if !bytes.ContainsAny(text, ".eE") {
 		return len(text)
 	}
 	f, err := strconv.ParseFloat(string(text), 64)

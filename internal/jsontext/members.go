@@ -2,8 +2,8 @@ package jsontext
 
 import (
 	"bytes"
+	"encoding/json"
 	"iter"
-	"strconv"
 )
 
 // Members yields the keys, in their quotes, and the values of the members of a
@@ -78,40 +78,13 @@ func CloseObject(b []byte) []byte {
 }
 
 // Unquote returns the text that a sanitized JSON string stands for.
-func Unquote(quoted []byte) string { return unescape(quoted[1 : len(quoted)-1]) }
-
-// unescape returns what a sanitized JSON string without its quotes stands for.
-func unescape(inside []byte) string {
-	if !bytes.Contains(inside, []byte{'\\'}) {
+func Unquote(quoted []byte) string {
+	if inside := quoted[1 : len(quoted)-1]; bytes.IndexByte(inside, '\\') < 0 {
 		return string(inside)
 	}
-	out := make([]byte, 0, len(inside))
-	for i := 0; i < len(inside); i++ {
-		c := inside[i]
-		if c != '\\' {
-			out = append(out, c)
-			continue
-		}
-		i++
-		switch c = inside[i]; c {
-		case 'b':
-			c = '\b'
-		case 'f':
-			c = '\f'
-		case 'n':
-			c = '\n'
-		case 'r':
-			c = '\r'
-		case 't':
-			c = '\t'
-		case 'u': // a control character: nothing else is left escaped
-			n, _ := strconv.ParseUint(string(inside[i+1:i+5]), 16, 16)
-			c = byte(n)
-			i += 4
-		}
-		out = append(out, c)
-	}
-	return string(out)
+	var text string
+	_ = json.Unmarshal(quoted, &text) // sanitized: there is no error
+	return text
 }
 
 // IsWordByte reports whether c can be part of a number, or of true, false and null.

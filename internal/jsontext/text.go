@@ -122,36 +122,18 @@ func AppendEscaped(b []byte, s string) []byte {
 	return append(b, s[start:]...)
 }
 
-// appendText appends s as Clean returns it.
-func appendText(b []byte, s string) []byte {
-	start := 0
-	for i := 0; i < len(s); {
-		if c := s[i]; c != 0 && c < utf8.RuneSelf {
-			i++
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		if r != 0 && (r != utf8.RuneError || size > 1) {
-			i += size
-			continue
-		}
-		b = append(b, s[start:i]...)
-		if r != 0 {
-			b = append(b, "\uFFFD"...)
-		}
-		i += size
-		start = i
-	}
-	return append(b, s[start:]...)
-}
-
 // Clean returns s as the server can store it: valid UTF-8 without NUL. It allocates
 // only if s has to change.
 func Clean(s string) string {
 	if isStorable(s) {
 		return s
 	}
-	return string(appendText(make([]byte, 0, len(s)+8), s))
+	return strings.Map(func(r rune) rune { // gives U+FFFD for each byte that is not UTF-8
+		if r == 0 {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 // isStorable reports whether the server can store s: valid UTF-8 without NUL.

@@ -1,11 +1,14 @@
 package otlp
 
 import (
+	"bytes"
 	"encoding/hex"
+	"encoding/json"
 	"log/slog"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ledger-sdk/ledger-go/internal/jsontext"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
@@ -59,6 +62,9 @@ func (f *Format) Parse(entry []byte) (*wire.Parsed, error) {
 	p.Failure = attrs.takeFailure()
 	own.Endpoint = attrs.takeEndpoint()
 	p.HasEndpoint = own.Endpoint != nil
+	if p.HasEndpoint && !compactObject(&own.Endpoint.PathParams) {
+		return nil, wire.ErrNotEntry
+	}
 	var members []byte
 	for _, attr := range attrs {
 		members = append(members, attr.raw...)
@@ -66,6 +72,18 @@ func (f *Format) Parse(entry []byte) (*wire.Parsed, error) {
 	var err error
 	p.Members, err = f.ToJSON(nil, members, true, &own)
 	return p, err
+}
+
+// compactObject takes the spaces out of a JSON object; false when text is neither that
+// nor empty.
+func compactObject(text *string) bool {
+	var b bytes.Buffer
+	if *text == "" {
+		return true
+	}
+	err := json.Compact(&b, []byte(*text))
+	*text = b.String()
+	return err == nil && strings.HasPrefix(*text, "{")
 }
 
 // takeOrigin takes an attribute that stands behind the times.

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -15,6 +16,31 @@ func TestSecretKeys(t *testing.T) {
 	} {
 		if got := r.IsSecret(key); got != want {
 			t.Errorf("IsSecret(%q) = %v", key, got)
+		}
+	}
+}
+
+// Keys of any length are looked at up to their end, and no further.
+func TestLongSecretKeys(t *testing.T) {
+	r := NewKeys([]string{strings.Repeat("k", 64), strings.Repeat("k", 65)})
+	for n := range 80 {
+		filling := strings.Repeat("x", n)
+		for key, want := range map[string]bool{
+			filling + "password":         true,
+			filling + "_Pass-Word_":      true,
+			filling + "password42":       true,
+			filling + "é_password":       true,
+			filling + "password_hidden":  false,
+			filling + "passwordé_hidden": false,
+		} {
+			if got := r.IsSecret(key); got != want {
+				t.Errorf("%d characters: IsSecret(%q) = %v", len(key), key, got)
+			}
+		}
+	}
+	for n, want := range map[int]bool{63: false, 64: true, 65: true, 66: false} {
+		if got := r.IsSecret(strings.Repeat("K", n)); got != want {
+			t.Errorf("%d of RedactKeys' characters: %v", n, got)
 		}
 	}
 }

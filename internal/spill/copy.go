@@ -30,7 +30,6 @@ func (s *Spill[N]) Copy() {
 	if s.Dir == "" {
 		return
 	}
-	s.syncWhenDue()
 	now := s.Now()
 	if !s.next.IsZero() && !now.Before(s.next) {
 		switch {
@@ -50,6 +49,7 @@ func (s *Spill[N]) Copy() {
 	if s.next.IsZero() && s.After >= 0 && (logged != s.copied || s.queue.Len() > 0) {
 		s.mark, s.next = logged, now.Add(max(s.After/2, leastPace))
 	}
+	s.syncWhenDue()
 }
 
 // CopyAll has Copy make copies of all there is, beginning now.
@@ -100,6 +100,7 @@ func (s *Spill[N]) copy(entries []*buffer.Entry) {
 // syncing is what is known of how much of the disk's content is synced.
 type syncing struct {
 	dirty time.Time // when the oldest bytes were written that are not synced; zero for none
+	began time.Time // when the last sync began
 	busy  bool      // a goroutine waits for the disk
 	done  chan error
 }
@@ -111,12 +112,16 @@ func (s *syncing) wrote(now time.Time) {
 	}
 }
 
-// syncAt is when the next sync is due; the zero time while none is, or one is under way.
+// syncAt is when the next sync is due: at once, but not sooner after the last one than
+// Config.Sync. It is the zero time while none is, or one is under way.
 func (s *Spill[N]) syncAt() time.Time {
 	if s.busy || s.dirty.IsZero() {
 		return time.Time{}
 	}
-	return s.dirty.Add(s.Sync)
+	if at := s.began.Add(s.Sync); at.After(s.dirty) {
+		return at
+	}
+	return s.dirty
 }
 
 func (s *Spill[N]) syncWhenDue() {
@@ -135,7 +140,7 @@ func (s *Spill[N]) syncNow(now time.Time) {
 	if s.busy || s.spool == nil {
 		return
 	}
-	s.dirty = time.Time{}
+	s.dirty, s.began = time.Time{}, now
 	wait := s.spool.Sync()
 	if wait == nil {
 		return

@@ -26,8 +26,8 @@ const (
 
 // A Gate decides how many attempts may be under way: as many of the pool as the
 // server has a use for while it takes entries, one after a failure, none during a
-// pause. Before the first success it is one for a while, so that a server that is down at start-up sees no
-// burst. It is safe for concurrent use.
+// pause. Before the first success it is one for a while, so that a server that is
+// down at start-up sees no burst. It is safe for concurrent use.
 type Gate struct {
 	now func() time.Time
 
@@ -149,8 +149,7 @@ func (g *Gate) Leave(p Place, learnt Lesson) {
 // Leave applies it.
 type Lesson func(*Gate, Place)
 
-// Pause stops all sending for d because of why; d may be 0. Nothing ends it early
-// but Resume.
+// Pause stops all sending for d because of why; d may be 0. Only Resume ends it early.
 func Pause(why Cause, d time.Duration) Lesson {
 	return func(g *Gate, _ Place) {
 		g.pauseLocked(why, d)
@@ -167,8 +166,8 @@ func Fail(d time.Duration) Lesson {
 }
 
 // Spell stops all sending because of why, for delay(n) the n-th time in a row.
-// Attempts side by side that end for the same reason are one time. Press ends the
-// pause early where the delay is our own choice, and not soft then.
+// Attempts side by side that end for the same reason are one time. Press ends a soft
+// pause early.
 func Spell(why Cause, soft bool, delay func(n int) time.Duration) Lesson {
 	return func(g *Gate, p Place) { g.spellLocked(why, soft, p, delay) }
 }
@@ -281,8 +280,8 @@ func (g *Gate) Press() {
 	g.until = g.firm
 }
 
-// Due reports when the last attempt began and when the next one is due, while the
-// gate lets none through, or one at a time, and Press would change that.
+// Due returns when the last attempt began and when the next one is due. It reports
+// whether that is still to come, with none under way, and Press would hasten it.
 func (g *Gate) Due() (last, next time.Time, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -37,8 +37,16 @@ func ParseRetryAfter(h http.Header, now time.Time) time.Duration {
 // where it did not.
 type Limits struct{ PerMinute, PerHour int }
 
-// ParseLimits reads the server's limits off any of its answers (ledger-wire 3.4).
-func ParseLimits(h http.Header) Limits {
+// Told is what an answer says of the server's limits and its clock.
+type Told struct {
+	Limits
+	date time.Time // by the server's clock; zero where it does not say
+	hour bool      // of a 429: it is the hour that is used up
+	most bool      // of a 429: Retry-After is a constant, the most that there can be to wait
+}
+
+// ReadTold reads any of the server's answers (ledger-wire 3.4).
+func ReadTold(h http.Header) Told {
 	read := func(name string) int {
 		n, err := strconv.Atoi(strings.TrimSpace(h.Get(name)))
 		if err != nil || n < 0 {
@@ -46,5 +54,12 @@ func ParseLimits(h http.Header) Limits {
 		}
 		return n
 	}
-	return Limits{PerMinute: read("X-RateLimit-Limit-Minute"), PerHour: read("X-RateLimit-Limit-Hour")}
+	date, _ := http.ParseTime(h.Get("Date")) // zero otherwise
+	after := strings.TrimSpace(h.Get("Retry-After"))
+	return Told{
+		Limits: Limits{PerMinute: read("X-RateLimit-Limit-Minute"), PerHour: read("X-RateLimit-Limit-Hour")},
+		date:   date,
+		hour:   after == "3600" || strings.TrimSpace(h.Get("X-RateLimit-Remaining-Hour")) == "0",
+		most:   after == "3600" || after == "60",
+	}
 }

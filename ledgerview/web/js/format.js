@@ -31,8 +31,8 @@ export const plural = (n, one, many = one + 's') => `${num(n)} ${n === 1 ? one :
 // A latency: the number and its unit.
 export function ms(x) {
   if (x == null || Number.isNaN(x)) return ['–', ''];
-  if (x >= 1000) return [(x / 1000).toFixed(x >= 10000 ? 1 : 2), 's'];
-  return [x.toFixed(x >= 10 ? 0 : x >= 1 ? 1 : 2), 'ms'];
+  if (x >= 999.5) return [(x / 1000).toFixed(x >= 9995 ? 1 : 2), 's'];
+  return [x.toFixed(x >= 9.95 ? 0 : x >= .995 ? 1 : 2), 'ms'];
 }
 export const msText = x => ms(x).filter(Boolean).join('\u202f');
 

@@ -8,12 +8,15 @@ const VALUE_LENGTH = 60, ROW_LENGTH = 600;
 // What the message or a column says already is left out of a row, and so are ids.
 const SAID = new Set(['endpoint', 'error', '_truncated', 'service', 'environment', 'release', 'request_id', 'trace_id', 'span_id', 'log_id']);
 
-// flatten walks attributes depth first: [path, value] of each leaf, until enough says stop.
-export function flatten(attributes, visit, path = '') {
+// What httplog says of each request besides: it is the same in most rows, and stands in the panel.
+const OF_REQUEST = new Set([...SAID, 'client_ip', 'user_agent', 'host', 'http_version', 'request_bytes']);
+
+// flatten walks attributes depth first and calls visit(path, value) for each leaf, until visit says true.
+export function flatten(attributes, visit, skip = SAID, path = '') {
   for (const [key, value] of Object.entries(attributes || {})) {
     const here = path ? path + '.' + key : key;
-    if (!path && SAID.has(key)) continue;
-    if (value && typeof value === 'object' && !Array.isArray(value)) { if (flatten(value, visit, here)) return true; }
+    if (!path && skip.has(key)) continue;
+    if (value && typeof value === 'object' && !Array.isArray(value)) { if (flatten(value, visit, skip, here)) return true; }
     else if (visit(here, value)) return true;
   }
   return false;
@@ -28,7 +31,7 @@ function inlineAttributes(record) {
     const shown = clip(clean(text(value)), VALUE_LENGTH);
     out.push(h('i', {}, clean(path) + '='), shown, ' ');
     return (length += path.length + shown.length) > ROW_LENGTH;
-  });
+  }, record.attributes?.endpoint ? OF_REQUEST : SAID);
   return out;
 }
 

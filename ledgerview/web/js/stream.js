@@ -1,11 +1,11 @@
 // What arrives: server-sent events, read by fetch, so that a stream can begin at an id and say why it ended.
 //
 // A browser opens six connections to a host, for all tabs together. So a page holds a stream only while it has one of
-// four locks that the tabs share; a page without one asks once a second. A hidden page does neither, and catches up.
+// three locks that the tabs share; a page without one asks once a second. A hidden page does neither, and catches up.
 import { api, faultOf, url, Unreachable } from './api.js';
 import { link, check, restored } from './link.js';
 
-const SLOTS = 4, POLL = 1000, POLLS_BEFORE_RETRY = 5, POLL_LIMIT = 1000, BUSY_MS = 20;
+const SLOTS = 3, POLL = 1000, POLLS_BEFORE_RETRY = 5, POLL_LIMIT = 1000, BUSY_MS = 20;
 
 export class Stream {
   // handlers: records(list, lastID), missed(count, lastID)
