@@ -2,11 +2,9 @@ package ledger_test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/ledger-sdk/ledger-go"
 	"github.com/ledger-sdk/ledger-go/ledgertest"
 )
 
@@ -52,77 +50,4 @@ func TestOneAnswerOfEachStatusCostsNoEntry(t *testing.T) {
 			})
 		}
 	}
-}
-
-// A lone entry that gets a 400 for no fault of its own, cut or garbled on its way, has
-// a second chance.
-func TestALoneEntryHasASecondChanceAfterA400(t *testing.T) {
-	inBubble(t, nil, func(r *rig) {
-		r.log.Info("before") // from now on the server is known to take gzip
-		r.mustFlush()
-		r.server.Script(ledgertest.Status(400, ""))
-		r.log.Info("innocent")
-		r.mustFlush()
-		if m := r.handler.Metrics(); r.stored() != 2 || m.Buffer.TotalDropped != 0 {
-			r.Errorf("%d of 2 stored, %+v", r.stored(), m.Buffer)
-		}
-		r.server.Script(ledgertest.Repeat(2, ledgertest.Status(400, ""))...)
-		r.log.Info("guilty")
-		r.mustFlush()
-		if m := r.handler.Metrics(); r.stored() != 2 || m.Buffer.Dropped["rejected"] != 1 {
-			r.Errorf("%d of 2 stored, %+v", r.stored(), m.Buffer)
-		}
-	})
-}
-
-// A 429 beside a refused key is no news of the key: the Status goes on to say that it
-// is refused.
-func TestThrottledBesideARefusedKey(t *testing.T) {
-	inBubble(t, nil, func(r *rig) {
-		r.server.Always(ledgertest.Status(401, `{"detail":"Invalid or expired API key"}`))
-		r.burst(3)
-		r.wait(6 * time.Second)
-		r.server.Always(ledgertest.RetryAfter(429, "1"))
-		r.wait(time.Minute)
-		if m := r.handler.Metrics(); m.Errors["rate_limit"] == 0 {
-			r.Errorf("no 429 yet: %v", m.Errors)
-		}
-		if st := r.handler.Status(); st.Status != "unhealthy" || !strings.Contains(strings.Join(st.Issues, "; "), "API key") {
-			r.Errorf("%+v", st)
-		}
-	})
-}
-
-// The notice of drops is of the time when it is written, and says from when to when
-// entries were dropped.
-func TestTheDropNoticeHasItsOwnTime(t *testing.T) {
-	inBubble(t, func(o *ledger.Options) { o.MaxBufferSize, o.FlushSize = 100, 100 }, func(r *rig) {
-		r.server.Always(ledgertest.ResetBeforeBody())
-		r.burst(100)
-		r.wait(10 * time.Second)
-		began := time.Now()
-		r.burst(10)
-		r.wait(3 * time.Second)
-		r.burst(1)
-		ended := time.Now()
-		r.wait(time.Minute)
-		r.server.Always(ledgertest.OK())
-		r.wait(2 * time.Minute)
-		for _, e := range r.server.Entries() {
-			if e.Message != "ledger: dropped 11 entries" {
-				continue
-			}
-			for key, want := range map[string]time.Time{"since": began, "until": ended} {
-				at, err := time.Parse(time.RFC3339Nano, fmt.Sprint(e.Attributes[key]))
-				if off := at.Sub(want); err != nil || off.Abs() > time.Millisecond {
-					r.Errorf("%s is off by %v: %v", key, off, e.Attributes[key])
-				}
-			}
-			if written := e.Timestamp.Sub(ended); written < 5*time.Second {
-				r.Errorf("the notice is of %v after the last drop, want a FlushInterval", written)
-			}
-			return
-		}
-		r.Error("no notice")
-	})
 }
