@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -304,6 +306,37 @@ func TestTheDropNoticeHasItsOwnTime(t *testing.T) {
 		until, err := time.Parse(time.RFC3339Nano, fmt.Sprint(e.Attributes["until"]))
 		if err != nil || until.After(lost.Add(time.Second)) {
 			t.Errorf("the last was lost at %v, %v", e.Attributes["until"], err)
+		}
+	})
+}
+
+// So is what an earlier process died of.
+func TestLongCrashesAreStored(t *testing.T) {
+	forProtocols(t, func(t *testing.T, protocol ledger.Protocol) {
+		served := ledgertest.Native
+		if protocol == ledger.ProtocolOTLP {
+			served = ledgertest.OTLP
+		}
+		server := ledgertest.NewServer(ledgertest.WithProtocol(served))
+		defer server.Close()
+		dir := t.TempDir()
+		died := "panic: " + strings.Repeat("c", 4000)
+		text := died + "\n\ngoroutine 1 [running]:\nmain.work(...)\n\t/src/main.go:17 +0x1d\n"
+		if err := os.WriteFile(filepath.Join(dir, "crash.txt"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h, _ := newReal(t, server.URL, func(o *ledger.Options) { o.SpoolDir, o.Protocol = dir, protocol })
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if err := h.Shutdown(ctx); err != nil {
+			t.Fatal(err)
+		}
+		entries := server.Entries()
+		if len(entries) != 1 || len(server.Lost()) > 0 {
+			t.Fatalf("%d entries, %d lost", len(entries), len(server.Lost()))
+		}
+		if e := entries[0]; len(e.Message) > 2456 || e.Attributes["message_full"] != died || e.Attributes["crashed"] != true {
+			t.Errorf("%d bytes of message: %.60q", len(e.Message), e.Message)
 		}
 	})
 }

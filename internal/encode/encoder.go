@@ -125,8 +125,9 @@ func (enc *Encoder) indexOf(format wire.Format) int {
 
 // Append appends an entry for r to b and returns it with its ending, which is not
 // part of it. The ending has no kinds if the entry is whole already. Append never
-// panics, never waits and takes no lock, whatever the record holds. format is one
-// of the encoder's; seq must be unique within the process.
+// panics and never waits, whatever the record holds. It takes a lock only for an
+// error of a new cause. format is one of the encoder's; seq must be unique within
+// the process.
 func (enc *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.Context, r *slog.Record, seq uint64) (entry []byte, e wire.Ending) {
 	start := len(b)
 	whole := b
