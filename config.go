@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -40,13 +41,15 @@ type config struct {
 // name: their tag "env".
 func variables() iter.Seq2[reflect.StructField, string] {
 	return func(yield func(reflect.StructField, string) bool) {
-		for _, field := range reflect.VisibleFields(reflect.TypeFor[Options]()) {
+		for _, field := range optionFields() {
 			if name := field.Tag.Get("env"); name != "" && !yield(field, name) {
 				return
 			}
 		}
 	}
 }
+
+var optionFields = sync.OnceValue(func() []reflect.StructField { return reflect.VisibleFields(reflect.TypeFor[Options]()) })
 
 // variableOf names the environment variable of a field of Options, or "".
 func variableOf(field string) string {
@@ -142,6 +145,9 @@ func (c *config) applyEnvironment(lookup map[string]string, fault faultFunc) {
 		if value := strings.TrimSpace(lookup[name]); value != "" && fields.FieldByIndex(field.Index).IsZero() {
 			wanted[name] = value
 		}
+	}
+	if len(wanted) == 0 {
+		return
 	}
 	err := env.ParseWithOptions(&c.Options, env.Options{Environment: wanted, FuncMap: parsers})
 	var all env.AggregateError

@@ -130,7 +130,7 @@ func newDiagnostics(c *config) *diagnostics {
 		handler:  c.Diagnostics,
 		key:      c.apiKey,
 		protocol: c.Protocol,
-		messages: make(chan slog.Record, 64),
+		messages: make(chan slog.Record, 16),
 		done:     make(chan struct{}),
 		throttle: make(map[string]*rate.Sometimes),
 	}

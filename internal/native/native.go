@@ -44,7 +44,7 @@ func New(of wire.Program) *Format {
 	}
 	for t := range wire.LogTypes {
 		for i := range wire.Importances {
-			f.tails[t][i] = f.appendTail(nil, wire.Kinds{LogType: wire.LogType(t), Importance: wire.Importance(i)}, f.from)
+			f.tails[t][i] = f.appendTail(make([]byte, 0, 256), wire.Kinds{LogType: wire.LogType(t), Importance: wire.Importance(i)}, f.from)
 		}
 	}
 	return f
