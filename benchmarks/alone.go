@@ -13,6 +13,7 @@ type work struct {
 	Peer                int // of peers
 	Deliver, Decode     bool
 	Goroutines, Records int  // where the point is; the other is 0
+	Handlers, Bytes     int  // of a point by goroutines; 0 for one, and for five attrs
 	Shape               int  // of shapes, for bursts
 	Beside              int  // goroutines that log at the same time as one that is measured
 	Full                bool // into a buffer that is full, while no answer comes
@@ -51,7 +52,7 @@ func (s size) do(text string) {
 	case w.Deliver:
 		result = second(func() sample { return deliver(s, p, w.Decode) })
 	case w.Goroutines > 0:
-		result = second(func() sample { return byGoroutines(s, p, w.Goroutines) })
+		result = second(func() sample { return delivered(s, p, w) })
 	case w.Records > 0:
 		result = second(func() sample { return byRecords(p, w.Records) })
 	default:

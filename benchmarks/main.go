@@ -25,6 +25,7 @@ func main() {
 	brief := flag.Bool("quick", false, "prove that everything runs; the figures mean nothing")
 	only := flag.String("only", "", "comma-separated figures: handle, beside, delivery, wire, memory, slow, hang, middleware, status")
 	plots := flag.String("plots", "", "draw how costs grow into this folder, instead of the table")
+	bar := flag.String("bars", "", "draw RESULTS.md's cost of a delivered record into this file, instead of the table")
 	one := flag.String("alone", "", "used by the program itself: do this work, and print what it took")
 	flag.Parse()
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // peers' own complaints
@@ -35,6 +36,12 @@ func main() {
 	}
 	if *one != "" {
 		scale.do(*one)
+		return
+	}
+	if *bar != "" {
+		if err := bars("RESULTS.md", *bar); err != nil {
+			fatal(err)
+		}
 		return
 	}
 	if *plots != "" {
