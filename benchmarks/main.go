@@ -23,9 +23,11 @@ import (
 
 func main() {
 	brief := flag.Bool("quick", false, "prove that everything runs; the figures mean nothing")
-	only := flag.String("only", "", "comma-separated figures: handle, beside, delivery, wire, memory, slow, hang, middleware, status")
+	only := flag.String("only", "", "comma-separated figures: handle, beside, delivery, wire, memory, slow, hang, middleware, status, start, size, service")
 	plots := flag.String("plots", "", "draw how costs grow into this folder, instead of the table")
 	bar := flag.String("bars", "", "draw RESULTS.md's cost of a delivered record into this file, instead of the table")
+	service := flag.String("serve", "", "used by the program itself: be a service that logs so")
+	sinkURL := flag.String("sink", "", "used by the program itself: where that ships to")
 	one := flag.String("alone", "", "used by the program itself: do this work, and print what it took")
 	flag.Parse()
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // peers' own complaints
@@ -36,6 +38,10 @@ func main() {
 	}
 	if *one != "" {
 		scale.do(*one)
+		return
+	}
+	if *service != "" {
+		serve(*service, *sinkURL)
 		return
 	}
 	if *bar != "" {
@@ -63,6 +69,9 @@ func main() {
 		{"hang", hanging},
 		{"middleware", requests},
 		{"status", status},
+		{"start", starting},
+		{"size", binarySize},
+		{"service", underLoad},
 	} {
 		if *only == "" || slices.Contains(strings.Split(*only, ","), part.name) {
 			part.run(scale, t)

@@ -32,9 +32,10 @@ import (
 // A logger is a handler under measurement, ready to log.
 type logger struct {
 	handler slog.Handler
-	flush   func() // delivers what is left; nothing where that cannot be asked for
-	close   func() // delivers what is left and releases all
-	status  func() // Ledger's
+	flush   func()       // delivers what is left; nothing where that cannot be asked for
+	close   func()       // delivers what is left and releases all
+	status  func()       // Ledger's
+	lost    func() int64 // Ledger's: how many it has dropped
 }
 
 // A peer is one way of logging. Shippers deliver to a sink; local ones write to
@@ -115,6 +116,7 @@ func openLedger(protocol ledger.Protocol) func(*sink, int) logger {
 				_ = h.Shutdown(ctx)
 			},
 			status: func() { h.Status() },
+			lost:   func() int64 { return h.Metrics().Buffer.TotalDropped },
 		}
 	}
 }
