@@ -315,7 +315,6 @@ func anyValue(v Value, depth int) (found Value, err error) {
 
 // oneof reads a field of an AnyValue, if its name is known.
 func oneof(f Value, depth int) (v Value, known bool, err error) {
-	known = true
 	switch f.Name {
 	case "stringValue", "string_value":
 		if f.Kind == String {
