@@ -15,7 +15,7 @@ type KeyTable struct {
 }
 
 const (
-	keySlotBits = 9
+	keySlotBits = 8
 	keySlots    = 1 << keySlotBits
 	maxKnown    = len(KnownKey{}.text) - len(`":`)
 )
