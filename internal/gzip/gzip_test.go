@@ -179,6 +179,16 @@ func TestPositionsBeginAgain(t *testing.T) {
 	}
 }
 
+// A Writer that has seen its largest body takes no more memory.
+func TestAllocs(t *testing.T) {
+	w := NewWriter()
+	body := entries(3000)
+	pack(w, body, maxPiece)
+	if n := testing.AllocsPerRun(10, func() { pack(w, body, maxPiece) }); n > 0 {
+		t.Errorf("%.0f allocations", n)
+	}
+}
+
 func TestShed(t *testing.T) {
 	w := NewWriter()
 	check(t, w, entries(1000), maxPiece)

@@ -116,7 +116,7 @@ func (c *codes) setLengths() {
 }
 
 var fixedCodes = func() (c codes) {
-	var sizes [288]uint32
+	var sizes [most]uint32
 	for i := range sizes {
 		switch {
 		case i < 144 || i >= 280:
@@ -127,7 +127,7 @@ var fixedCodes = func() (c codes) {
 			sizes[i] = 7
 		}
 	}
-	all := make([]code, len(sizes))
+	all := make([]code, most)
 	canonical(all, sizes[:])
 	copy(c.literals[:], all)
 	for i := range c.distances {
@@ -137,64 +137,66 @@ var fixedCodes = func() (c codes) {
 	return c
 }()
 
+// most is how many symbols an alphabet has.
+const most = 288
+
 // assign gives symbols Huffman codes for how often they come, none of them longer than
 // limit. A symbol that does not come has none.
 func assign(codes []code, often []uint32, limit uint32) {
-	sizes := make([]uint32, len(often))
-	weights := slices.Clone(often)
-	for !huffman(sizes, weights, limit) {
+	var sizes, weights [most]uint32
+	copy(weights[:], often)
+	for !huffman(&sizes, weights[:len(often)], limit) {
 		for i, n := range weights {
 			if n > 1 {
 				weights[i] = n/2 + 1
 			}
 		}
 	}
-	canonical(codes, sizes)
+	canonical(codes, sizes[:len(often)])
 }
 
 // huffman sets the sizes of the symbols' codes, and reports whether none is above the
 // limit.
-func huffman(sizes, weights []uint32, limit uint32) bool {
-	type node struct {
-		weight uint64
-		parent int
-	}
-	var order []int
+func huffman(sizes *[most]uint32, weights []uint32, limit uint32) bool {
+	var symbols [most]uint64 // weights, and symbols in the low bits, to be sorted
+	leaves := 0
 	for i, n := range weights {
 		if n > 0 {
-			order = append(order, i)
+			symbols[leaves] = uint64(n)<<16 | uint64(i)
+			leaves++
 		}
 	}
-	if len(order) == 1 {
-		sizes[order[0]] = 1
+	if leaves == 1 {
+		sizes[symbols[0]&0xffff] = 1
 		return true
 	}
-	slices.SortFunc(order, func(a, b int) int { return int(weights[a]) - int(weights[b]) })
-	nodes := make([]node, 0, 2*len(order))
-	for _, i := range order {
-		nodes = append(nodes, node{weight: uint64(weights[i])})
+	slices.Sort(symbols[:leaves])
+	var heavy [2 * most]uint64 // the nodes of the tree: leaves first, the root last
+	var parents, depths [2 * most]uint16
+	for i, s := range symbols[:leaves] {
+		heavy[i] = s >> 16
 	}
-	leaf, inner := 0, len(order)
+	leaf, inner, nodes := 0, leaves, leaves
 	lightest := func() int {
-		if leaf < len(order) && (inner == len(nodes) || nodes[leaf].weight <= nodes[inner].weight) {
+		if leaf < leaves && (inner == nodes || heavy[leaf] <= heavy[inner]) {
 			leaf++
 			return leaf - 1
 		}
 		inner++
 		return inner - 1
 	}
-	for range len(order) - 1 {
+	for range leaves - 1 {
 		a := lightest()
 		b := lightest()
-		nodes = append(nodes, node{weight: nodes[a].weight + nodes[b].weight})
-		nodes[a].parent, nodes[b].parent = len(nodes)-1, len(nodes)-1
+		heavy[nodes] = heavy[a] + heavy[b]
+		parents[a], parents[b] = uint16(nodes), uint16(nodes)
+		nodes++
 	}
-	depths := make([]uint32, len(nodes))
-	for i := len(nodes) - 2; i >= 0; i-- {
-		depths[i] = depths[nodes[i].parent] + 1
+	for i := nodes - 2; i >= 0; i-- {
+		depths[i] = depths[parents[i]] + 1
 	}
-	for i, symbol := range order {
-		if sizes[symbol] = depths[i]; depths[i] > limit {
+	for i, s := range symbols[:leaves] {
+		if sizes[s&0xffff] = uint32(depths[i]); uint32(depths[i]) > limit {
 			return false
 		}
 	}
@@ -228,7 +230,8 @@ var codeLengthOrder = [19]int{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13
 // 3.2.7).
 func (w *Writer) putCodes() {
 	type item struct{ symbol, repeats uint32 }
-	var items []item
+	var room [literalCodes + distances]item
+	items := room[:0]
 	var often [19]uint32
 	var last, run uint32
 	end := func() {
