@@ -11,8 +11,15 @@ import (
 	"strings"
 )
 
-// errID is of a traceId or spanId that is not hex.
-var errID = errors.New("Invalid hex id") //nolint:staticcheck // the server's text
+// invalidHexID is the server's text of a traceId or spanId that is not hex.
+const invalidHexID = "Invalid hex id"
+
+var errID error = textError(invalidHexID)
+
+// A textError is an error in the server's words.
+type textError string
+
+func (e textError) Error() string { return string(e) }
 
 // mismatch is of JSON that does not fit the message it should be.
 func mismatch(name, want string) error {

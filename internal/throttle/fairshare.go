@@ -95,7 +95,7 @@ func (f *fairShare) spend(now time.Time, n int) {
 	if now.Sub(f.next) < 100*time.Millisecond {
 		f.held = true // until now
 	}
-	late := min(f.interval(1), time.Second)
+	late := min(f.interval(f.portion()), time.Second)
 	if f.next.Before(now.Add(-late)) {
 		f.next = now.Add(-late)
 	}
@@ -206,7 +206,7 @@ func (f *fairShare) roll(now, date time.Time, logged int64) {
 	f.synchronize(now, date)
 	minute, phase := f.at(now)
 	if f.since.IsZero() {
-		f.since, f.counted = now, logged
+		f.since = now
 		f.minute, f.low = minute, phase
 	}
 	if minute == f.minute {
