@@ -17,7 +17,7 @@ import (
 )
 
 // pointAtMost bounds what a point of a curve may be expected to take.
-const pointAtMost = 12 * time.Second
+const pointAtMost = 6 * time.Second
 
 // growth draws how the cost of a record grows, into folder: with the number of
 // goroutines that log at once, of records, of handlers, and of bytes; and the bars.

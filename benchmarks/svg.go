@@ -105,8 +105,8 @@ func (p *plane) y(v float64) float64 {
 
 // drawCurves draws curves with their names at their ends.
 func drawCurves(title, axis string, curves []curve) []byte {
-	const width, height, lineHeight = 860, 440, 17
-	p := plane{left: 76, right: width - 236, top: 66, bottom: height - 50, fromX: math.Inf(1), fromY: math.Inf(1)}
+	const width, height, lineHeight = 900, 440, 17
+	p := plane{left: 76, right: width - 262, top: 66, bottom: height - 50, fromX: math.Inf(1), fromY: math.Inf(1)}
 	var xs []float64
 	for _, c := range curves {
 		for _, at := range c.points {
