@@ -2,7 +2,6 @@ package ledger_test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -51,43 +50,4 @@ func TestOneAnswerOfEachStatusCostsNoEntry(t *testing.T) {
 			})
 		}
 	}
-}
-
-// A lone entry that gets a 400 for no fault of its own, cut or garbled on its way, has
-// a second chance.
-func TestALoneEntryHasASecondChanceAfterA400(t *testing.T) {
-	inBubble(t, nil, func(r *rig) {
-		r.log.Info("before") // from now on the server is known to take gzip
-		r.mustFlush()
-		r.server.Script(ledgertest.Status(400, ""))
-		r.log.Info("innocent")
-		r.mustFlush()
-		if m := r.handler.Metrics(); r.stored() != 2 || m.Buffer.TotalDropped != 0 {
-			r.Errorf("%d of 2 stored, %+v", r.stored(), m.Buffer)
-		}
-		r.server.Script(ledgertest.Repeat(2, ledgertest.Status(400, ""))...)
-		r.log.Info("guilty")
-		r.mustFlush()
-		if m := r.handler.Metrics(); r.stored() != 2 || m.Buffer.Dropped["rejected"] != 1 {
-			r.Errorf("%d of 2 stored, %+v", r.stored(), m.Buffer)
-		}
-	})
-}
-
-// A 429 beside a refused key is no news of the key: the Status goes on to say that it
-// is refused.
-func TestThrottledBesideARefusedKey(t *testing.T) {
-	inBubble(t, nil, func(r *rig) {
-		r.server.Always(ledgertest.Status(401, `{"detail":"Invalid or expired API key"}`))
-		r.burst(3)
-		r.wait(6 * time.Second)
-		r.server.Always(ledgertest.RetryAfter(429, "1"))
-		r.wait(time.Minute)
-		if m := r.handler.Metrics(); m.Errors["rate_limit"] == 0 {
-			r.Errorf("no 429 yet: %v", m.Errors)
-		}
-		if st := r.handler.Status(); st.Status != "unhealthy" || !strings.Contains(strings.Join(st.Issues, "; "), "API key") {
-			r.Errorf("%+v", st)
-		}
-	})
 }

@@ -122,8 +122,8 @@ func (b *batcher) run() {
 // send a request for each entry then.
 func (b *batcher) drain() {
 	b.backlog.Mark()
-	most, _ := b.sender.largest()
-	most = min(most, b.config.FlushSize)
+	whole, _ := b.sender.largest() // they wait: what may go at once will be split off
+	most := min(b.config.FlushSize, whole)
 	for fresh := b.cut(b.backlog.CutMarked, most); fresh != nil; fresh = b.cut(b.backlog.CutMarked, most) {
 		b.backlog.Join(fresh, most, bodyBytes, func(other *batch) bool {
 			its := other.Notes

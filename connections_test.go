@@ -6,9 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"os/exec"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -134,43 +131,4 @@ func TestConnectionsAreKeptForEachRequestSideBySide(t *testing.T) {
 			t.Errorf("%d connections for three times %d requests, want %d", n, pool, pool)
 		}
 	})
-}
-
-// The proxy of the environment is used. The environment is read once in a process,
-// so this one gets a process of its own.
-func TestProxyOfTheEnvironmentIsUsed(t *testing.T) {
-	server := ledgertest.NewInMemory()
-	defer server.Close()
-	var asked atomic.Pointer[string]
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		target := r.URL.String()
-		asked.Store(&target)
-		server.Handler().ServeHTTP(w, r)
-	}))
-	defer proxy.Close()
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProxyChild$")
-	child.Env = append(os.Environ(), "TEST_PROXY=1", "HTTP_PROXY="+proxy.URL, "NO_PROXY=")
-	if out, err := child.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	if target := asked.Load(); target == nil || *target != "http://ledger.example/api/v1/ingest/batch" || len(server.Entries()) != 1 {
-		t.Errorf("the proxy was asked for %v, %d entries", target, len(server.Entries()))
-	}
-}
-
-// TestProxyChild is that process; it does nothing in a test run.
-func TestProxyChild(t *testing.T) {
-	if os.Getenv("TEST_PROXY") == "" {
-		return
-	}
-	h, err := NewHandler(&Options{APIKey: ledgertest.APIKey, BaseURL: "http://ledger.example", Protocol: ProtocolLedger, Diagnostics: slog.DiscardHandler})
-	if err != nil {
-		t.Fatal(err)
-	}
-	slog.New(h).Info("hello")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if err := h.Shutdown(ctx); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -121,27 +121,6 @@ func TestNothingIsLeftOfAnEpisode(t *testing.T) {
 	})
 }
 
-// Of guilty batches, also the second is searched, hours after the first.
-func TestEachGuiltyBatchIsSearched(t *testing.T) {
-	inBubble(t, nil, func(r *rig) {
-		r.server.Always(ledgertest.Poison(guilty, 500))
-		innocent := 0
-		for batch := range 3 {
-			r.logMixed(100, 40)
-			innocent += 99
-			r.settleOrWait(3*time.Hour, func(int) bool {
-				r.log.Info("innocent, beside it")
-				innocent++
-				r.wait(10 * time.Second)
-				return r.handler.Metrics().Buffer.Dropped["rejected"] == int64(batch+1)
-			})
-			r.wait(5 * time.Hour)
-		}
-		r.mustFlush()
-		r.checkCost(innocent, 3, "rejected")
-	})
-}
-
 // More guilty entries than there are requests side by side look like an outage, as
 // long as nobody else is tried.
 func TestManyGuiltyEntriesHoldUpNobody(t *testing.T) {

@@ -143,9 +143,10 @@ func newIDPrefix() string {
 }
 
 // Flush returns when everything logged before the call is settled: taken by the
-// server, dropped for a reason that is counted, or written to SpoolDir. It returns
-// by ctx's end, in every state; the error then says how many entries are left and
-// why, and wraps ctx's. A ctx without an end waits as long as the server refuses.
+// server, dropped for a reason that is counted, or left to SpoolDir because memory is
+// short. It returns by ctx's end, in every state; the error then says how many entries
+// are left and why, and wraps ctx's. A ctx without an end waits as long as the server
+// refuses.
 //
 // Where a pause of sending would last longer than ctx, it ends the pause once: it
 // tries before it gives up.
@@ -296,12 +297,16 @@ func (b *batcher) nextAttempt() (at time.Time) {
 }
 
 // Shutdown stops taking records, ends every pause of sending, flushes, and releases
-// all that the handler holds. It returns by ctx's end, in every state: what is left then goes to
-// SpoolDir, or is dropped and counted, and the error says how many entries were
+// all that the handler holds. It returns by ctx's end, in every state: what is left then
+// is dropped and counted, or in SpoolDir, and the error says how many entries were
 // dropped and why. Counting them takes up to 0.1 s more where a RoundTripper
 // ignores its context. It may be called again and at once from several
 // goroutines: the first call's ctx counts, and the others return its error, or
 // their own ctx's.
+//
+// With a SpoolDir it writes there at once what is in memory, and delivers meanwhile, also
+// what is on disk as long as the server takes entries. It waits for the answers to what
+// it has sent, so that the next start sends nothing again.
 func (h *Handler) Shutdown(ctx context.Context) error {
 	h.shutdown.Do(func() {
 		h.closed.Store(true)

@@ -184,6 +184,7 @@ func play(t *testing.T, protocol ledger.Protocol, dir string, program func(*stag
 		s.witness = &witness{next: s.server.Transport(), taken: make(map[string]bool)}
 		h, err := ledger.NewHandler(&ledger.Options{
 			APIKey: ledgertest.APIKey, Protocol: protocol, SpoolDir: dir, SpoolMaxBytes: 256 << 10,
+			SpoolAfter:    map[bool]time.Duration{true: -1}[shutdown == time.Minute], // in a third of the programs only under pressure
 			HTTPTransport: s.witness, Diagnostics: slog.DiscardHandler, RequestsPerMinute: 1e6, RequestsPerHour: 1e6,
 			MaxBufferSize: 100, FlushSize: 20, MaxBufferBytes: 64 << 10, HTTPPoolSize: 3,
 		})

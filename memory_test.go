@@ -88,7 +88,7 @@ func heapInUse() int64 {
 
 // A full buffer holds little more than the entries it counts.
 func TestMemoryOfAFullBuffer(t *testing.T) {
-	if raceEnabled {
+	if RaceEnabled {
 		t.Skip("the race detector has memory of its own")
 	}
 	for _, test := range []struct {
@@ -121,7 +121,7 @@ func TestMemoryOfAFullBuffer(t *testing.T) {
 // Logging allocates nothing beyond what slog itself does, which is one slice for
 // the attrs above five.
 func TestHandleAllocatesNothing(t *testing.T) {
-	if raceEnabled {
+	if RaceEnabled {
 		t.Skip("the race detector allocates")
 	}
 	five := []slog.Attr{
@@ -268,7 +268,7 @@ func (h *Handler) countedBytes() int64 {
 // of which some have a server that is down: what these hold does not keep memory that
 // the others' traffic went through.
 func TestHandlersKeepNoMemoryOfOthers(t *testing.T) {
-	if raceEnabled {
+	if RaceEnabled {
 		t.Skip("the race detector has memory of its own")
 	}
 	for _, size := range []int{20, 400, 1500} {

@@ -103,13 +103,13 @@ type Options struct {
 
 	// RequestsPerMinute and RequestsPerHour are the server's limits, defaults
 	// 1000 and 50000. Under OTLP the server counts records instead of requests,
-	// and reports its limits in its answers; those count where they are lower, or
-	// these are not set.
+	// and names its limits in its answers; those count where they are lower, or
+	// these are not set. One that names none has none but these, if they are set.
 	// Variables: LEDGER_REQUESTS_PER_MINUTE, LEDGER_REQUESTS_PER_HOUR.
 	RequestsPerMinute int `env:"LEDGER_REQUESTS_PER_MINUTE"`
 	RequestsPerHour   int `env:"LEDGER_REQUESTS_PER_HOUR"`
 	// RateLimitBuffer is the share of those limits to use, in (0, 1]; default
-	// 0.9, which several processes with one key have to divide among them.
+	// 0.9. Processes that share a key find their parts of the rest by themselves.
 	// Variable: LEDGER_RATE_LIMIT_BUFFER.
 	RateLimitBuffer float64 `env:"LEDGER_RATE_LIMIT_BUFFER"`
 

@@ -2,4 +2,4 @@
 
 package ledger
 
-const raceEnabled = false
+const RaceEnabled = false

@@ -2,5 +2,5 @@
 
 package ledger
 
-// raceEnabled skips what the race detector changes: it allocates.
-const raceEnabled = true
+// RaceEnabled skips what the race detector changes: it allocates.
+const RaceEnabled = true

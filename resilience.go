@@ -364,7 +364,9 @@ func (s *sender) learn(b *batch, out *outcome) {
 			out.lesson = throttle.Pause(throttle.Throttled, wait)
 		}
 	case outcomeQuota:
-		out.lesson = throttle.Spell(throttle.QuotaUsedUp, false, func(n int) time.Duration { return s.delays.Quota(n, s.now()) })
+		if out.answer.Left == 0 { // otherwise a smaller batch fits
+			out.lesson = throttle.Spell(throttle.QuotaUsedUp, false, func(n int) time.Duration { return s.delays.Quota(n, s.now()) })
+		}
 	case outcomeUnauthorized:
 		out.lesson = throttle.Spell(throttle.Unauthorized, false, s.delays.Refused)
 	default:

@@ -58,6 +58,7 @@ type fate int
 const (
 	hold      fate = iota // it goes again, as it is
 	halve                 // it goes again, in two pieces
+	fit                   // what the quota has room for goes again at once, the rest waits
 	delivered             // the server has it, but for those it rejected
 	dropSome              // the entries at positions are dropped; the others go again
 	dropAll
@@ -83,6 +84,10 @@ func judge(n int, of notes, r roundResult, successes int64, searching bool) verd
 		v.fate, v.rejected = delivered, min(last.answer.Rejected, n)
 	case outcomeRefused, outcomeTooLarge:
 		v.judgeRefused(n, last, r.server)
+	case outcomeQuota:
+		if left := last.answer.Left; left > 0 && left < n {
+			v.fate = fit
+		}
 	case outcomeServerError:
 		v.wait = r.delay
 		v.judgeFailed(n, r, successes, searching)
@@ -162,6 +167,10 @@ func (b *batcher) settle(r roundResult) {
 		b.backlog.Hold(batch)
 	case halve:
 		b.backlog.Hold(batch, b.split(batch, n/2))
+	case fit:
+		rest := b.split(batch, r.last.answer.Left)
+		rest.Notes.tried = batch.Notes.tried // so that the batch is first
+		b.backlog.Hold(batch, rest)
 	case delivered:
 		b.count.Sent.Add(int64(n - v.rejected))
 		if v.notes.halving != nil {

@@ -83,7 +83,8 @@ type FlusherMetrics struct {
 	LastError           string     `json:"last_error"`      // the newest; it stays after a success
 }
 
-// RateLimiterMetrics tells how much of the share of the server's limits is used.
+// RateLimiterMetrics tells how much of the share of the server's limits is used. A limit
+// is 0 where there is none.
 type RateLimiterMetrics struct {
 	CurrentRate       int `json:"current_rate"` // requests (OTLP: records) in the last minute
 	LimitPerMinute    int `json:"limit_per_minute"`

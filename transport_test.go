@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -544,37 +543,5 @@ func TestRequestsGoThroughTheProxy(t *testing.T) {
 	}
 	if entries := server.Entries(); len(entries) != 1 || entries[0].Message != "through the proxy" {
 		t.Errorf("%d entries came through the proxy", len(entries))
-	}
-}
-
-// Idle connections are closed before a server does so after 5 s, which would meet the
-// next request halfway.
-func TestIdleConnectionsAreClosedFirst(t *testing.T) {
-	t.Parallel()
-	server := ledgertest.NewInMemory()
-	defer server.Close()
-	idle, closed := make(chan time.Time, 1), make(chan time.Time, 1)
-	real := httptest.NewUnstartedServer(server.Handler())
-	real.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		switch state {
-		case http.StateIdle:
-			idle <- time.Now()
-		case http.StateClosed:
-			closed <- time.Now()
-		}
-	}
-	real.Start()
-	defer real.Close()
-	h, _ := newReal(t, real.URL, nil)
-	slog.New(h).Info("hello")
-	flushed(t, h)
-	since := <-idle
-	select {
-	case at := <-closed:
-		if d := at.Sub(since); d < 3*time.Second {
-			t.Errorf("closed after %v: too soon to be used again", d)
-		}
-	case <-time.After(4900 * time.Millisecond):
-		t.Error("an idle connection stays open for 5 s")
 	}
 }

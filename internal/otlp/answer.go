@@ -3,6 +3,7 @@ package otlp
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
 	"strconv"
@@ -40,6 +41,9 @@ func (*Format) ReadAnswer(status int, body io.Reader, n int) wire.Answer {
 	}
 	a.Rejected = min(max(a.Rejected, 0), n)
 	a.Quota = n > 0 && a.Rejected == n && strings.HasPrefix(a.Message, quotaMessage)
+	if a.Quota {
+		a.Left = min(quotaLeft(a.Message), n-1) // all n did not fit
+	}
 	a.Message = jsontext.Cut(jsontext.Clean(a.Message), maxAnswerText)
 	return a
 }
@@ -51,6 +55,16 @@ func isWords(text []byte) bool {
 }
 
 const quotaMessage = "Daily logs quota exceeded"
+
+// quotaLeft reads how many entries a quota still has room for, from its use before the
+// request (ledger-wire 3.4); 0 where the message does not say.
+func quotaLeft(message string) int {
+	var used, quota int
+	if _, err := fmt.Sscanf(message[len(quotaMessage):], " (%d/%d)", &used, &quota); err != nil || used < 0 {
+		return 0
+	}
+	return max(quota-used, 0)
+}
 
 // readResponse reads an ExportLogsServiceResponse.
 func readResponse(a *wire.Answer, text []byte) {

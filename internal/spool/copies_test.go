@@ -120,8 +120,8 @@ func TestSpoolWhoseDirectoryWasRemoved(t *testing.T) {
 		t.Skip(err)
 	}
 	for range 2 {
-		if n, _, err := s.Append(spoolRecords("b")); n != 0 || !errors.Is(err, ErrMoved) {
-			t.Errorf("append: %d, %v; want %v", n, err, ErrMoved)
+		if n, dropped, err := s.Append(spoolRecords("b")); n != 0 || dropped != 0 || !errors.Is(err, ErrMoved) {
+			t.Errorf("append: %d, %d dropped, %v; want %v", n, dropped, err, ErrMoved)
 		}
 		_ = os.Mkdir(dir, 0o700)
 	}

@@ -665,6 +665,55 @@ func TestSpoolDamageWhileOpen(t *testing.T) {
 	}
 }
 
+// A record that cannot be read any more takes no room from the next ones.
+func TestSpoolReadsAsMuchAsAskedBesideDamage(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpenSpool(t, dir, testSpoolBytes)
+	mustAppend(t, s, "0123456789", "1123456789", "2123456789", "3123456789")
+	if _, claim := s.Read(1, 1); claim != nil {
+		s.unclaim(claim)
+	}
+	name := filepath.Join(dir, spoolFiles(t, dir)[0])
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, bytes.Replace(content, []byte("112345"), []byte("damage"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	records, _ := s.Read(10, 30)
+	wantTexts(t, []string{"0123456789", "2123456789", "3123456789"}, spoolTexts(t, records))
+}
+
+// However many segments there are, few of their files are open.
+func TestSpoolHoldsFewFilesOpen(t *testing.T) {
+	dir := t.TempDir()
+	few := func(s *Spool, when string) {
+		t.Helper()
+		open := 0
+		for _, segment := range s.segments {
+			if segment.file != nil {
+				open++
+			}
+		}
+		if open > 2 {
+			t.Errorf("%s: %d of %d files are open", when, open, len(s.segments))
+		}
+	}
+	s := mustOpenSpool(t, dir, 1<<20)
+	for i := range 60 { // 6 to a segment
+		mustAppend(t, s, fmt.Sprintf("%03d%s", i, strings.Repeat("x", 9997)))
+	}
+	few(s, "written")
+	mustCloseSpool(t, s)
+	s = mustOpenSpool(t, dir, 1<<20)
+	few(s, "opened again")
+	for records, tickets := s.Read(5, 1<<20); records != nil; records, tickets = s.Read(5, 1<<20) {
+		s.release(tickets)
+		few(s, "while reading")
+	}
+}
+
 // Random programs against a plain list: order, counts and contents agree, after
 // every step, and after restarts with records handed out.
 func TestSpoolProperty(t *testing.T) {

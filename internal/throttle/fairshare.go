@@ -27,7 +27,7 @@ type fairShare struct {
 
 	minute   int64   // of the server's clock, which the following is about
 	low      float64 // how much of it was over when something was accepted last
-	accepted int
+	accepted int     // requests
 	refused  bool
 	skipped  int64 // minutes to wait after it
 	held     bool  // something had to wait
@@ -48,14 +48,12 @@ type fairShare struct {
 }
 
 const (
-	// growth is the least that a minute without a refusal adds, as a part of the
-	// usual part; mostGrowth is the most.
-	growth, mostGrowth = 0.002, 0.25
+	// growth is what each accepted request adds after a minute without a refusal, as
+	// a part of the usual part; all of them add leastGrowth to usualGrowth, and, where
+	// the part is small or refusals are overdue, mostGrowth at most.
+	growth, leastGrowth, usualGrowth, mostGrowth = 0.001, 0.002, 0.02, 0.25
 	// A refusal is to be expected after so many requests, and after so many minutes.
 	expectedRequests, expectedMinutes = 14, 2
-	// recovery is how many times faster a part grows for each hundredth that it is
-	// below the usual.
-	recovery = 0.2
 	// slots is how many requests a minute's budget is spent in, where it is enough.
 	slots = 20
 	// sideBySide is the time whose requests may be on their way at once.
@@ -97,7 +95,7 @@ func (f *fairShare) spend(now time.Time, n int) {
 	if now.Sub(f.next) < 100*time.Millisecond {
 		f.held = true // until now
 	}
-	late := min(f.interval(1), time.Second)
+	late := min(f.interval(f.portion()), time.Second)
 	if f.next.Before(now.Add(-late)) {
 		f.next = now.Add(-late)
 	}
@@ -138,7 +136,7 @@ func (f *fairShare) synchronize(now, date time.Time) {
 // accept notes that a request of n units was accepted, with so many entries.
 func (f *fairShare) accept(now time.Time, n, entries int) {
 	_, f.low = f.at(now)
-	f.accepted += n
+	f.accepted++
 	f.clean++
 	f.shut = 0
 	if f.part == 0 {
@@ -208,7 +206,7 @@ func (f *fairShare) roll(now, date time.Time, logged int64) {
 	f.synchronize(now, date)
 	minute, phase := f.at(now)
 	if f.since.IsZero() {
-		f.since, f.counted = now, logged
+		f.since = now
 		f.minute, f.low = minute, phase
 	}
 	if minute == f.minute {
@@ -235,8 +233,10 @@ func (f *fairShare) raise() {
 		f.unheld = 0
 		f.cleanMinutes++
 		missed := min(float64(f.clean)/expectedRequests, float64(f.cleanMinutes)/expectedMinutes)
-		faster := 1 + recovery*100*max(1-f.part/f.usual, 0)
-		f.part += f.usual * min(growth*math.Exp2(2*missed)*faster, mostGrowth)
+		step := min(max(growth*float64(f.accepted), leastGrowth), usualGrowth)
+		below := max(1-f.part/f.usual, 0)
+		faster := (1 + 10*below + 150*below*below) * math.Exp2(2*missed)
+		f.part += f.usual * min(step*faster, mostGrowth)
 	}
 }
 

@@ -72,6 +72,7 @@ type Answer struct {
 	Rejected  int    // how many of the entries the server refused when it took the others
 	Positions []int  // of a refused request: the entries at fault, ascending, each once; nil if unknown
 	Quota     bool   // refused for the daily quota: the entries can be sent again after its reset
+	Left      int    // with Quota: how many entries it still has room for
 	Message   string // the server's words, for diagnostics
 }
 

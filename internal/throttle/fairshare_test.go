@@ -1,0 +1,173 @@
+package throttle
+
+import (
+	"net/http"
+	"testing"
+	"time"
+)
+
+// A shared limiter is one under a clock of its own, which has logged some entries.
+type sharedLimiter struct {
+	*Limiter
+	now    time.Time
+	logged int64
+}
+
+func newSharedLimiter(at time.Time) *sharedLimiter {
+	s := &sharedLimiter{now: at}
+	s.Limiter = NewLimiter(Limits{1000, 50_000}, Limits{}, 0.9, func() int64 { return s.logged }, func() time.Time { return s.now })
+	return s
+}
+
+// send logs and sends n units each second for d, as the server's clock goes, which is
+// ahead, and returns how many went.
+func (s *sharedLimiter) send(d time.Duration, n int, ahead time.Duration) (sent int) {
+	for end := s.now.Add(d); s.now.Before(end); s.now = s.now.Add(time.Second) {
+		s.logged += int64(n)
+		_, portion := s.Portions()
+		if portion = min(portion, n); s.Take(portion) == 0 {
+			sent += portion
+			s.Accepted(portion, portion, told(s.now.Add(ahead), ""))
+		}
+	}
+	return sent
+}
+
+func told(date time.Time, retryAfter string) Told {
+	h := http.Header{"X-Ratelimit-Limit-Minute": {"1000"}, "X-Ratelimit-Limit-Hour": {"50000"}}
+	h.Set("Date", date.UTC().Format(http.TimeFormat))
+	if retryAfter != "" {
+		h.Set("Retry-After", retryAfter)
+	}
+	return ReadTold(h)
+}
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// Who is alone is not slowed.
+func TestAloneNothingIsHeldBack(t *testing.T) {
+	s := newSharedLimiter(noon)
+	if sent := s.send(10*time.Minute, 10, 0); sent != 6000 || s.Shared() {
+		t.Errorf("%d of 6000 sent, shared %v", sent, s.Shared())
+	}
+	if width, next := s.Narrow(10, time.Time{}); width != 10 || !next.IsZero() {
+		t.Errorf("width %d, next %v", width, next)
+	}
+}
+
+// The wait after a refusal ends when the server's minute, or hour, does, whatever our
+// own clock says, and not before what a Retry-After asks for that is no constant.
+func TestARefusalLastsAsLongAsTheServersWindow(t *testing.T) {
+	hour := func(h http.Header) { h.Set("X-RateLimit-Remaining-Hour", "0") }
+	for name, test := range map[string]struct {
+		date          time.Time
+		retryAfter    string
+		change        func(http.Header)
+		asked         time.Duration
+		least, atMost time.Duration
+	}{
+		"minute":           {noon.Add(40 * time.Second), "60", nil, time.Minute, 20 * time.Second, 20 * time.Second},
+		"another clock":    {noon.Add(time.Hour + 10*time.Second), "60", nil, time.Minute, 50 * time.Second, 50 * time.Second},
+		"hour":             {noon.Add(50 * time.Minute), "3600", nil, time.Hour, 10 * time.Minute, 10*time.Minute + 30*time.Second},
+		"hour, remaining":  {noon.Add(50 * time.Minute), "60", hour, time.Hour, 10 * time.Minute, 10*time.Minute + 30*time.Second},
+		"hour, but capped": {noon, "3600", nil, 10 * time.Minute, 10 * time.Minute, 10 * time.Minute},
+		"a promise":        {noon.Add(40 * time.Second), "45", nil, 45 * time.Second, 45 * time.Second, 45 * time.Second},
+		"no promise":       {noon.Add(40 * time.Second), "", nil, 0, 20 * time.Second, 20 * time.Second},
+		"no limits":        {noon.Add(40 * time.Second), "60", func(h http.Header) { h.Del("X-RateLimit-Limit-Minute"); h.Del("X-RateLimit-Limit-Hour") }, time.Minute, time.Minute, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSharedLimiter(noon.Add(17 * time.Second))
+			h := http.Header{"X-Ratelimit-Limit-Minute": {"1000"}, "X-Ratelimit-Limit-Hour": {"50000"}}
+			h.Set("Date", test.date.Format(http.TimeFormat))
+			h.Set("Retry-After", test.retryAfter)
+			if test.change != nil {
+				test.change(h)
+			}
+			if wait := s.Refused(ReadTold(h), test.asked); wait < test.least || wait > test.atMost {
+				t.Errorf("waits %v, want %v to %v", wait, test.least, test.atMost)
+			}
+		})
+	}
+}
+
+// After a refusal two thirds into the minute two thirds are sent, evenly; the clocks
+// of server and client differ.
+func TestARefusalShowsThePartThatFits(t *testing.T) {
+	const ahead = 25 * time.Second
+	s := newSharedLimiter(noon.Add(-ahead)) // the server's minute begins
+	s.send(3*time.Minute+40*time.Second, 10, ahead)
+	s.now = s.now.Add(s.Refused(told(s.now.Add(ahead), "60"), time.Minute))
+	if _, phase := s.others.at(s.now); phase > 0.02 {
+		t.Fatalf("goes on when %.2f of the minute are over", phase)
+	}
+	s.now = s.now.Add(3 * time.Second) // return is spread
+	sent, most := 0, 0
+	for range 5 {
+		n := s.send(12*time.Second, 10, ahead)
+		sent += n
+		most = max(most, n)
+	}
+	if sent < 360 || sent > 440 {
+		t.Errorf("%d of 600 sent in the next minute, want about 400", sent)
+	}
+	if most > sent/4 {
+		t.Errorf("%d of %d within a fifth of the minute", most, sent)
+	}
+}
+
+// Refusals side by side lower the part once.
+func TestRefusalsSideBySideAreOne(t *testing.T) {
+	s := newSharedLimiter(noon)
+	s.send(150*time.Second, 10, 0)
+	s.Refused(told(s.now, "60"), time.Minute)
+	part := s.others.part
+	for range 9 {
+		s.Refused(told(s.now, "60"), time.Minute)
+	}
+	if s.others.part != part {
+		t.Errorf("the part fell from %.2f to %.2f", part, s.others.part)
+	}
+}
+
+// When the others are gone the part grows until nothing is held back.
+func TestThePartGrowsWhenTheOthersAreGone(t *testing.T) {
+	s := newSharedLimiter(noon)
+	s.send(150*time.Second, 10, 0)
+	s.now = s.now.Add(s.Refused(told(s.now, "60"), time.Minute))
+	before := s.others.part
+	for minute := 1; s.Shared(); minute++ {
+		s.send(time.Minute, 10, 0)
+		if minute > 30 {
+			t.Fatalf("half an hour later the part is %.2f", s.others.part)
+		}
+	}
+	if before > 0.8 {
+		t.Errorf("the part was %.2f", before)
+	}
+}
+
+// Where the hour is used up, although the server says 60 seconds, it is asked ever more
+// seldom, and the part is as it was when the next hour begins.
+func TestAnHourThatIsUsedUpIsNotHammered(t *testing.T) {
+	s := newSharedLimiter(noon.Add(30 * time.Minute))
+	s.send(150*time.Second, 10, 0)
+	refusals := 0
+	var part float64
+	for s.now.Before(noon.Add(time.Hour)) {
+		s.logged += 100
+		refusals++
+		if refusals == 3 {
+			part = s.others.part
+		}
+		s.now = s.now.Add(s.Refused(told(s.now, "60"), time.Minute))
+	}
+	if refusals > 7 {
+		t.Errorf("%d requests in half an hour", refusals)
+	}
+	if s.now.After(noon.Add(time.Hour + time.Second)) {
+		t.Errorf("still waits %v into the next hour", s.now.Sub(noon.Add(time.Hour)))
+	}
+	if s.others.part != part {
+		t.Errorf("the part fell from %.3f to %.3f", part, s.others.part)
+	}
+}
