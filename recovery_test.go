@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,9 +83,9 @@ func TestAnInnocentEntrySurvivesAFlappingServer(t *testing.T) {
 			}
 			return n
 		}
-		failing := true
+		var well atomic.Bool
 		r.server.SetFault(func(q *ledgertest.Request) ledgertest.Fault {
-			if failing && q.Entries[0].Message == "unlucky" {
+			if !well.Load() && q.Entries[0].Message == "unlucky" {
 				return ledgertest.Status(500, "")
 			}
 			return ledgertest.OK()
@@ -97,7 +98,7 @@ func TestAnInnocentEntrySurvivesAFlappingServer(t *testing.T) {
 			r.log.Info("beside it")
 			r.wait(time.Second)
 		}
-		failing = false
+		well.Store(true)
 		r.wait(10 * time.Minute)
 		if m := r.handler.Metrics(); m.Buffer.TotalDropped != 0 || m.Buffer.InFlight != 0 {
 			r.Errorf("%+v", m.Buffer)

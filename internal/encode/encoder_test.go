@@ -114,8 +114,8 @@ type logCall struct {
 }
 
 // Whole is Append with the ending.
-func (rec *Encoder) wholeEntry(f wire.Format, s *Scope, ctx context.Context, r slog.Record, seq uint64) []byte {
-	b, end := rec.Append(nil, f, s, ctx, &r, seq)
+func (enc *Encoder) wholeEntry(f wire.Format, s *Scope, ctx context.Context, r slog.Record, seq uint64) []byte {
+	b, end := enc.Append(nil, f, s, ctx, &r, seq)
 	if end.Kinds == (wire.Kinds{}) {
 		return b
 	}

@@ -203,7 +203,7 @@ func TestOTLPEndsAtItsDepth(t *testing.T) {
 				t.Fatal(err)
 			}
 			for how, entry := range map[string][]byte{"written": call.entryIn(t, otlpForm), "transcoded": transcoded} {
-				var got any = otlpAttributes(t, entry)["g"]
+				var got = otlpAttributes(t, entry)["g"]
 				depth := 1
 				for {
 					m, ok := got.(map[string]any)
