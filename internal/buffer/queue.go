@@ -38,8 +38,9 @@ type Queue struct {
 	_         cacheLine
 	queued    load // in the lanes
 	_         cacheLine
-	held      load // taken out, and not being attempted
-	attempted load // an attempt has them
+	urgents   atomic.Int64 // how many of queued are urgent
+	held      load         // taken out, and not being attempted
+	attempted load         // an attempt has them
 	_         cacheLine
 
 	writers sync.Pool // of *writer
@@ -92,6 +93,7 @@ func (q *Queue) Push(e *Entry) bool {
 	l := &q.ordinary
 	if e.Urgent {
 		l = &q.urgent
+		q.urgents.Add(1)
 	}
 	l.push(e)
 	if n > q.maxEntries || b > q.byteLimit() {
@@ -132,18 +134,18 @@ func (q *Queue) byteLimit() int64 {
 	return q.maxBytes - min(q.attempted.bytes(), q.maxBytes/8*5)
 }
 
-// overAlone reports whether the lanes alone hold more than the budget, so
-// that what is dropped from them would have to go in any case.
-func (q *Queue) overAlone() bool {
-	n, b := q.queued.get()
-	return n > q.maxEntries || b > q.byteLimit()
-}
-
 // An Excess is what there is too much of, where it is not negative.
 type Excess struct{ entries, bytes int64 }
 
 // Some reports whether there is too much of anything.
 func (x Excess) Some() bool { return x.entries > 0 || x.bytes > 0 }
+
+// excessAlone is what the lanes alone hold beyond the budget: what is dropped from
+// them for that would have to go in any case.
+func (q *Queue) excessAlone() Excess {
+	n, b := q.queued.get()
+	return Excess{n - q.maxEntries, b - q.byteLimit()}
+}
 
 // less takes e off.
 func (x *Excess) less(e *Entry) {
@@ -217,21 +219,29 @@ func (q *Queue) pop(l *lane) *Entry {
 	e := l.receive()
 	if e != nil {
 		q.queued.add(-1, -int64(e.memory()))
+		if l == &q.urgent {
+			q.urgents.Add(-1)
+		}
 	}
 	return e
 }
 
-// popIf takes the oldest entry out of a lane if there is too much; nil when there is
-// not, or no entry. Callers and the owner make room at once: who looks and takes has
-// to be one at a time, or two entries go for one that is too many. Nobody waits for
-// more than that.
-func (q *Queue) popIf(l *lane, tooMuch func() bool) *Entry {
+// arriving reports whether callers are about to leave ordinary entries, where there are
+// none yet.
+func (q *Queue) arriving() bool { return q.queued.entries() > q.urgents.Load() }
+
+// popIf takes the oldest entry out of a lane if there is too much, and returns what that
+// was; the entry is nil when there is none, or not too much. Callers and the owner make
+// room at once: who looks and takes has to be one at a time, or two entries go for one
+// that is too many. Nobody waits for more than that.
+func (q *Queue) popIf(l *lane, tooMuch func() Excess) (*Entry, Excess) {
 	q.room.Lock()
 	defer q.room.Unlock()
-	if !tooMuch() {
-		return nil
+	x := tooMuch()
+	if !x.Some() {
+		return nil, x
 	}
-	return q.pop(l)
+	return q.pop(l), x
 }
 
 // take moves at most n entries to the end of entries, the oldest that the method
@@ -250,6 +260,9 @@ func (q *Queue) take(l *lane, method taking, entries []*Entry, n int) []*Entry {
 	}
 	q.held.add(taken, bytes)
 	q.queued.add(-taken, -bytes)
+	if l == &q.urgent {
+		q.urgents.Add(-taken)
+	}
 	return entries
 }
 
@@ -263,7 +276,7 @@ const tellEvery = 64
 // dropIfOver drops a lane's oldest entry if there is no room; false when there was
 // nothing to drop.
 func (q *Queue) dropIfOver(l *lane) bool {
-	e := q.popIf(l, q.overAlone)
+	e, _ := q.popIf(l, q.excessAlone)
 	if e == nil {
 		return false
 	}

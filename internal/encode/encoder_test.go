@@ -207,6 +207,10 @@ func TestEntryFields(t *testing.T) {
 		{"endpoint lacking a member", logCall{attrs: []slog.Attr{slog.Group("endpoint", "method", "GET", "path", "/", "status_code", 200)}}, map[string]any{"log_type": "logger"}},
 		{"endpoint replaced by what is none", logCall{attrs: []slog.Attr{endpoint(), slog.Int("endpoint", 1)}}, map[string]any{"log_type": "logger"}},
 		{"endpoint with a status that is no number", logCall{attrs: []slog.Attr{endpoint("status_code", "200")}}, map[string]any{"log_type": "logger"}},
+		{"endpoint with a status above 16 bits", logCall{attrs: []slog.Attr{endpoint("status_code", 1<<15)}}, map[string]any{"log_type": "logger"}},
+		{"endpoint with a status below 16 bits", logCall{attrs: []slog.Attr{endpoint("status_code", -1<<15-1)}}, map[string]any{"log_type": "logger"}},
+		{"endpoint with the highest status", logCall{attrs: []slog.Attr{endpoint("status_code", 1<<15-1)}}, map[string]any{"log_type": "endpoint"}},
+		{"endpoint with the lowest status", logCall{attrs: []slog.Attr{endpoint("status_code", -1<<15)}}, map[string]any{"log_type": "endpoint"}},
 		{"endpoint with a long method", logCall{attrs: []slog.Attr{endpoint("method", "PROPPATCH")}}, map[string]any{"log_type": "endpoint", "attributes": map[string]any{
 			"endpoint": map[string]any{"method": "_OTHER", "path": "/users/{id}", "status_code": 200.0, "duration_ms": 45.12},
 		}}},
