@@ -31,6 +31,7 @@ var mayImport = map[string]string{
 	"internal/otlp":     "internal/wire internal/jsontext internal/rawslog internal/errstack",
 	"internal/encode":   "internal/wire internal/jsontext internal/redact internal/errstack internal/rawslog",
 	"internal/buffer":   "internal/wire internal/stats",
+	"internal/body":     "internal/buffer internal/gzip internal/wire",
 	"internal/spool":    "internal/wire",
 	"internal/protocol": "internal/native internal/otlp internal/buffer internal/wire",
 	"internal/spill":    "internal/spool internal/buffer internal/stats internal/wire internal/protocol",
@@ -42,7 +43,7 @@ var mayImport = map[string]string{
 
 	// The root wires them all.
 	".": "internal/stats internal/throttle internal/redact internal/errstack internal/wire internal/native internal/otlp " +
-		"internal/encode internal/buffer internal/protocol internal/spill internal/crash internal/gzip",
+		"internal/encode internal/buffer internal/protocol internal/spill internal/crash internal/body",
 }
 
 // outside are folders of programs and checks, which may import what they like; so may

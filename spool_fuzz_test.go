@@ -34,7 +34,7 @@ func bodiesOf(t testing.TB, dir string) {
 	for batch := disk.Read(1000); batch != nil; batch = disk.Read(1000) {
 		entries := batch.BeginAttempt()
 		for _, format := range formats {
-			tr.body(format, chooser.InFormat(entries, format), true)
+			tr.bodies.Make(format, chooser.InFormat(entries, format), true)
 		}
 		for _, e := range batch.Empty() {
 			disk.Release(e)

@@ -11,13 +11,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/body"
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/errstack"
-	"github.com/ledger-sdk/ledger-go/internal/gzip"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
@@ -28,8 +27,6 @@ const (
 	// maxBody is where a batch is full, in bytes before compression. The
 	// server's oldest generation refuses 4 MiB for good (ledger-wire 2.2).
 	maxBody = 1 << 20
-	// maxKept is the largest buffer that is kept for another body.
-	maxKept = 256 << 10
 	// maxAnswer bounds what is read of an answer that reports one trouble, and
 	// maxRefusal of one that may report each entry: a 422 quotes them, and a
 	// success gives the reason for each that was rejected.
@@ -102,7 +99,7 @@ type transport struct {
 	strays     atomic.Int32 // attempts that were given up and have not returned
 	mostStrays int32        // no further attempt is made beside so many
 
-	compressors sync.Pool // of *compressor
+	bodies body.Maker
 }
 
 func newTransport(c *config, now func() time.Time) *transport {
@@ -153,8 +150,8 @@ func (t *transport) send(ctx context.Context, format wire.Format, entries []*buf
 		t.close()
 	}
 	plain := t.plain.Load()
-	body := t.body(format, entries, plain)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.base.String()+format.Path(), bytes.NewReader(body))
+	payload := t.bodies.Make(format, entries, plain)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.base.String()+format.Path(), bytes.NewReader(payload))
 	if err != nil {
 		return outcome{kind: outcomeMisdirected, err: errors.New("the URL makes no request")}
 	}
@@ -270,64 +267,6 @@ func (t *transport) clean(err error) error {
 		return errors.New(words)
 	}
 	return err
-}
-
-// body frames the entries and compresses them. The slice is fresh: a transport
-// may read a request's body even after it has returned.
-func (t *transport) body(format wire.Format, entries []*buffer.Entry, plain bool) []byte {
-	size := 0
-	for _, e := range entries {
-		size += e.Size()
-	}
-	before, between, after := format.Frame(len(entries), size)
-	if plain {
-		b := make([]byte, 0, len(before)+size+len(between)*len(entries)+len(after))
-		return writeBody(nil, b, entries, before, between, after)
-	}
-	c, _ := t.compressors.Get().(*compressor)
-	if c == nil {
-		c = &compressor{piece: make([]byte, 0, pieceSize+usualEntry), gzip: gzip.NewWriter()}
-	}
-	c.gzip.Begin(size)
-	c.piece = writeBody(c.gzip, c.piece[:0], entries, before, between, after)
-	c.gzip.Write(c.piece)
-	body := bytes.Clone(c.gzip.End()) // it may be long until the server has answered
-	c.gzip.Shed(maxKept)              // of a batch that does not compress
-	if cap(c.piece) > maxKept {
-		c.piece = nil // of a huge entry
-	}
-	t.compressors.Put(c)
-	return body
-}
-
-// pieceSize is how much of a body is written at once: gzip is slower on many small
-// pieces, its checksum alone by a factor of three.
-const pieceSize = 32 << 10
-
-// usualEntry is what most entries fit in: a piece has room for one more.
-const usualEntry = 2 << 10
-
-// writeBody appends a body to b and returns b. What becomes a piece goes to zw
-// instead, unless that is nil.
-func writeBody(zw *gzip.Writer, b []byte, entries []*buffer.Entry, before, between, after []byte) []byte {
-	b = append(b, before...)
-	for i, e := range entries {
-		if i > 0 {
-			b = append(b, between...)
-		}
-		b = e.AppendTo(b)
-		if zw != nil && len(b) >= pieceSize {
-			zw.Write(b)
-			b = b[:0]
-		}
-	}
-	return append(b, after...)
-}
-
-// A compressor is what compressing a body takes.
-type compressor struct {
-	piece []byte
-	gzip  *gzip.Writer
 }
 
 // classify reads an answer. The status decides; the body adds detail.
