@@ -12,7 +12,6 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"math/bits"
-	"unsafe"
 )
 
 const (
@@ -215,14 +214,10 @@ func (w *Writer) compress(from int) {
 	w.back = back
 }
 
-// load32 and load64 are what stands at i, where there are so many bytes.
-func load32(b []byte, i int) uint32 {
-	return binary.LittleEndian.Uint32((*[4]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), i))[:])
-}
+// load32 and load64 are what stands at i.
+func load32(b []byte, i int) uint32 { return binary.LittleEndian.Uint32(b[i:]) }
 
-func load64(b []byte, i int) uint64 {
-	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), i))[:])
-}
+func load64(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i:]) }
 
 // hash is of the first five bytes of a word: shorter matches are mostly digits that
 // happen to be the same, and cost more than they save.
