@@ -336,6 +336,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 // end carries Shutdown out, within ctx and what it takes to count.
 func (h *Handler) end(ctx context.Context) {
 	defer close(h.down)
+	h.sender.limiter.End()
 	err := h.wait(ctx, true)
 	why := h.trouble()
 	close(h.batcher.quit)

@@ -45,6 +45,7 @@ type fairShare struct {
 	units   int       // what was accepted while there seemed to be no others,
 	entries int       // and how many entries that was
 	synced  bool      // ahead is known
+	ending  bool      // the client is about to end
 }
 
 const (
@@ -58,6 +59,8 @@ const (
 	slots = 20
 	// sideBySide is the time whose requests may be on their way at once.
 	sideBySide = 2 * time.Second
+	// atTheEnd is the time whose budget may go at once when the client ends.
+	atTheEnd = 15 * time.Second
 )
 
 // budget is how many units the client may send in a minute.
@@ -96,10 +99,19 @@ func (f *fairShare) spend(now time.Time, n int) {
 		f.held = true // until now
 	}
 	late := min(f.interval(f.portion()), time.Second)
+	if f.ending {
+		late = atTheEnd
+	}
 	if f.next.Before(now.Add(-late)) {
 		f.next = now.Add(-late)
 	}
 	f.next = f.next.Add(f.interval(n))
+}
+
+// end lets what fits some seconds go at once: after that there is a client less.
+func (f *fairShare) end(now time.Time) {
+	f.ending = true
+	f.next = now.Add(-atTheEnd)
 }
 
 // room reports how many requests may be under way, and when to ask again; the zero
