@@ -242,7 +242,7 @@ func (b *batcher) settled(w *waiter) bool {
 // unspools reports whether entries will come back from disk, and nothing holds them up.
 func (b *batcher) unspools() bool {
 	s := b.sender
-	return b.disk.Len() > 0 && b.disk.MayRead() && s.gate.Holding() == throttle.NoCause && !s.breaker.Tripped() && s.pacing.Load() == 0
+	return b.disk.Len() > 0 && b.disk.MayRead() && s.gate.Holding() == throttle.NoCause && !s.breaker.Tripped() && s.pacing.Load() == 0 && !s.limiter.Shared()
 }
 
 // hurryAgain is the least time between two attempts that are made because somebody
@@ -368,6 +368,9 @@ func (c *core) trouble() string {
 	}
 	if s.pacing.Load() > 0 {
 		return rateLimitUsed
+	}
+	if s.limiter.Shared() {
+		return "others with the same key use the server's rate limit, too"
 	}
 	return "the server has not answered yet"
 }

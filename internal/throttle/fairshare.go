@@ -169,7 +169,7 @@ func (f *fairShare) refuse(now time.Time) (wait time.Duration) {
 	f.clean, f.cleanMinutes, f.unheld = 0, 0, 0
 	wait = time.Duration((1 - phase + float64(f.skipped)) * float64(time.Minute))
 	// Not all come back at once.
-	f.next = now.Add(wait + rand.N(f.interval(f.portion())+1))
+	f.next = now.Add(wait + rand.N(min(f.interval(f.portion()), time.Minute)+1))
 	return wait
 }
 
@@ -197,9 +197,11 @@ func (f *fairShare) skip(phase float64) int64 {
 func (f *fairShare) lower(now time.Time, phase float64) {
 	switch {
 	case f.part == 0:
-		if f.means == 0 { // within the first minute
-			f.demand = f.rate(max(now.Sub(f.since), 10*time.Second))
+		least := time.Minute
+		if f.means == 0 { // there is no mean yet
+			least = 10 * time.Second
 		}
+		f.demand = max(f.demand, f.rate(max(now.Sub(f.since), least)))
 		f.part = max((f.low+phase)/2, 0.1)
 		f.usual = f.part
 	case f.shut < 2:
