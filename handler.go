@@ -322,7 +322,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 	if h.decides.Err() != nil || limited && !h.now().Before(deadline) { // what is left is being counted
 		select {
 		case <-h.counted:
-		case <-time.After(time.Second): // on a machine that is busy, or a disk that hangs
+		case <-time.After(5 * time.Second): // a disk that hangs; on a machine that is busy it takes less
 		}
 	}
 	select {

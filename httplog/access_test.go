@@ -136,7 +136,7 @@ func TestClientBehindProxies(t *testing.T) {
 	proxies := []netip.Prefix{
 		netip.MustParsePrefix("10.0.0.0/8"),
 		netip.MustParsePrefix("2001:db8:a::/48"),
-		netip.MustParsePrefix("::ffff:172.16.0.0/108"),
+		netip.MustParsePrefix("::ffff:172.16.0.0/108"), // a /12
 		{}, // matches nothing
 	}
 	hops := func(n int) string { return "6.6.6.6" + strings.Repeat(", 10.0.0.2", n) }
@@ -175,6 +175,9 @@ func TestClientBehindProxies(t *testing.T) {
 		{"a proxy over IPv6", "[2001:db8:a::1%eth0]:80", lines{xff: {"198.51.100.7"}}, "198.51.100.7"},
 		{"a proxy's IPv4 address in IPv6", "[::ffff:10.0.0.1]:80", lines{xff: {"198.51.100.7, ::ffff:10.0.0.2"}}, "198.51.100.7"},
 		{"a prefix that is IPv4 in IPv6", "172.16.0.1:80", lines{xff: {"198.51.100.7"}}, "198.51.100.7"},
+		{"the last of such a prefix", "172.31.255.255:80", lines{xff: {"198.51.100.7"}}, "198.51.100.7"},
+		{"the first after it", "172.32.0.0:80", lines{xff: {"198.51.100.7"}}, "172.32.0.0"},
+		{"the last before it", "172.15.255.255:80", lines{xff: {"198.51.100.7"}}, "172.15.255.255"},
 		{"as many hops as are looked at", "10.0.0.1:80", lines{xff: {hops(63)}}, "6.6.6.6"},
 		{"more hops", "10.0.0.1:80", lines{xff: {hops(64)}}, "10.0.0.2"},
 		{"more hops in several lines", "10.0.0.1:80", lines{xff: {"6.6.6.6", hops(40)[9:], hops(40)[9:]}}, "10.0.0.2"},

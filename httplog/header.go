@@ -34,9 +34,6 @@ const maxHeader = 1024
 
 // appendHeaders appends a group of the headers that there are.
 func (m *middleware) appendHeaders(attrs []slog.Attr, group string, wanted []header, have http.Header) []slog.Attr {
-	if len(wanted) == 0 {
-		return attrs
-	}
 	var found []slog.Attr
 	for _, h := range wanted {
 		values := have[h.key]

@@ -609,6 +609,27 @@ type unwrapOnly struct{ http.ResponseWriter }
 
 func (u unwrapOnly) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
+// hijackable is a writer that can be hijacked, in principle.
+type hijackable struct{ http.ResponseWriter }
+
+func (hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return nil, nil, http.ErrNotSupported
+}
+
+// Two writers of an outer middleware are of one type, and have what is behind them.
+func TestOuterWritersOfOneTypeMayDiffer(t *testing.T) {
+	var can bool
+	mw := httplog.Middleware(newLogbook(nil).logger(), nil)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, can = w.(http.Hijacker)
+	}))
+	for i, inner := range []http.ResponseWriter{httptest.NewRecorder(), hijackable{httptest.NewRecorder()}, httptest.NewRecorder()} {
+		mw.ServeHTTP(unwrapOnly{inner}, httptest.NewRequest("GET", "/", nil))
+		if want := i == 1; can != want {
+			t.Errorf("request %d: can be hijacked: %t, want %t", i, can, want)
+		}
+	}
+}
+
 // What a ResponseController finds behind an outer middleware's writer passes the
 // middleware all the same.
 func TestResponseControllerThroughAnOuterWriter(t *testing.T) {

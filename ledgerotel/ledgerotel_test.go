@@ -92,6 +92,7 @@ func TestMetricsAreObserved(t *testing.T) {
 	want := []string{
 		"ledger.breaker.open{handler=app} = 0",
 		"ledger.buffer.oldest{handler=app} = 0",
+		"ledger.entries.truncated{handler=app} = 0",
 		"ledger.buffer.entries{handler=app,state=in_flight} = 0",
 		"ledger.buffer.entries{handler=app,state=queued} = 0",
 		"ledger.buffer.size{handler=app} = 0",
@@ -134,15 +135,15 @@ type source struct{ metrics ledger.Metrics }
 func (s source) Metrics() ledger.Metrics { return s.metrics }
 func (s source) Status() ledger.Status   { return ledger.Status{Status: "degraded"} }
 
-func TestWaitingEntriesAreObserved(t *testing.T) {
+func TestWaitingAndTruncatedEntriesAreObserved(t *testing.T) {
 	reader := metric.NewManualReader()
-	_, err := ledgerotel.Register(source{ledger.Metrics{Buffer: ledger.BufferMetrics{OldestSeconds: 61.5, Spooled: 3}}},
+	_, err := ledgerotel.Register(source{ledger.Metrics{Buffer: ledger.BufferMetrics{OldestSeconds: 61.5, Truncated: 7, Spooled: 3}}},
 		metric.NewMeterProvider(metric.WithReader(reader)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := collect(t, reader)
-	for _, line := range []string{"ledger.buffer.oldest{} = 61.5", "ledger.spool.entries{} = 3"} {
+	for _, line := range []string{"ledger.buffer.oldest{} = 61.5", "ledger.entries.truncated{} = 7", "ledger.spool.entries{} = 3"} {
 		if !slices.Contains(got, line) {
 			t.Errorf("no %s in %q", line, got)
 		}

@@ -35,6 +35,7 @@ const scope = "github.com/ledger-sdk/ledger-go/ledgerotel"
 //	ledger.buffer.size         By         memory of the entries queued
 //	ledger.buffer.utilization  1          0 to 1
 //	ledger.buffer.oldest       s          how long the oldest entry has waited
+//	ledger.entries.truncated   {entry}    attributes cut to the server's limit
 //	ledger.spool.entries       {entry}
 //	ledger.flushes             {flush}    result: success, failure
 //	ledger.errors              {error}    error.type: network_error, rate_limit, …
@@ -63,6 +64,7 @@ func Register(source Source, provider metric.MeterProvider, attrs ...attribute.K
 	dropped := counter("ledger.entries.dropped", "{entry}", "Entries that will not be delivered.")
 	buffered := gauge("ledger.buffer.entries", "{entry}", "Entries in memory.")
 	size := gauge("ledger.buffer.size", "By", "Memory that the queued entries take.")
+	truncated := counter("ledger.entries.truncated", "{entry}", "Entries whose attributes were cut to the server's limit.")
 	spooled := gauge("ledger.spool.entries", "{entry}", "Entries in the spool directory.")
 	flushes := counter("ledger.flushes", "{flush}", "Batches handed to the sender.")
 	failed := counter("ledger.errors", "{error}", "Failed attempts and answers that are no success.")
@@ -97,6 +99,7 @@ func Register(source Source, provider metric.MeterProvider, attrs ...attribute.K
 		o.ObserveInt64(size, int64(m.Buffer.CurrentBytes), plain)
 		o.ObserveFloat64(utilization, m.Buffer.UtilizationPercent/100, plain)
 		o.ObserveFloat64(oldest, m.Buffer.OldestSeconds, plain)
+		o.ObserveInt64(truncated, m.Buffer.Truncated, plain)
 		o.ObserveInt64(spooled, m.Buffer.Spooled, plain)
 		o.ObserveInt64(flushes, m.Flusher.SuccessfulFlushes, with("result", "success"))
 		o.ObserveInt64(flushes, m.Flusher.FailedFlushes, with("result", "failure"))
@@ -111,7 +114,7 @@ func Register(source Source, provider metric.MeterProvider, attrs ...attribute.K
 		return nil
 	}
 	return meter.RegisterCallback(observe, logged, delivered, dropped, buffered, size, utilization,
-		oldest, spooled, flushes, failed, consecutive, breaker, status)
+		oldest, truncated, spooled, flushes, failed, consecutive, breaker, status)
 }
 
 func truth(b bool) int64 {

@@ -59,6 +59,7 @@ var (
 	bufferMaxBytes    = describe("buffer_max_bytes", "The most memory that entries may take (MaxBufferBytes).")
 	bufferUtilization = describe("buffer_utilization_ratio", "Share of the memory limits in use, the larger of entries and bytes, from 0 to 1.")
 	oldest            = describe("buffer_oldest_seconds", "How long the oldest entry that is neither delivered nor dropped has waited, 0 without one.")
+	truncated         = describe("truncated_total", "Entries whose attributes were cut to the server's limit.")
 	spoolEntries      = describe("spool_entries", "Entries in the spool directory.")
 
 	flushes   = describe("flushes_total", "Batches handed to the sender, by whether the server said its word (success) or the retries were used up (failure).", "result")
@@ -77,7 +78,7 @@ var (
 func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		info, uptime, logged, delivered, dropped,
-		bufferEntries, bufferMaxEntries, bufferBytes, bufferMaxBytes, bufferUtilization, oldest, spoolEntries,
+		bufferEntries, bufferMaxEntries, bufferBytes, bufferMaxBytes, bufferUtilization, oldest, truncated, spoolEntries,
 		flushes, lastFlush, errors, failures, breakerOpen, status, requests, requestsLimit,
 	} {
 		ch <- d
@@ -109,6 +110,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(bufferMaxBytes, float64(m.Buffer.MaxBytes))
 	gauge(bufferUtilization, m.Buffer.UtilizationPercent/100)
 	gauge(oldest, m.Buffer.OldestSeconds)
+	counter(truncated, m.Buffer.Truncated)
 	gauge(spoolEntries, float64(m.Buffer.Spooled))
 
 	counter(flushes, m.Flusher.SuccessfulFlushes, "success")

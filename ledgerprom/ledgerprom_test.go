@@ -112,8 +112,8 @@ type source struct{ metrics ledger.Metrics }
 func (s source) Metrics() ledger.Metrics { return s.metrics }
 func (s source) Status() ledger.Status   { return ledger.Status{Status: "degraded"} }
 
-func TestWaitingEntries(t *testing.T) {
-	c := ledgerprom.NewCollector(source{ledger.Metrics{Buffer: ledger.BufferMetrics{OldestSeconds: 61.5, Spooled: 3}}})
+func TestWaitingAndTruncatedEntries(t *testing.T) {
+	c := ledgerprom.NewCollector(source{ledger.Metrics{Buffer: ledger.BufferMetrics{OldestSeconds: 61.5, Truncated: 7, Spooled: 3}}})
 	want := `
 		# HELP ledger_buffer_oldest_seconds How long the oldest entry that is neither delivered nor dropped has waited, 0 without one.
 		# TYPE ledger_buffer_oldest_seconds gauge
@@ -121,8 +121,11 @@ func TestWaitingEntries(t *testing.T) {
 		# HELP ledger_spool_entries Entries in the spool directory.
 		# TYPE ledger_spool_entries gauge
 		ledger_spool_entries 3
+		# HELP ledger_truncated_total Entries whose attributes were cut to the server's limit.
+		# TYPE ledger_truncated_total counter
+		ledger_truncated_total 7
 	`
-	if err := testutil.CollectAndCompare(c, strings.NewReader(want), "ledger_buffer_oldest_seconds", "ledger_spool_entries"); err != nil {
+	if err := testutil.CollectAndCompare(c, strings.NewReader(want), "ledger_buffer_oldest_seconds", "ledger_spool_entries", "ledger_truncated_total"); err != nil {
 		t.Error(err)
 	}
 }

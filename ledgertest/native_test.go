@@ -391,6 +391,10 @@ func TestQuotaIsCheckedBeforeAndCountedAfter(t *testing.T) {
 	if got.status != 402 || got.body != `{"detail":"Daily quota exceeded: 100999/100000"}` || got.header.Get("Retry-After")+got.header.Get("X-RateLimit-Limit-Minute") != "" {
 		t.Errorf("got %d %s %v", got.status, got.body, got.header)
 	}
+	now = noon.Add(12*time.Hour - time.Second)
+	if got := post(); got.status != 402 {
+		t.Errorf("before midnight: got %d", got.status)
+	}
 	now = noon.Add(12 * time.Hour)
 	if got := post(); got.status != 202 {
 		t.Errorf("next day: got %d", got.status)

@@ -126,6 +126,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	if _, err := io.WriteString(conn, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
+	_ = conn.SetDeadline(time.Now().Add(ledgertest.DefaultIdleTimeout - time.Second))
 	answer, err := io.ReadAll(conn) // returns when the server closes
 	if err != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 200 OK\r\n")) {
 		t.Errorf("got %q, %v", answer, err)

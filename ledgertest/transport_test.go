@@ -71,8 +71,8 @@ func TestTransportInBubble(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b, err := io.ReadAll(resp.Body); !errors.Is(err, context.DeadlineExceeded) || len(b) < 4 {
-			t.Errorf("slow: got %q, %v", b, err)
+		if b, err := io.ReadAll(resp.Body); !errors.Is(err, context.DeadlineExceeded) || len(b) < 4 || resp.StatusCode != 202 {
+			t.Errorf("slow: got %d %q, %v", resp.StatusCode, b, err)
 		}
 		resp.Body.Close()
 

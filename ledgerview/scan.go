@@ -80,14 +80,6 @@ func (c *cursor) mark() (redelivered uint32, hidden bool) {
 	return m & markCount, m&markHidden != 0
 }
 
-// notes are those the record came with.
-func (c *cursor) notes() (notes []note) {
-	if raw := c.texts().notes; len(raw) > 0 {
-		_ = json.Unmarshal(raw, &notes) // written by encodeNotes
-	}
-	return notes
-}
-
 func encodeNotes(notes []note) []byte {
 	if len(notes) == 0 {
 		return nil

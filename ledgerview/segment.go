@@ -17,12 +17,11 @@ type segment struct {
 	rows  []row
 	data  []byte
 	dictionary
-	index   *dictionaryIndex // nil when the segment takes no more
-	hashes  int              // rows with a log_id
-	times   times
-	marks   atomic.Pointer[[]atomic.Uint32] // nil while no record has a mark
-	hidden  atomic.Int32                    // rows with markHidden
-	refused int                             // rows that were refused
+	index  *dictionaryIndex // nil when the segment takes no more
+	hashes int              // rows with a log_id
+	times  times
+	marks  atomic.Pointer[[]atomic.Uint32] // nil while no record has a mark
+	hidden atomic.Int32                    // rows with markHidden
 }
 
 // A row is the part of a record that is looked at when all are looked at.

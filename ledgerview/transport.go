@@ -55,7 +55,7 @@ func (v *Viewer) RoundTrip(r *http.Request) (*http.Response, error) {
 	case <-w.ready:
 		return w.answer()
 	case <-r.Context().Done():
-		w.body.Close()
+		_ = w.body.Close()
 		return nil, r.Context().Err()
 	}
 }
@@ -122,7 +122,7 @@ func (w *pipeResponse) finish(err error) {
 // answer is what RoundTrip returns once the writer is ready.
 func (w *pipeResponse) answer() (*http.Response, error) {
 	if w.err != nil {
-		w.body.Close()
+		_ = w.body.Close()
 		return nil, fmt.Errorf("ledgerview: the viewer gave no answer: %w", w.err)
 	}
 	resp := &http.Response{

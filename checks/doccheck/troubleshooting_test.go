@@ -44,7 +44,9 @@ var misconfigurations = map[string]misconfiguration{
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = w.Write([]byte("<!doctype html><title>Ledger</title>"))
 	}},
-	"a file server": {server: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "Unsupported method ('POST')", http.StatusNotImplemented) }},
+	"a file server": {server: func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "Unsupported method ('POST')", http.StatusNotImplemented)
+	}},
 	"a key that the server does not know": {server: func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusUnauthorized)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // A mutant is a file with one stretch of its text replaced.
@@ -132,8 +133,8 @@ func (f *finder) result(t *ast.FuncType, n *ast.ReturnStmt) {
 		}
 	}
 	for _, r := range n.Results {
-		switch f.source(r) {
-		case "nil", "false", "0", `""`:
+		switch text := f.source(r); {
+		case text == "nil", text == "false", text == "0", text == `""`, strings.HasSuffix(text, "{}"):
 		default:
 			already = false
 		}

@@ -157,6 +157,14 @@ func (b *bench) judge(m *mutant) (v verdict, by string, err error) {
 	return survived, "", nil
 }
 
+// A beginning is the first of what is printed: a mutant may print without end.
+type beginning []byte
+
+func (b *beginning) Write(p []byte) (int, error) {
+	*b = append(*b, p[:min(len(p), 64<<10-len(*b))]...)
+	return len(p), nil
+}
+
 // A mutant may loop and take memory without end: it must not take the machine's.
 const limited = `ulimit -v 4194304 2>/dev/null; exec "$0" "$@"`
 
@@ -172,7 +180,9 @@ func (b *bench) test(name string, flags []string) (verdict, string) {
 	run := exec.CommandContext(ctx, "bash", "-c", limited, binary, "-test.failfast", "-test.short", "-test.skip", b.skip)
 	run.WaitDelay = 5 * time.Second
 	run.Dir = b.pkg.Module.Dir + strings.TrimPrefix(name, b.pkg.Module.Path)
-	out, err := run.CombinedOutput()
+	var out beginning
+	run.Stdout, run.Stderr = &out, &out
+	err := run.Run()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -22,6 +24,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/ledger-sdk/ledger-go"
+	"github.com/ledger-sdk/ledger-go/httplog"
 	"github.com/ledger-sdk/ledger-go/ledgertest"
 )
 
@@ -268,6 +271,31 @@ func TestLogr(t *testing.T) {
 	}
 	if e := got[2]; e.LogType != "exception" {
 		t.Errorf("log type %s", e.LogType)
+	}
+}
+
+func TestAttrsFromTheContext(t *testing.T) {
+	srv := ledgertest.New(t)
+	h, err := newContextHandler(ledger.Options{APIKey: ledgertest.APIKey, BaseURL: srv.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	logger := slog.New(h)
+	service := httplog.Middleware(logger, nil)(withTenant(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		ctx := ledger.With(r.Context(), slog.Int("order", 42))
+		logger.WithGroup("payment").InfoContext(ctx, "charged", "amount", 9)
+		logger.InfoContext(r.Context(), "done")
+	})))
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("X-Tenant", "acme")
+	r.Header.Set("X-Request-ID", "r-1")
+	service.ServeHTTP(httptest.NewRecorder(), r)
+	want := []string{
+		`info charged {"order":42,"payment":{"amount":9},"request_id":"r-1","tenant":"acme"}`,
+		`info done {"request_id":"r-1","tenant":"acme"}`,
+	}
+	if diff := cmp.Diff(want, arrived(t, entries(t, srv, h))[:2]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -257,8 +257,8 @@ func (b *Backlog[N]) Evict(now time.Time, spare func(*Entry) bool, release func(
 // TakeOldest takes out the entries that are to go first, as many as there are beyond
 // a share of the budget, but at most n; none when none can go.
 func (b *Backlog[N]) TakeOldest(share float64, n int) (victims []*Entry) {
+	x := b.queue.Excess(share)
 	for i := range slices.Backward(b.forming[:]) {
-		x := b.queue.Excess(share)
 		l, urgent := b.lanes()[i], i == 0
 		for x.Some() && len(victims) < n {
 			before := len(victims)
@@ -268,8 +268,12 @@ func (b *Backlog[N]) TakeOldest(share float64, n int) (victims []*Entry) {
 			if victims = b.takeForming(victims, i, &x, n); len(victims) > before {
 				continue
 			}
-			e := b.queue.popIf(l, func() bool { return b.queue.Excess(share).Some() })
+			e, left := b.queue.popIf(l, func() Excess { return b.queue.Excess(share) })
+			if !left.Some() || e == nil && b.queue.queued.entries() > int64(b.queue.Len()) {
+				return victims // callers have made room, or are about to leave an entry that may go
+			}
 			if e == nil {
+				x = Excess{min(x.entries, left.entries), min(x.bytes, left.bytes)}
 				break
 			}
 			b.queue.count.Taken.Add(1)

@@ -48,3 +48,40 @@ func TestRoomIsMadeOnce(t *testing.T) {
 		}
 	}
 }
+
+// Urgent entries that the owner holds do not go for ordinary ones that come in while
+// it makes room.
+func TestRoomIsNotMadeOfUrgentEntriesByChance(t *testing.T) {
+	for range 1000 {
+		q := NewQueue(QueueLimits{MaxEntries: 100, MaxBytes: 1 << 30, BatchEntries: 10, BatchBytes: 1 << 20}, &stats.Counters{}, time.Now)
+		b := NewBacklog(q, func(*Batch[int]) {})
+		for seq := range 20 {
+			e := laneEntry(uint64(seq))
+			e.Urgent = true
+			q.Push(e)
+		}
+		b.Hold(b.Cut(50, 1<<20))
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for seq := range 300 {
+				q.Push(laneEntry(uint64(100 + seq)))
+			}
+		}()
+		for pushing := true; pushing; {
+			select {
+			case <-done:
+				pushing = false
+			default:
+			}
+			b.Evict(time.Now(), func(*Entry) bool { return false }, func(e *Entry) {
+				if e.Urgent {
+					t.Errorf("entry %d is urgent", e.Seq)
+				}
+			})
+		}
+		if t.Failed() {
+			return
+		}
+	}
+}

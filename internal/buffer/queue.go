@@ -137,18 +137,18 @@ func (q *Queue) byteLimit() int64 {
 	return q.maxBytes - min(q.attempted.bytes(), q.maxBytes/8*5)
 }
 
-// overAlone reports whether the channels alone hold more than the budget, so
-// that what is dropped from them would have to go in any case.
-func (q *Queue) overAlone() bool {
-	n, b := q.queued.get()
-	return n > q.maxEntries || b > q.byteLimit()
-}
-
 // An Excess is what there is too much of, where it is not negative.
 type Excess struct{ entries, bytes int64 }
 
 // Some reports whether there is too much of anything.
 func (x Excess) Some() bool { return x.entries > 0 || x.bytes > 0 }
+
+// excessAlone is what the channels alone hold beyond the budget: what is dropped from
+// them for that would have to go in any case.
+func (q *Queue) excessAlone() Excess {
+	n, b := q.queued.get()
+	return Excess{n - q.maxEntries, b - q.byteLimit()}
+}
 
 // less takes e off.
 func (x *Excess) less(e *Entry) {
@@ -231,17 +231,18 @@ func (q *Queue) pop(l *lane) *Entry {
 	return e
 }
 
-// popIf takes the oldest entry out of a lane if there is too much; nil when there is
-// not, or no entry. Callers and the owner make room at once: who looks and takes has
+// popIf takes the oldest entry out of a lane if there is too much, and returns what that
+// was; the entry is nil when there is none, or not too much. Callers and the owner make room at once: who looks and takes has
 // to be one at a time, or two entries go for one that is too many. Nobody waits for
 // more than that.
-func (q *Queue) popIf(l *lane, tooMuch func() bool) *Entry {
+func (q *Queue) popIf(l *lane, tooMuch func() Excess) (*Entry, Excess) {
 	q.room.Lock()
 	defer q.room.Unlock()
-	if !tooMuch() {
-		return nil
+	x := tooMuch()
+	if !x.Some() {
+		return nil, x
 	}
-	return q.pop(l)
+	return q.pop(l), x
 }
 
 // take moves at most n entries to the end of entries, the oldest that the method
@@ -269,7 +270,7 @@ type taking = func(l *lane, entries []*Entry, n int, bytes int64) []*Entry
 // dropIfOver drops a lane's oldest entry if there is no room; false when there was
 // nothing to drop.
 func (q *Queue) dropIfOver(l *lane) bool {
-	e := q.popIf(l, q.overAlone)
+	e, _ := q.popIf(l, q.excessAlone)
 	if e == nil {
 		return false
 	}

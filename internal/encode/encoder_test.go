@@ -114,8 +114,8 @@ type logCall struct {
 }
 
 // Whole is Append with the ending.
-func (rec *Encoder) wholeEntry(f wire.Format, s *Scope, ctx context.Context, r slog.Record, seq uint64) []byte {
-	b, end := rec.Append(nil, f, s, ctx, &r, seq)
+func (enc *Encoder) wholeEntry(f wire.Format, s *Scope, ctx context.Context, r slog.Record, seq uint64) []byte {
+	b, end := enc.Append(nil, f, s, ctx, &r, seq)
 	if end.Kinds == (wire.Kinds{}) {
 		return b
 	}
@@ -207,6 +207,10 @@ func TestEntryFields(t *testing.T) {
 		{"endpoint lacking a member", logCall{attrs: []slog.Attr{slog.Group("endpoint", "method", "GET", "path", "/", "status_code", 200)}}, map[string]any{"log_type": "logger"}},
 		{"endpoint replaced by what is none", logCall{attrs: []slog.Attr{endpoint(), slog.Int("endpoint", 1)}}, map[string]any{"log_type": "logger"}},
 		{"endpoint with a status that is no number", logCall{attrs: []slog.Attr{endpoint("status_code", "200")}}, map[string]any{"log_type": "logger"}},
+		{"endpoint with a status above 16 bits", logCall{attrs: []slog.Attr{endpoint("status_code", 1<<15)}}, map[string]any{"log_type": "logger"}},
+		{"endpoint with a status below 16 bits", logCall{attrs: []slog.Attr{endpoint("status_code", -1<<15-1)}}, map[string]any{"log_type": "logger"}},
+		{"endpoint with the highest status", logCall{attrs: []slog.Attr{endpoint("status_code", 1<<15-1)}}, map[string]any{"log_type": "endpoint"}},
+		{"endpoint with the lowest status", logCall{attrs: []slog.Attr{endpoint("status_code", -1<<15)}}, map[string]any{"log_type": "endpoint"}},
 		{"endpoint with a long method", logCall{attrs: []slog.Attr{endpoint("method", "PROPPATCH")}}, map[string]any{"log_type": "endpoint", "attributes": map[string]any{
 			"endpoint": map[string]any{"method": "_OTHER", "path": "/users/{id}", "status_code": 200.0, "duration_ms": 45.12},
 		}}},

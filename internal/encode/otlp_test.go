@@ -121,6 +121,18 @@ func otlpBody(t testing.TB, entry []byte) (text string) {
 	return text
 }
 
+// otlpSeverity is the number of an entry's level.
+func otlpSeverity(t testing.TB, entry []byte) (severity byte) {
+	for _, record := range protobufFields(t, entry) {
+		for number, field := range protobufFields(t, record.inside) {
+			if number == 2 {
+				severity = field.whole[len(field.whole)-1]
+			}
+		}
+	}
+	return severity
+}
+
 // plainErrorName is the type of an error that says nothing at all.
 const plainErrorName = "*errors.errorString"
 
@@ -191,7 +203,7 @@ func TestOTLPEndsAtItsDepth(t *testing.T) {
 				t.Fatal(err)
 			}
 			for how, entry := range map[string][]byte{"written": call.entryIn(t, otlpForm), "transcoded": transcoded} {
-				var got any = otlpAttributes(t, entry)["g"]
+				var got = otlpAttributes(t, entry)["g"]
 				depth := 1
 				for {
 					m, ok := got.(map[string]any)

@@ -220,13 +220,13 @@ func (p programmer) program() (steps []step, r slog.Record) {
 }
 
 // play returns what a handler's scope is after the steps.
-func (rec *Encoder) play(steps []step) *Scope {
-	s := rec.Root()
+func (enc *Encoder) play(steps []step) *Scope {
+	s := enc.Root()
 	for _, step := range steps {
 		if step.attrs == nil {
-			s = rec.WithGroup(s, step.group)
+			s = enc.WithGroup(s, step.group)
 		} else {
-			s = rec.WithAttrs(s, step.attrs)
+			s = enc.WithAttrs(s, step.attrs)
 		}
 	}
 	return s

@@ -13,7 +13,7 @@ import (
 )
 
 // serverFaults are the server's rules for one entry of the native protocol
-// (ledger-wire 2.1 to 2.6 and 2.9), written down a second time as the server
+// (ledger-wire 2.1 to 2.6, 2.9 and 10.1), written down a second time as the server
 // has them: what is returned is why it would refuse, fail on or lose the entry.
 func serverFaults(entry []byte, now time.Time) (faults []string) {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
@@ -80,6 +80,9 @@ func serverFaults(entry []byte, now time.Time) (faults []string) {
 			fault("timestamp %v", t)
 		}
 	}
+	if level := text("level"); (level == "error" || level == "critical") && len(text("message"))+len(text("error_type"))+64+80 > 2600 {
+		fault("a message of %d bytes is not indexed", len(text("message")))
+	}
 	attributes, ok := e["attributes"].(map[string]any)
 	if !ok && e["attributes"] != nil {
 		fault("attributes are no object")
@@ -110,7 +113,7 @@ func serverFaults(entry []byte, now time.Time) (faults []string) {
 			fault("endpoint lacks a member: %v", endpoint)
 			break
 		}
-		if utf8.RuneCountInString(method) > 8 || utf8.RuneCountInString(path) > 2048 {
+		if utf8.RuneCountInString(method) > 8 || utf8.RuneCountInString(method+" "+path) > 500 {
 			fault("endpoint text too long")
 		}
 		if n, err := strconv.ParseInt(status.String(), 10, 16); err != nil {

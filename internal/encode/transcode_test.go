@@ -113,12 +113,15 @@ func otlpFaults(t testing.TB, entry []byte) (faults []string) {
 			"status_code": attrs["http.response.status_code"], "duration_ms": attrs["ledger.duration_ms"],
 			"query_params": attrs["url.query"], "path_params": attrs["ledger.path_params"], "response_body": attrs["ledger.response_body"]}
 		size += pythonSize(built)
-		if len([]rune(text("http.request.method"))) > 8 || len([]rune(text("http.route"))) > 2048 {
+		if len([]rune(text("http.request.method"))) > 8 || len([]rune(text("http.request.method")+" "+text("http.route"))) > 500 {
 			faults = append(faults, "endpoint text too long")
 		}
 	}
 	if text("ledger.log_type") == "exception" && (text("exception.type") == "" || text("exception.message") == "") {
 		faults = append(faults, "exception without type or message")
+	}
+	if severity := otlpSeverity(t, entry); severity >= 17 && len(otlpBody(t, entry))+len(text("exception.type"))+64+80 > 2600 {
+		faults = append(faults, "a message that is not indexed")
 	}
 	if id := text("ledger.log_id"); id == "" || len(id) > 64 {
 		faults = append(faults, "log_id "+id)

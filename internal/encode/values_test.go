@@ -199,3 +199,22 @@ func TestLastResort(t *testing.T) {
 		}
 	})
 }
+
+// Numbers keep their digits as far as 64 bits hold them.
+func TestNumbersOutOfJSON(t *testing.T) {
+	long := strings.Repeat("9", 400)
+	for in, want := range map[string]string{
+		"0": "0", "-7": "-7", "1.50": "1.50", "1e3": "1e3", "1E400": `"1E400"`,
+		"9223372036854775807":  "9223372036854775807",
+		"-9223372036854775808": "-9223372036854775808",
+		"18446744073709551615": "18446744073709551615",
+		"18446744073709551616": "1.8446744073709552e+19",
+		"-9223372036854775809": "-9.223372036854776e+18",
+		long:                   `"` + jsontext.Cut(long, 100) + `"`,
+		"0.1234567890123456789012345678901234567890": "1.2345678901234568e-01",
+	} {
+		if got := string(appendNumber(nil, []byte(in))); got != want {
+			t.Errorf("%.50s became %s, want %s", in, got, want)
+		}
+	}
+}

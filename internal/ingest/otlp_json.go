@@ -11,8 +11,15 @@ import (
 	"strings"
 )
 
-// errID is of a traceId or spanId that is not hex.
-var errID = errors.New("Invalid hex id") //nolint:staticcheck // the server's text
+// invalidHexID is the server's text of a traceId or spanId that is not hex.
+const invalidHexID = "Invalid hex id"
+
+var errID error = textError(invalidHexID)
+
+// A textError is an error in the server's words.
+type textError string
+
+func (e textError) Error() string { return string(e) }
 
 // mismatch is of JSON that does not fit the message it should be.
 func mismatch(name, want string) error {
@@ -308,7 +315,6 @@ func anyValue(v Value, depth int) (found Value, err error) {
 
 // oneof reads a field of an AnyValue, if its name is known.
 func oneof(f Value, depth int) (v Value, known bool, err error) {
-	known = true
 	switch f.Name {
 	case "stringValue", "string_value":
 		if f.Kind == String {

@@ -94,6 +94,64 @@ func TestSpoolLabels(t *testing.T) {
 	wantTexts(t, nil, spoolFiles(t, dir))
 }
 
+// Segments outlive the program that wrote them: those of a release must be read by
+// all later ones.
+func TestSpoolFormatStaysAsItIs(t *testing.T) {
+	const golden = "ldgspl\n\x02w\xfcp\xb2" +
+		"\xffl\xfeg\x00\x04\x03\x00\x00\x00fi$\x9a1.0" +
+		"\xffl\xfeg\x00\x00\x01\x00\x00\x00G\x03\x96\xfca" +
+		"\xffl\xfeg\x00\x03\x02\x00\x00\x00\x88\xca\xf8\rbc"
+	s, err := Open(t.TempDir(), testSpoolBytes, "1.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := []Record{{Protocol: ledgerProtocol, Data: []byte("a")}, {Protocol: otlpProtocol, Urgent: true, Data: []byte("bc")}}
+	if _, _, err := s.Append(records); err != nil {
+		t.Fatal(err)
+	}
+	mustCloseSpool(t, s)
+	written, err := os.ReadFile(filepath.Join(s.dir, segmentName(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(written) != golden {
+		t.Errorf("a segment is\n%q, was\n%q", written, golden)
+	}
+}
+
+// A spool that its records fill to the last byte has dropped none.
+func TestSpoolIsFullAtItsLastByte(t *testing.T) {
+	texts := []string{"first", "second", "third"}
+	for spare, want := range map[int64]int{0: 0, -1: 2} {
+		s := mustOpenSpool(t, t.TempDir(), testSpoolBytes)
+		s.maxBytes = int64(len(spoolSegmentOf(texts...))) + spare
+		dropped := 0
+		for _, text := range texts {
+			dropped += mustAppend(t, s, text)
+		}
+		if dropped != want {
+			t.Errorf("with %d bytes to spare: %d dropped, want %d", spare, dropped, want)
+		}
+	}
+}
+
+// A name that somebody else has taken costs one attempt.
+func TestSpoolPassesOverANameThatIsTaken(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpenSpool(t, dir, testSpoolBytes)
+	for _, number := range []uint64{1, 2} {
+		if err := os.WriteFile(filepath.Join(dir, segmentName(number)), []byte("not ours"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if n, _, err := s.Append(spoolRecords("a")); n != 0 || !errors.Is(err, fs.ErrExist) {
+			t.Errorf("segment %d: %d written, %v", number, n, err)
+		}
+	}
+	mustAppend(t, s, "a")
+	texts, _ := readAllSpool(t, s)
+	wantTexts(t, []string{"a"}, texts)
+}
+
 // Segments of version 1 have no label, and nothing is added to them.
 func TestSpoolReadsVersion1(t *testing.T) {
 	dir := t.TempDir()

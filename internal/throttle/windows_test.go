@@ -134,8 +134,10 @@ func TestLimiterWithoutLimits(t *testing.T) {
 		if n, share := wholeOf(l), l.Rates().MinuteShare; n != test.portion || share != test.minute {
 			t.Errorf("given %v, told %v: a portion of %d, a share of %d; want %d and %d", test.given, test.told, n, share, test.portion, test.minute)
 		}
-		if test.portion == math.MaxInt && (l.Take(1e6) != 0 || l.Take(1e6) != 0) {
-			t.Error("two million do not pass although there is no limit")
+		for range 2 {
+			if test.portion == math.MaxInt && l.Take(1e6) != 0 {
+				t.Error("two million do not pass although there is no limit")
+			}
 		}
 	}
 }
