@@ -297,12 +297,15 @@ func (b *batcher) nextAttempt() (at time.Time) {
 }
 
 // Shutdown stops taking records, ends every pause of sending, flushes, and releases
-// all that the handler holds. It returns by ctx's end, in every state: what is left then
-// is dropped and counted, or in SpoolDir, and the error says how many entries were
-// dropped and why. Counting them takes up to 0.1 s more where a RoundTripper
-// ignores its context. It may be called again and at once from several
-// goroutines: the first call's ctx counts, and the others return its error, or
-// their own ctx's.
+// all that the handler holds. It gives up when ctx ends, in every state: what is left
+// then is dropped and counted, or in SpoolDir, and the error says how many entries were
+// dropped and why. It may be called again and at once from several goroutines: the
+// first call's ctx counts, and the others return its error, or their own ctx's.
+//
+// To count comes after ctx's end. Requests in progress get 50 ms to return; only a
+// RoundTripper that ignores its context takes them. With a SpoolDir what is left is
+// written there, without fsync. After 5 s, such as with a disk that hangs, Shutdown
+// returns without the count, and its error says how many entries were not settled.
 //
 // With a SpoolDir it writes there at once what is in memory, and delivers meanwhile, also
 // what is on disk as long as the server takes entries. It waits for the answers to what
