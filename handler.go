@@ -239,10 +239,12 @@ func (b *batcher) settled(w *waiter) bool {
 	return w.taken && (!any || oldest > w.mark) && (!w.last || len(b.backlog.Active) == 0 && !b.unspools())
 }
 
-// unspools reports whether entries will come back from disk, and nothing holds them up.
+// unspools reports whether entries come back from disk, and nothing holds them up. A
+// batch of them may be held for a moment: hasten ends rounds before their first attempt.
 func (b *batcher) unspools() bool {
 	s := b.sender
-	return b.disk.Len() > 0 && b.disk.MayRead() && s.gate.Holding() == throttle.NoCause && !s.breaker.Tripped() && s.pacing.Load() == 0 && !s.limiter.Shared()
+	return (b.disk.Len() > 0 && b.disk.MayRead() || slices.ContainsFunc(b.backlog.Held, spill.Spooled)) &&
+		s.gate.Holding() == throttle.NoCause && !s.breaker.Tripped() && s.pacing.Load() == 0 && !s.limiter.Shared()
 }
 
 // hurryAgain is the least time between two attempts that are made because somebody
