@@ -239,10 +239,12 @@ func (b *batcher) settled(w *waiter) bool {
 	return w.taken && (!any || oldest > w.mark) && (!w.last || len(b.backlog.Active) == 0 && !b.unspools())
 }
 
-// unspools reports whether entries will come back from disk, and nothing holds them up.
+// unspools reports whether entries come back from disk, and nothing holds them up. A
+// batch of them may be held for a moment: hasten ends rounds before their first attempt.
 func (b *batcher) unspools() bool {
 	s := b.sender
-	return b.disk.Len() > 0 && b.disk.MayRead() && s.gate.Holding() == throttle.NoCause && !s.breaker.Tripped() && s.pacing.Load() == 0
+	return (b.disk.Len() > 0 && b.disk.MayRead() || slices.ContainsFunc(b.backlog.Held, spill.Spooled)) &&
+		s.gate.Holding() == throttle.NoCause && !s.breaker.Tripped() && s.pacing.Load() == 0 && !s.limiter.Shared()
 }
 
 // hurryAgain is the least time between two attempts that are made because somebody
@@ -297,12 +299,15 @@ func (b *batcher) nextAttempt() (at time.Time) {
 }
 
 // Shutdown stops taking records, ends every pause of sending, flushes, and releases
-// all that the handler holds. It returns by ctx's end, in every state: what is left then
-// is dropped and counted, or in SpoolDir, and the error says how many entries were
-// dropped and why. Counting them takes up to 0.1 s more where a RoundTripper
-// ignores its context. It may be called again and at once from several
-// goroutines: the first call's ctx counts, and the others return its error, or
-// their own ctx's.
+// all that the handler holds. It gives up when ctx ends, in every state: what is left
+// then is dropped and counted, or in SpoolDir, and the error says how many entries were
+// dropped and why. It may be called again and at once from several goroutines: the
+// first call's ctx counts, and the others return its error, or their own ctx's.
+//
+// To count comes after ctx's end. Requests in progress get 50 ms to return; only a
+// RoundTripper that ignores its context takes them. With a SpoolDir what is left is
+// written there, without fsync. After 5 s, such as with a disk that hangs, Shutdown
+// returns without the count, and its error says how many entries were not settled.
 //
 // With a SpoolDir it writes there at once what is in memory, and delivers meanwhile, also
 // what is on disk as long as the server takes entries. It waits for the answers to what
@@ -336,6 +341,7 @@ func (h *Handler) Shutdown(ctx context.Context) error {
 // end carries Shutdown out, within ctx and what it takes to count.
 func (h *Handler) end(ctx context.Context) {
 	defer close(h.down)
+	h.sender.limiter.End()
 	err := h.wait(ctx, true)
 	why := h.trouble()
 	close(h.batcher.quit)
@@ -367,6 +373,9 @@ func (c *core) trouble() string {
 	}
 	if s.pacing.Load() > 0 {
 		return rateLimitUsed
+	}
+	if s.limiter.Shared() {
+		return "others with the same key use the server's rate limit, too"
 	}
 	return "the server has not answered yet"
 }

@@ -64,6 +64,28 @@ func TestShortJobsSendNothingTwice(t *testing.T) {
 	})
 }
 
+// A program that only starts and ends delivers what is on disk, also where Shutdown ends
+// a round before its first attempt.
+func TestShutdownAtOnceDeliversWhatIsOnDisk(t *testing.T) {
+	forProtocols(t, func(t *testing.T, protocol ledger.Protocol) {
+		for range 50 {
+			dir := t.TempDir()
+			leaveOnDisk(t, protocol, dir, 3)
+			inOneBubble(t, protocol, func(o *ledger.Options) { o.SpoolDir = dir }, func(r *rig) {
+				if err := r.handler.Shutdown(context.Background()); err != nil {
+					r.Error(err)
+				}
+				if m := r.handler.Metrics(); m.Buffer.Spooled != 0 || m.Flusher.TotalLogsSent != 3 {
+					r.Errorf("%d of 3 delivered, %d are on disk", m.Flusher.TotalLogsSent, m.Buffer.Spooled)
+				}
+			})
+			if t.Failed() {
+				return
+			}
+		}
+	})
+}
+
 // Shutdown waits for what is on disk only while the server takes entries.
 func TestShutdownLeavesWhatIsOnDiskToAServerThatIsDown(t *testing.T) {
 	for name, fault := range map[string]ledgertest.Fault{

@@ -82,48 +82,60 @@ func (m *middleware) match(r *http.Request, told string) *route {
 	return matched
 }
 
-// tellRoute tells the Middleware around this one which route was matched.
+// tellRoute tells the Middleware around this one which route was matched, and its
+// parameters. That one masks them.
 func (m *middleware) tellRoute(outer *exchange, r *http.Request) {
 	route := m.match(r, "")
+	params := m.askedParams(r)
+	if len(params) == 0 {
+		for _, name := range route.params {
+			params = append(params, slog.String(name, r.PathValue(name)))
+		}
+	}
 	template := route.template
-	if template == "" {
+	if template == "" && len(params) == 0 {
 		return
 	}
 	// What http.StripPrefix took off belongs to the template too.
 	path, _ := requestTarget(r)
-	if prefix, ok := strings.CutSuffix(outer.path, path); ok && prefix != "" {
+	if prefix, ok := strings.CutSuffix(outer.path, path); ok && prefix != "" && template != "" {
 		template = string(m.normalizer.appendPath(nil, prefix)) + template
-	}
-	var params []slog.Attr
-	for _, name := range route.params {
-		params = append(params, slog.String(name, r.PathValue(name)))
 	}
 	outer.add(func(a *additions) {
 		if !a.explicitParams {
 			a.params = params
 		}
-		if !a.explicit {
+		if !a.explicit && template != "" {
 			a.template = template
 		}
 	})
 }
 
+// askedParams returns what Options.PathParams says of the request, by name, not
+// masked yet.
+func (m *middleware) askedParams(r *http.Request) []slog.Attr {
+	if m.opts.PathParams == nil {
+		return nil
+	}
+	values := guard(nil, func() map[string]string { return m.opts.PathParams(r) })
+	params := make([]slog.Attr, 0, len(values))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		params = append(params, slog.String(name, values[name]))
+	}
+	return params
+}
+
 // appendPathParams appends the path parameters of the request, with the values
 // of those masked that are not safe.
 func (m *middleware) appendPathParams(attrs []slog.Attr, r *http.Request, route *route, added *additions) []slog.Attr {
-	if m.opts.PathParams != nil {
-		params := guard(nil, func() map[string]string { return m.opts.PathParams(r) })
-		for _, name := range slices.Sorted(maps.Keys(params)) {
-			attrs = append(attrs, m.pathParam(name, params[name]))
-		}
-		if len(params) > 0 {
-			return attrs
-		}
+	params := m.askedParams(r)
+	if len(params) == 0 {
+		params = added.params
 	}
-	for _, p := range added.params {
+	for _, p := range params {
 		attrs = append(attrs, m.pathParam(p.Key, p.Value.String()))
 	}
-	if len(added.params) > 0 {
+	if len(params) > 0 {
 		return attrs
 	}
 	for _, name := range route.params {

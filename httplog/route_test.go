@@ -344,6 +344,59 @@ func TestAdapterOfARouter(t *testing.T) {
 	}
 }
 
+// gorilla/mux keeps the template and the parameters in a context that only those
+// inside of it see.
+func TestRouterThatOnlyTheInnerMiddlewareCanAsk(t *testing.T) {
+	type vars struct{}
+	params := func(r *http.Request) map[string]string {
+		m, _ := r.Context().Value(vars{}).(map[string]string)
+		return m
+	}
+	template := func(r *http.Request) string {
+		if params(r) == nil {
+			return ""
+		}
+		return "/users/{id}/{token}"
+	}
+	matched := map[string]string{"token": "hush", "id": "7"}
+	masked := map[string]any{"id": "7", "token": "***"}
+	tell := func(_ http.ResponseWriter, r *http.Request) {
+		httplog.SetPathParams(r.Context(), slog.String("told", "1"))
+	}
+	for _, tt := range []struct {
+		name   string
+		opts   httplog.Options
+		router map[string]string
+		serve  http.HandlerFunc
+		path   string
+		params any
+	}{
+		{"both", httplog.Options{Route: template, PathParams: params}, matched, ok, "/users/{id}/{token}", masked},
+		{"parameters alone", httplog.Options{PathParams: params}, matched, ok, "/users/{id}/hush", masked},
+		{"a route without parameters", httplog.Options{Route: template, PathParams: params}, map[string]string{}, ok, "/users/{id}/{token}", nil},
+		{"no route", httplog.Options{Route: template, PathParams: params}, nil, ok, "/users/{id}/hush", nil},
+		{"SetPathParams", httplog.Options{Route: template, PathParams: params}, matched, tell, "/users/{id}/{token}", map[string]any{"told": "1"}},
+		{"a panic", httplog.Options{Route: template, PathParams: func(*http.Request) map[string]string { panic("vars") }}, matched, ok, "/users/{id}/{token}", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			book := newLogbook(nil)
+			logging := httplog.Middleware(book.logger(), &tt.opts)
+			inner := logging(tt.serve)
+			router := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				inner.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), vars{}, tt.router)))
+			})
+			logging(router).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/users/7/hush", nil))
+			got := endpoint(t, book.entry(t))
+			if got["path"] != tt.path {
+				t.Errorf("path = %v, want %s", got["path"], tt.path)
+			}
+			if diff := cmp.Diff(tt.params, got["path_params"]); diff != "" {
+				t.Errorf("path_params (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // An inner Middleware does not overrule what the handler said.
 func TestSetPathParamsBehindAnInnerMiddleware(t *testing.T) {
 	book := newLogbook(nil)

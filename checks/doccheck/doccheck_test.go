@@ -195,6 +195,9 @@ func run(t *testing.T, snippets []snippet, command ...string) string {
 		}
 		if !strings.HasPrefix(s.code, "package ") {
 			files["surroundings.go"] = surroundings
+			if strings.Contains(s.code, "github.com/gorilla/mux") { // a package, then
+				files["surroundings.go"] = strings.Replace(surroundings, "mux     *http.ServeMux", "", 1)
+			}
 		}
 		for name, text := range files {
 			real := filepath.Join(temp, fmt.Sprintf("%03d-%s", i, name))
@@ -276,6 +279,40 @@ func TestLinksLeadSomewhere(t *testing.T) {
 				t.Errorf("%s: %s has no such heading", path, match[1])
 			}
 		}
+	}
+}
+
+// A program that a document starts is where it says: in the root's module, or in the
+// module of the folder that -C names.
+func TestCommandsFindTheirPrograms(t *testing.T) {
+	command := regexp.MustCompile("go (?:-C (\\S+) )?(?:run|test|build)(?: -C (\\S+))? ([^\\n`|#]+)")
+	found := 0
+	for _, path := range documents(t) {
+		for _, match := range command.FindAllStringSubmatch(string(read(t, path)), -1) {
+			directory, ownModule := match[1]+match[2], match[1]+match[2] != ""
+			for _, argument := range strings.Fields(match[3]) {
+				if !strings.HasPrefix(argument, "./") || strings.HasSuffix(argument, "...") {
+					continue
+				}
+				found++
+				program := filepath.Join(root, directory, argument)
+				if sources, _ := filepath.Glob(filepath.Join(program, "*.go")); len(sources) == 0 {
+					t.Errorf("%s: %s: no program there", path, match[0])
+				}
+				if _, err := os.Stat(filepath.Join(program, "go.mod")); err == nil && !ownModule {
+					t.Errorf("%s: %s: a module of its own: want go -C %s run .", path, match[0], strings.TrimPrefix(argument, "./"))
+				}
+			}
+			if ownModule {
+				found++
+				if _, err := os.Stat(filepath.Join(root, directory, "go.mod")); err != nil {
+					t.Errorf("%s: %s: %v", path, match[0], err)
+				}
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d found", found)
 	}
 }
 

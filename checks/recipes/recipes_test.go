@@ -276,11 +276,11 @@ func TestLogr(t *testing.T) {
 
 func TestAttrsFromTheContext(t *testing.T) {
 	srv := ledgertest.New(t)
-	h, err := newContextHandler(ledger.Options{APIKey: ledgertest.APIKey, BaseURL: srv.URL})
+	var stdout bytes.Buffer
+	logger, h, err := newContextLogger(&stdout, ledger.Options{APIKey: ledgertest.APIKey, BaseURL: srv.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	logger := slog.New(h)
 	service := httplog.Middleware(logger, nil)(withTenant(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		ctx := ledger.With(r.Context(), slog.Int("order", 42))
 		logger.WithGroup("payment").InfoContext(ctx, "charged", "amount", 9)
@@ -296,6 +296,21 @@ func TestAttrsFromTheContext(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, arrived(t, entries(t, srv, h))[:2]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	var lines []string
+	for line := range strings.Lines(stdout.String()) {
+		_, after, _ := strings.Cut(line, " ") // the time
+		lines = append(lines, after)
+	}
+	want = []string{
+		"level=INFO msg=charged payment.amount=9 payment.tenant=acme payment.order=42 payment.request_id=r-1\n",
+		"level=INFO msg=done tenant=acme request_id=r-1\n",
+	}
+	if diff := cmp.Diff(want, lines[:2]); diff != "" {
+		t.Errorf("stdout (-want +got):\n%s", diff)
+	}
+	if n := strings.Count(lines[2], "request_id="); n != 1 {
+		t.Errorf("the request's own line has %d request_id: %s", n, lines[2])
 	}
 }
 

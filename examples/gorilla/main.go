@@ -95,13 +95,9 @@ func routes(logger *slog.Logger) http.Handler {
 		PathParams: mux.Vars,
 	})
 	router := mux.NewRouter()
-	// gorilla/mux calls its middleware for requests that match a route; the others
-	// go to these two.
+	// gorilla/mux calls its middleware only for requests that match a route. So the
+	// one around the router logs, and this one tells it the route.
 	router.Use(logging)
-	router.NotFoundHandler = logging(http.NotFoundHandler())
-	router.MethodNotAllowedHandler = logging(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
-	}))
 
 	router.HandleFunc("/users/{id}", func(w http.ResponseWriter, r *http.Request) {
 		id := mux.Vars(r)["id"]
@@ -118,5 +114,5 @@ func routes(logger *slog.Logger) http.Handler {
 		people, _ := strconv.Atoi(mux.Vars(r)["people"])
 		fmt.Fprintln(w, cents/people) // a bug: without people this panics
 	}).Methods(http.MethodGet)
-	return router
+	return logging(router)
 }

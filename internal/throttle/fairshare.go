@@ -45,6 +45,7 @@ type fairShare struct {
 	units   int       // what was accepted while there seemed to be no others,
 	entries int       // and how many entries that was
 	synced  bool      // ahead is known
+	ending  bool      // the client is about to end
 }
 
 const (
@@ -58,6 +59,8 @@ const (
 	slots = 20
 	// sideBySide is the time whose requests may be on their way at once.
 	sideBySide = 2 * time.Second
+	// atTheEnd is the time whose budget may go at once when the client ends.
+	atTheEnd = 15 * time.Second
 )
 
 // budget is how many units the client may send in a minute.
@@ -96,10 +99,19 @@ func (f *fairShare) spend(now time.Time, n int) {
 		f.held = true // until now
 	}
 	late := min(f.interval(f.portion()), time.Second)
+	if f.ending {
+		late = atTheEnd
+	}
 	if f.next.Before(now.Add(-late)) {
 		f.next = now.Add(-late)
 	}
 	f.next = f.next.Add(f.interval(n))
+}
+
+// end lets what fits some seconds go at once: after that there is a client less.
+func (f *fairShare) end(now time.Time) {
+	f.ending = true
+	f.next = now.Add(-atTheEnd)
 }
 
 // room reports how many requests may be under way, and when to ask again; the zero
@@ -157,7 +169,7 @@ func (f *fairShare) refuse(now time.Time) (wait time.Duration) {
 	f.clean, f.cleanMinutes, f.unheld = 0, 0, 0
 	wait = time.Duration((1 - phase + float64(f.skipped)) * float64(time.Minute))
 	// Not all come back at once.
-	f.next = now.Add(wait + rand.N(f.interval(f.portion())+1))
+	f.next = now.Add(wait + rand.N(min(f.interval(f.portion()), time.Minute)+1))
 	return wait
 }
 
@@ -185,9 +197,11 @@ func (f *fairShare) skip(phase float64) int64 {
 func (f *fairShare) lower(now time.Time, phase float64) {
 	switch {
 	case f.part == 0:
-		if f.means == 0 { // within the first minute
-			f.demand = f.rate(max(now.Sub(f.since), 10*time.Second))
+		least := time.Minute
+		if f.means == 0 { // there is no mean yet
+			least = 10 * time.Second
 		}
+		f.demand = max(f.demand, f.rate(max(now.Sub(f.since), least)))
 		f.part = max((f.low+phase)/2, 0.1)
 		f.usual = f.part
 	case f.shut < 2:

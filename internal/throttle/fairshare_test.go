@@ -171,3 +171,24 @@ func TestAnHourThatIsUsedUpIsNotHammered(t *testing.T) {
 		t.Errorf("the part fell from %.3f to %.3f", part, s.others.part)
 	}
 }
+
+// Who had little to say until now, and then much, does not wait for minutes.
+func TestABurstThatIsRefusedIsNotStarved(t *testing.T) {
+	s := newSharedLimiter(noon)
+	s.send(10*time.Second, 1, 0)
+	s.now = s.now.Add(20 * time.Minute)
+	s.send(time.Second, 0, 0)
+	s.now = s.now.Add(30 * time.Second)
+	s.logged += 100
+	began := s.now
+	s.now = s.now.Add(s.Refused(told(s.now, "60"), time.Minute))
+	for sent := 0; sent < 30; s.now = s.now.Add(time.Second) {
+		if _, portion := s.Portions(); s.Take(portion) == 0 {
+			sent += portion
+			s.Accepted(portion, portion, told(s.now, ""))
+		}
+		if s.now.Sub(began) > 4*time.Minute {
+			t.Fatalf("%d of 100 sent within four minutes, demand %.1f, part %.2f", sent, s.others.demand, s.others.part)
+		}
+	}
+}

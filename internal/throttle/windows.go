@@ -146,6 +146,14 @@ func (l *Limiter) Shared() bool {
 	return l.others.part > 0
 }
 
+// End notes that this client is about to end. What it would send in the next seconds
+// beside others may go at once.
+func (l *Limiter) End() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.others.end(l.now())
+}
+
 // Portions are the largest n to ask for, whole and where others share the limit.
 // The whole is what fits now, but no less than a part of what ever fits, so that waiting
 // for room does not end in scraps. With others it may be less: what is refused is
