@@ -360,9 +360,8 @@ func (b *Backlog[N]) Close() (left []*Entry) {
 	}
 	for abandoned := range b.Active {
 		for _, e := range abandoned.Empty() {
-			copied := *e
-			copied.Data, copied.slab = slices.Clone(e.Data), nil
-			left = append(left, &copied)
+			copied := &Entry{Data: slices.Clone(e.Data), Ending: e.Ending, Format: e.Format, Urgent: e.Urgent, Notice: e.Notice, Copy: e.Copy}
+			left = append(left, copied)
 		}
 	}
 	b.Held, b.Active, b.forming = nil, nil, [2][]*Entry{}

@@ -21,7 +21,7 @@ type Entry struct {
 	mark   bool        // it is none, but marks a place in a lane
 	slab   *slab       // what the entry and its data are part of; nil when they are their own
 
-	next unsafe.Pointer // *Entry, in a lane
+	next atomic.Pointer[Entry] // in a lane
 }
 
 // EntryOverhead is what an entry takes beside its data.

@@ -4,7 +4,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"unsafe"
 )
 
 // A lane is where entries of one class queue: a linked list, which costs nothing while
@@ -34,10 +33,8 @@ func (l *lane) init() {
 // push adds e to the end. From then on e belongs to others.
 func (l *lane) push(e *Entry) {
 	before := l.last.Swap(e)
-	atomic.StorePointer(&before.next, unsafe.Pointer(e)) // until then the list has a gap
+	before.next.Store(e) // until then the list has a gap
 }
-
-func (e *Entry) following() *Entry { return (*Entry)(atomic.LoadPointer(&e.next)) }
 
 // receive takes the oldest entry out; nil when there is none. Anybody may.
 func (l *lane) receive() *Entry {
@@ -55,18 +52,19 @@ func (l *lane) receive() *Entry {
 func (l *lane) pop() *Entry {
 	for {
 		e := l.first
-		next := e.following()
+		next := e.next.Load()
 		if next == nil && l.last.Load() == e {
 			if e == &l.stub {
 				return nil
 			}
 			l.push(&l.stub)
 		}
-		for ; next == nil; next = e.following() {
+		for ; next == nil; next = e.next.Load() {
 			runtime.Gosched() // a caller is between the two steps of push
 		}
 		// From here on nobody else knows e.
-		l.first, e.next = next, nil
+		l.first = next
+		e.next.Store(nil)
 		switch {
 		case e == &l.stub:
 			continue
