@@ -13,7 +13,6 @@ require (
 	github.com/caarlos0/env/v11 v11.3.1 // indirect
 	github.com/failsafe-go/failsafe-go v0.9.8 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
-	github.com/klauspost/compress v1.20.3 // indirect
 	golang.org/x/time v0.15.0 // indirect
 )
 

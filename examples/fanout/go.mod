@@ -15,7 +15,6 @@ require (
 	github.com/bits-and-blooms/bitset v1.24.4 // indirect
 	github.com/caarlos0/env/v11 v11.3.1 // indirect
 	github.com/failsafe-go/failsafe-go v0.9.8 // indirect
-	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/samber/lo v1.52.0 // indirect
 	github.com/samber/slog-common v0.20.0 // indirect
 	golang.org/x/text v0.39.0 // indirect

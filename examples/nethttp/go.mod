@@ -12,6 +12,5 @@ require (
 	github.com/bits-and-blooms/bitset v1.24.4 // indirect
 	github.com/caarlos0/env/v11 v11.3.1 // indirect
 	github.com/failsafe-go/failsafe-go v0.9.8 // indirect
-	github.com/klauspost/compress v1.20.3 // indirect
 	golang.org/x/time v0.15.0 // indirect
 )
