@@ -193,10 +193,6 @@ func TestFlushDoesNotChaseWhatIsLoggedMeanwhile(t *testing.T) {
 	}
 }
 
-var entryTime = time.Date(2026, 3, 1, 12, 30, 45, 123456789, time.UTC)
-
-func entryNow() time.Time { return entryTime.Add(time.Second) }
-
 // accepting is a transport whose server takes everything.
 type accepting struct{}
 
