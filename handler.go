@@ -304,7 +304,7 @@ func (b *batcher) nextAttempt() (at time.Time) {
 // dropped and why. It may be called again and at once from several goroutines: the
 // first call's ctx counts, and the others return its error, or their own ctx's.
 //
-// To count comes after ctx's end. Requests in progress get 50 ms to return; only a
+// Counting comes after ctx's end. Requests in progress get 50 ms to return; only a
 // RoundTripper that ignores its context takes them. With a SpoolDir what is left is
 // written there, without fsync. After 5 s, such as with a disk that hangs, Shutdown
 // returns without the count, and its error says how many entries were not settled.
