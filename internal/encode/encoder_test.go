@@ -162,6 +162,7 @@ func TestEntryFields(t *testing.T) {
 	endpoint := func(extra ...any) slog.Attr {
 		return slog.Group("endpoint", append([]any{"method", "GET", "path", "/users/{id}", "status_code", 200, "duration_ms", 45.12}, extra...)...)
 	}
+	longPath := "/" + strings.Repeat("p", 600)
 	for _, tt := range []struct {
 		name string
 		call logCall
@@ -214,6 +215,12 @@ func TestEntryFields(t *testing.T) {
 		{"endpoint with a long method", logCall{attrs: []slog.Attr{endpoint("method", "PROPPATCH")}}, map[string]any{"log_type": "endpoint", "attributes": map[string]any{
 			"endpoint": map[string]any{"method": "_OTHER", "path": "/users/{id}", "status_code": 200.0, "duration_ms": 45.12},
 		}}},
+		{"endpoint of unsigned numbers", logCall{attrs: []slog.Attr{endpoint("status_code", uint64(404), "duration_ms", uint64(3))}}, map[string]any{"log_type": "endpoint", "attributes": map[string]any{
+			"endpoint": map[string]any{"method": "GET", "path": "/users/{id}", "status_code": 404.0, "duration_ms": 3.0},
+		}}},
+		{"endpoint with a long path", logCall{attrs: []slog.Attr{endpoint("path", longPath)}}, map[string]any{"log_type": "endpoint", "attributes": map[string]any{
+			"endpoint": map[string]any{"method": "GET", "path": jsontext.Cut(longPath, wire.MaxPath), "path_full": longPath, "status_code": 200.0, "duration_ms": 45.12},
+		}}},
 		{"endpoint in a group", logCall{with: []step{{group: "g"}}, attrs: []slog.Attr{endpoint()}}, map[string]any{"log_type": "logger"}},
 		{"error", logCall{level: 8, attrs: []slog.Attr{slog.Any("err", notFound)}}, map[string]any{
 			"log_type": "exception", "error_type": "*fs.PathError", "error_message": "open x: file does not exist",
@@ -254,6 +261,9 @@ func TestEntryFields(t *testing.T) {
 		}},
 		{"NaN, NUL and years", logCall{attrs: []slog.Attr{slog.Float64("f", float64(nan())), slog.String("s", "a\x00b"), slog.Float64("big", 1e20)}}, map[string]any{
 			"attributes": map[string]any{"f": "NaN", "s": "ab", "big": 1e20},
+		}},
+		{"words of JSON", logCall{attrs: []slog.Attr{slog.Any("list", json.RawMessage(`[true, false, null, -1]`))}}, map[string]any{
+			"attributes": map[string]any{"list": []any{true, false, nil, -1.0}},
 		}},
 		{"secrets", logCall{with: []step{with(slog.String("API-Key", "x"), slog.Int("token_count", 3))}, attrs: []slog.Attr{
 			slog.Group("db", slog.String("Password", "x"), slog.String("user", "u")),
