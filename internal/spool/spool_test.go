@@ -386,7 +386,7 @@ func TestSpoolCorruption(t *testing.T) {
 		}), want: all[1:2], skipped: 2},
 		{name: "unknown flags, with checksum", content: change(func(b []byte) []byte {
 			record := appendRecord(nil, Record{Data: []byte("new")})
-			record[5] = 0x80
+			record[5] = 8
 			binary.LittleEndian.PutUint32(record[10:], crc32.Checksum(append(record[5:10:10], "new"...), crc32c))
 			return append(b, record...)
 		}), want: all, skipped: 1},
@@ -597,7 +597,8 @@ func TestSpoolRecordTooLarge(t *testing.T) {
 	s := mustOpenSpool(t, t.TempDir(), testSpoolBytes)
 	largest := strings.Repeat("x", mostSegment-headerSize-recordHead)
 	n, _, err := s.Append(spoolRecords("a", largest+"x", "b"))
-	if n != 1 || !errors.Is(err, ErrRecordTooLarge) {
+	most := len(largest) + recordHead
+	if want := fmt.Sprintf("record too large: %d bytes, at most %d", most+1, most); n != 1 || !errors.Is(err, ErrRecordTooLarge) || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("append: %d written, %v; want 1, %v", n, err, ErrRecordTooLarge)
 	}
 	if n, _, err := s.Append([]Record{{From: source(largest + "x")}}); n != 0 || !errors.Is(err, ErrRecordTooLarge) {
