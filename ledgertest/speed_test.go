@@ -207,7 +207,7 @@ func TestNewReports(t *testing.T) {
 		do(t, c, request(t, s.URL+batchPath, []byte(batch(entry(`"message":"first","log_id":"a"`)))))
 		do(t, c, request(t, s.URL+batchPath, []byte(batch(append(
 			many(21, entry(`"message":"lost\u0000\u001b[31m"`)),
-			entry(`"log_type":"exception","level":"error","message":"failed","error_type":"*net.OpError","error_message":"reset"`))...))))
+			entry(`"log_type":"exception","level":"error","message":"","error_type":"*net.OpError","error_message":"reset"`))...))))
 		s.Script(ledgertest.Status(503, ""))
 		do(t, c, request(t, s.URL+batchPath, []byte(batch(many(1000, entry(`"message":"`+strings.Repeat("m", 9000)+`"`))...))))
 		do(t, c, request(t, s.URL+batchPath, []byte(batch(many(1000, entry(`"message":"`+strings.Repeat("m", 9000)+`"`))...))))
@@ -232,7 +232,7 @@ func TestNewReports(t *testing.T) {
 			"ledgertest: 36 requests, 1002 entries stored (1 arrived again), 21 lost\n",
 			"    12:00:00.000 POST /api/v1/ingest/batch: no answer, 1 entries in ", ": 202, 1 entries in ", ": 503, 1000 entries in ", "    … 16 more …\n", "POST /last: 404", "    … 982 more …\n", "    … 1 more …\n",
 			`    11:59:00.000 info logger first {"order":17}` + "\n",
-			"    11:59:00.000 error exception failed [*net.OpError: reset]\n",
+			"    11:59:00.000 error exception [*net.OpError: reset]\n",
 			"    lost: a NUL character: 11:59:00.000 info logger lost··[31m",
 		} {
 			if !strings.Contains(got, want) {
