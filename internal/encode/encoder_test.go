@@ -246,6 +246,12 @@ func TestEntryFields(t *testing.T) {
 		}},
 		{"error of the record before that of With", logCall{level: 8, with: []step{with(slog.Any("e", errors.New("with")))}, attrs: []slog.Attr{slog.Any("err", errors.New("record"))}}, map[string]any{"error_message": "record"}},
 		{"error of With", logCall{level: 8, with: []step{with(slog.Any("e", errors.New("with")))}}, map[string]any{"error_message": "with", "log_type": "exception"}},
+		{"error of the record before that of the context", logCall{level: 8, opts: recordOptions{ContextAttrs: func(context.Context) []slog.Attr {
+			return []slog.Attr{slog.Any("e", errors.New("context"))}
+		}}, attrs: []slog.Attr{slog.Any("err", errors.New("record"))}}, map[string]any{"error_message": "record"}},
+		{"error of the context", logCall{level: 8, opts: recordOptions{ContextAttrs: func(context.Context) []slog.Attr {
+			return []slog.Attr{slog.Any("e", errors.New("context"))}
+		}}}, map[string]any{"error_message": "context", "log_type": "exception"}},
 		{"wrapped error", logCall{level: 8, attrs: []slog.Attr{slog.Any("err", fmt.Errorf("a: %w", errors.Join(errors.New("b"), notFound)))}}, map[string]any{"error_type": "*fs.PathError"}},
 		{"error that panics", logCall{level: 8, attrs: []slog.Attr{slog.Any("err", &panickyError{})}}, map[string]any{
 			"error_type": "*encode.panickyError", "attributes": map[string]any{"err": "!PANIC: runtime error: invalid memory address or nil pointer dereference"},
