@@ -577,7 +577,7 @@ func TestHotPathDoesNotAllocate(t *testing.T) {
 }
 
 func FuzzSanitizeJSON(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,2.5e3,"x\ud800"]}`, `"\u0000"`, `1e400`, `[[[[]]]]`, `{"password":{"a":1},"b":null}`, "\"\xff\"", `99999999999999999999`, ` [ 1 , true ] `} {
+	for _, seed := range []string{`{"a":[1,2.5e3,"x\ud800"]}`, `"\u0000"`, `1e400`, `[[[[]]]]`, `{"password":{"a":1},"b":null}`, "\"\xff\"", `99999999999999999999`, ` [ 1 , true ] `, ` { "a" : { } , "password" : [ 1 ] , "b" : 2 } `} {
 		f.Add([]byte(seed))
 	}
 	secret := redact.NewKeys(nil)
