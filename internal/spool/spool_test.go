@@ -595,7 +595,7 @@ func (s source) AppendTo(b []byte) []byte { return append(b, s...) }
 
 func TestSpoolRecordTooLarge(t *testing.T) {
 	s := mustOpenSpool(t, t.TempDir(), testSpoolBytes)
-	largest := strings.Repeat("x", mostSegment-headerSize-recordHead)
+	largest := strings.Repeat("x", 4<<20-headerSize-recordHead)
 	n, _, err := s.Append(spoolRecords("a", largest+"x", "b"))
 	most := len(largest) + recordHead
 	if want := fmt.Sprintf("record too large: %d bytes, at most %d", most+1, most); n != 1 || !errors.Is(err, ErrRecordTooLarge) || !strings.HasSuffix(err.Error(), want) {
@@ -724,6 +724,18 @@ func TestSpoolLeavesAloneWhatItMayNotRead(t *testing.T) {
 	mustAppend(t, s, "b")
 	texts, _ := readAllSpool(t, s)
 	wantTexts(t, []string{"b"}, texts)
+}
+
+// A small spool is not all files and no content.
+func TestSmallSpoolHasFewFiles(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpenSpool(t, dir, 256<<10)
+	for range 200 {
+		mustAppend(t, s, strings.Repeat("x", 1000))
+	}
+	if files := spoolFiles(t, dir); len(files) != 4 {
+		t.Errorf("%d files of 64 KiB for 200 kB", len(files))
+	}
 }
 
 // However many segments there are, few of their files are open.
