@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go"
 	"github.com/ledger-sdk/ledger-go/ledgertest"
 )
 
@@ -50,4 +51,23 @@ func TestOneAnswerOfEachStatusCostsNoEntry(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A flush counts as a success when the server said its word, and as a failure when the
+// retries ended without one.
+func TestFlushesAreCounted(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) { o.MaxRetries = -1 }, func(r *rig) {
+		r.server.Script(ledgertest.OK(), ledgertest.Status(503, ""), ledgertest.Status(422, ""))
+		for range 2 {
+			r.log.Info("one")
+			r.mustFlush()
+		}
+		m := r.handler.Metrics().Flusher
+		if m.TotalFlushes != 3 || m.SuccessfulFlushes != 2 || m.FailedFlushes != 1 {
+			r.Errorf("%d flushes, %d successes, %d failures; want 3, 2, 1", m.TotalFlushes, m.SuccessfulFlushes, m.FailedFlushes)
+		}
+		if m.LastFlushTime == nil || time.Since(*m.LastFlushTime) > time.Second {
+			r.Errorf("the last flush was at %v", m.LastFlushTime)
+		}
+	})
 }

@@ -87,6 +87,7 @@ func TestAccessFieldsOfAnOddRequest(t *testing.T) {
 		{"no address", func(r *http.Request) { r.RemoteAddr = "" }, "client_ip", nil},
 		{"an address that is garbage", func(r *http.Request) { r.RemoteAddr = "evil\n:80" }, "client_ip", nil},
 		{"a body that is declared", func(r *http.Request) { r.ContentLength = 1 << 40 }, "request_bytes", float64(1 << 40)},
+		{"no body, of a length that nobody tells", func(r *http.Request) { r.ContentLength = -1 }, "request_bytes", 0.0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := httptest.NewRequest("GET", "/", nil)

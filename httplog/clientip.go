@@ -39,7 +39,7 @@ const maxHops = 64
 // does not know.
 func (p proxies) client(r *http.Request) netip.Addr {
 	client := parseAddr(r.RemoteAddr)
-	if len(p) == 0 || !client.IsValid() || !p.trust(client) {
+	if !p.trust(client) {
 		return client
 	}
 	lines, split := r.Header["X-Forwarded-For"], splitList

@@ -39,6 +39,7 @@ func TestQuerySecretsAreMaskedInPlace(t *testing.T) {
 		"next=%2Fcb%3Ftoken%3Dabc&x=1":   "next=***&x=1",
 		"next=/cb?token=abc":             "next=***",
 		"next=/cb?page=2":                "next=/cb?page=2",
+		"next=/key?page=2":               "next=/key?page=2",
 		"next=%252Fcb%253Ftoken%253Dabc": "next=***",
 		"q=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI.c2ln": "q=***",
 		"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI.c2ln":   "***",
@@ -60,7 +61,7 @@ func TestSecretNames(t *testing.T) {
 		"key", "api_key", "apiKey", "apikey", "APIKey", "X-Api-Key", "key2", "keys", "api.key",
 		"secret", "client_secret", "clientSecret", "code", "auth_code", "signature", "X-Amz-Signature", "sig",
 		"auth", "Authorization", "session", "sessionid", "PHPSESSID", "sid", "jwt", "otp", "pin", "credentials", "SAMLResponse",
-		"inviteCode", "userPin", "userPIN", "PINNumber", "invite-code", "code2", "myKeyName",
+		"inviteCode", "userPin", "userPIN", "PINNumber", "invite-code", "code2", "myKeyName", "dataKey", "quizKey", "AKey", "QUIZKey",
 		"codes", "hmac", "totp", "cvv", "cvc", "ssn", "ticket", "assertion", "bearer", "oauth_verifier", "xsrf", "privateKey",
 	} {
 		if got := loggedQuery(t, nil, name+"=hush"); got != name+"=***" {

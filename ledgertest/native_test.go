@@ -338,17 +338,21 @@ func TestMethodsAndOtherEndpoints(t *testing.T) {
 	if got := get("/health"); got.status != 200 || got.body != `{"status":"healthy"}` || got.header.Get("X-RateLimit-Limit-Minute") != "" {
 		t.Errorf("health: got %d %s", got.status, got.body)
 	}
-	if got := get("/api/v1/settings"); got.status != 200 || !strings.Contains(got.body, `"requests_per_minute":1000`) {
-		t.Errorf("settings: got %d %s", got.status, got.body)
+	s.SetDailyQuota(100000, 7)
+	const settings = `{"constraints":{"max_attributes_size_bytes":102400,"max_batch_size":1000,"max_error_message_length":5000,"max_message_length":10000,"max_stack_trace_length":50000},` +
+		`"environment":"test","features":{"compression":false},"project_id":1,"project_name":"test","project_slug":"test",` +
+		`"quotas":{"daily_quota":100000,"daily_usage":7,"quota_remaining":99993},"rate_limits":{"requests_per_hour":50000,"requests_per_minute":1000}}`
+	if got := get("/api/v1/settings"); got.status != 200 || got.body != settings {
+		t.Errorf("settings: got %d %s, want %s", got.status, got.body, settings)
 	}
-	if got := get("/api/v1/queue/depth"); got.status != 200 {
+	if got := get("/api/v1/queue/depth"); got.status != 200 || got.body != `{"project_id":1,"queue_depth":0}` {
 		t.Errorf("queue depth: got %d %s", got.status, got.body)
 	}
 }
 
 // TestLimits is edge cases 70 to 73.
 func TestLimits(t *testing.T) {
-	now := noon.Add(59 * time.Second)
+	now := noon.Add(58 * time.Second)
 	s := newServer(t, ledgertest.WithClock(func() time.Time { return now }), ledgertest.WithRateLimits(2, 4))
 	c := newClient(t)
 	post := func() reply { return do(t, c, request(t, s.URL+batchPath, []byte(batch(entry(""))))) }
@@ -359,6 +363,7 @@ func TestLimits(t *testing.T) {
 		}
 	}
 	post()
+	now = now.Add(time.Second)
 	if got := post(); got.status != 202 || got.header.Get("X-RateLimit-Limit-Hour") != "4" || got.header.Get("Date") != "Mon, 01 Jun 2026 12:00:59 GMT" {
 		t.Errorf("got %d, %v", got.status, got.header)
 	}
@@ -372,9 +377,21 @@ func TestLimits(t *testing.T) {
 		t.Errorf("next minute: got %d", got.status)
 	}
 	limited(post(), "Hourly rate limit exceeded. Current: 5, Limit: 4", "3600") // a denied one counted
-	now = now.Add(time.Hour)
+	now = noon.Add(time.Hour - time.Second)
+	limited(post(), "Hourly rate limit exceeded. Current: 6, Limit: 4", "3600")
+	now = noon.Add(time.Hour)
 	if got := post(); got.status != 202 {
 		t.Errorf("next hour: got %d", got.status)
+	}
+
+	for _, want := range [][4]string{{"1", "1", "0", "0"}, {"1", "", "0", ""}, {"", "1", "", "0"}} {
+		s = newServer(t, ledgertest.WithClock(atNoon), ledgertest.WithRateLimits(len(want[0]), len(want[1])))
+		post()
+		h := post().header
+		got := [4]string{h.Get("X-RateLimit-Limit-Minute"), h.Get("X-RateLimit-Limit-Hour"), h.Get("X-RateLimit-Remaining-Minute"), h.Get("X-RateLimit-Remaining-Hour")}
+		if got != want || h.Get("Retry-After") == "" {
+			t.Errorf("limits and what remains are %q, want %q", got, want)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -140,4 +141,10 @@ func TestWithAddr(t *testing.T) {
 	if second := newServer(t, ledgertest.WithAddr(addr), nil); second.URL != first.URL {
 		t.Errorf("listens on %s, want %s", second.URL, first.URL)
 	}
+	defer func() {
+		if p := fmt.Sprint(recover()); !strings.HasPrefix(p, "ledgertest: listen: ") {
+			t.Errorf("at an address in use: %s", p)
+		}
+	}()
+	ledgertest.NewServer(ledgertest.WithAddr(addr))
 }

@@ -100,6 +100,20 @@ func TestSpeedHasALimit(t *testing.T) {
 			t.Errorf("afterwards: status %d", status[0])
 		}
 	})
+	for path, limit := range map[string]time.Duration{singlePath: 5 * time.Second, logsPath: 30 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			s := ledgertest.New(t, ledgertest.InMemory(), ledgertest.WithProtocol(ledgertest.Both), ledgertest.WithSpeed(ledgertest.Speed{PerEntry: time.Minute}))
+			body := `{"timestamp":1,"level":"info"}`
+			if path == logsPath {
+				body = jsonLogs(manyRecords(1)...)
+			}
+			start := time.Now()
+			got := try(&http.Client{Transport: s.Transport()}, request(t, s.URL+path, []byte(body)))
+			if took := time.Since(start); !about(took, limit) || got.status != 500 || len(s.Received()) != 0 {
+				t.Errorf("%s: %v with status %d, %d stored", path, took, got.status, len(s.Received()))
+			}
+		})
+	}
 }
 
 // TestSpeedAndStoredFirst: of two reasons to store only a part the smaller part wins.
@@ -186,17 +200,21 @@ func TestNewReports(t *testing.T) {
 		r := &recorder{TB: t, failed: failed}
 		s := ledgertest.New(r, ledgertest.WithClock(atNoon))
 		c := newClient(t)
-		do(t, c, request(t, s.URL+batchPath, []byte(batch(entry(`"message":"first","log_id":"a","attributes":{"order":17}`)))))
+		s.Script(ledgertest.ResetAfterBody())
+		if _, err := c.Do(request(t, s.URL+batchPath, []byte(batch(entry(`"message":"first","log_id":"a","attributes":{"order":17}`))))); err == nil {
+			t.Error("there was an answer")
+		}
 		do(t, c, request(t, s.URL+batchPath, []byte(batch(entry(`"message":"first","log_id":"a"`)))))
-		do(t, c, request(t, s.URL+batchPath, []byte(batch(
-			entry(`"message":"lost\u0000\u001b[31m"`),
-			entry(`"log_type":"exception","level":"error","message":"failed","error_type":"*net.OpError","error_message":"reset"`)))))
+		do(t, c, request(t, s.URL+batchPath, []byte(batch(append(
+			many(21, entry(`"message":"lost\u0000\u001b[31m"`)),
+			entry(`"log_type":"exception","level":"error","message":"","error_type":"*net.OpError","error_message":"reset"`))...))))
 		s.Script(ledgertest.Status(503, ""))
 		do(t, c, request(t, s.URL+batchPath, []byte(batch(many(1000, entry(`"message":"`+strings.Repeat("m", 9000)+`"`))...))))
 		do(t, c, request(t, s.URL+batchPath, []byte(batch(many(1000, entry(`"message":"`+strings.Repeat("m", 9000)+`"`))...))))
 		for range 30 {
 			do(t, c, request(t, s.URL+batchPath, []byte(`{}`)))
 		}
+		do(t, c, request(t, s.URL+"/last", nil))
 		for _, f := range r.cleanup {
 			f()
 		}
@@ -211,15 +229,18 @@ func TestNewReports(t *testing.T) {
 			continue
 		}
 		for _, want := range []string{
-			"ledgertest: 35 requests, 1002 entries stored (1 arrived again), 1 lost\n",
-			"    12:00:00.000 POST /api/v1/ingest/batch: 202, 1 entries in ", ": 503, 1000 entries in ", "    … 15 more …\n", "    … 982 more …\n",
+			"ledgertest: 36 requests, 1002 entries stored (1 arrived again), 21 lost\n",
+			"    12:00:00.000 POST /api/v1/ingest/batch: no answer, 1 entries in ", ": 202, 1 entries in ", ": 503, 1000 entries in ", "    … 16 more …\n", "POST /last: 404", "    … 982 more …\n", "    … 1 more …\n",
 			`    11:59:00.000 info logger first {"order":17}` + "\n",
-			"    11:59:00.000 error exception failed [*net.OpError: reset]\n",
+			"    11:59:00.000 error exception [*net.OpError: reset]\n",
 			"    lost: a NUL character: 11:59:00.000 info logger lost··[31m",
 		} {
 			if !strings.Contains(got, want) {
 				t.Errorf("no %q", want)
 			}
+		}
+		if n := strings.Count(got, "\n    "); n != 3*(20+1) { // of requests, entries, and what was lost
+			t.Errorf("%d lines", n)
 		}
 		if len(got) > 15000 || strings.ContainsAny(got, "\x00\x1b") {
 			t.Errorf("%d bytes", len(got))

@@ -162,6 +162,7 @@ func TestEntryFields(t *testing.T) {
 	endpoint := func(extra ...any) slog.Attr {
 		return slog.Group("endpoint", append([]any{"method", "GET", "path", "/users/{id}", "status_code", 200, "duration_ms", 45.12}, extra...)...)
 	}
+	longPath := "/" + strings.Repeat("p", 600)
 	for _, tt := range []struct {
 		name string
 		call logCall
@@ -214,6 +215,22 @@ func TestEntryFields(t *testing.T) {
 		{"endpoint with a long method", logCall{attrs: []slog.Attr{endpoint("method", "PROPPATCH")}}, map[string]any{"log_type": "endpoint", "attributes": map[string]any{
 			"endpoint": map[string]any{"method": "_OTHER", "path": "/users/{id}", "status_code": 200.0, "duration_ms": 45.12},
 		}}},
+		{"endpoint with a method that is no text", logCall{attrs: []slog.Attr{endpoint("method", 7)}}, map[string]any{"log_type": "logger"}},
+		{"endpoint with a path that is no text", logCall{attrs: []slog.Attr{endpoint("path", 7)}}, map[string]any{"log_type": "logger"}},
+		{"endpoint with a duration that is no number", logCall{attrs: []slog.Attr{endpoint("duration_ms", "1")}}, map[string]any{"log_type": "logger"}},
+		{"endpoint with a negative duration", logCall{attrs: []slog.Attr{endpoint("duration_ms", -1)}}, map[string]any{"log_type": "logger"}},
+		{"endpoint with the longest duration", logCall{attrs: []slog.Attr{endpoint("duration_ms", 1<<31-1)}}, map[string]any{"log_type": "endpoint"}},
+		{"endpoint with a longer one", logCall{attrs: []slog.Attr{endpoint("duration_ms", 1<<31)}}, map[string]any{"log_type": "logger"}},
+		{"endpoint of nothing", logCall{attrs: []slog.Attr{slog.Group("endpoint", slog.Any("", nil))}}, map[string]any{"log_type": "logger", "attributes": nil}},
+		{"endpoint of many inlined groups", logCall{attrs: []slog.Attr{endpoint(slices.Repeat([]any{slog.Group("", "a", 1)}, 200)...)}}, map[string]any{"log_type": "endpoint", "attributes": map[string]any{
+			"endpoint": map[string]any{"method": "GET", "path": "/users/{id}", "status_code": 200.0, "duration_ms": 45.12, "a": 1.0},
+		}}},
+		{"endpoint of unsigned numbers", logCall{attrs: []slog.Attr{endpoint("status_code", uint64(404), "duration_ms", uint64(3))}}, map[string]any{"log_type": "endpoint", "attributes": map[string]any{
+			"endpoint": map[string]any{"method": "GET", "path": "/users/{id}", "status_code": 404.0, "duration_ms": 3.0},
+		}}},
+		{"endpoint with a long path", logCall{attrs: []slog.Attr{endpoint("path", longPath)}}, map[string]any{"log_type": "endpoint", "attributes": map[string]any{
+			"endpoint": map[string]any{"method": "GET", "path": jsontext.Cut(longPath, wire.MaxPath), "path_full": longPath, "status_code": 200.0, "duration_ms": 45.12},
+		}}},
 		{"endpoint in a group", logCall{with: []step{{group: "g"}}, attrs: []slog.Attr{endpoint()}}, map[string]any{"log_type": "logger"}},
 		{"error", logCall{level: 8, attrs: []slog.Attr{slog.Any("err", notFound)}}, map[string]any{
 			"log_type": "exception", "error_type": "*fs.PathError", "error_message": "open x: file does not exist",
@@ -229,6 +246,12 @@ func TestEntryFields(t *testing.T) {
 		}},
 		{"error of the record before that of With", logCall{level: 8, with: []step{with(slog.Any("e", errors.New("with")))}, attrs: []slog.Attr{slog.Any("err", errors.New("record"))}}, map[string]any{"error_message": "record"}},
 		{"error of With", logCall{level: 8, with: []step{with(slog.Any("e", errors.New("with")))}}, map[string]any{"error_message": "with", "log_type": "exception"}},
+		{"error of the record before that of the context", logCall{level: 8, opts: recordOptions{ContextAttrs: func(context.Context) []slog.Attr {
+			return []slog.Attr{slog.Any("e", errors.New("context"))}
+		}}, attrs: []slog.Attr{slog.Any("err", errors.New("record"))}}, map[string]any{"error_message": "record"}},
+		{"error of the context", logCall{level: 8, opts: recordOptions{ContextAttrs: func(context.Context) []slog.Attr {
+			return []slog.Attr{slog.Any("e", errors.New("context"))}
+		}}}, map[string]any{"error_message": "context", "log_type": "exception"}},
 		{"wrapped error", logCall{level: 8, attrs: []slog.Attr{slog.Any("err", fmt.Errorf("a: %w", errors.Join(errors.New("b"), notFound)))}}, map[string]any{"error_type": "*fs.PathError"}},
 		{"error that panics", logCall{level: 8, attrs: []slog.Attr{slog.Any("err", &panickyError{})}}, map[string]any{
 			"error_type": "*encode.panickyError", "attributes": map[string]any{"err": "!PANIC: runtime error: invalid memory address or nil pointer dereference"},
@@ -254,6 +277,15 @@ func TestEntryFields(t *testing.T) {
 		}},
 		{"NaN, NUL and years", logCall{attrs: []slog.Attr{slog.Float64("f", float64(nan())), slog.String("s", "a\x00b"), slog.Float64("big", 1e20)}}, map[string]any{
 			"attributes": map[string]any{"f": "NaN", "s": "ab", "big": 1e20},
+		}},
+		{"places", logCall{attrs: []slog.Attr{slog.Any("nil", (*slog.Source)(nil)), slog.Any("none", &slog.Source{}), slog.Any("line", &slog.Source{Line: 3})}}, map[string]any{
+			"attributes": map[string]any{"line": map[string]any{"line": 3.0}},
+		}},
+		{"trace of With", logCall{with: []step{with(slog.String("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736"))}}, map[string]any{
+			"attributes": map[string]any{"trace_id": "4bf92f3577b34da6a3ce929d0e0e4736"},
+		}},
+		{"words of JSON", logCall{attrs: []slog.Attr{slog.Any("list", json.RawMessage(`[true, false, null, -1]`))}}, map[string]any{
+			"attributes": map[string]any{"list": []any{true, false, nil, -1.0}},
 		}},
 		{"secrets", logCall{with: []step{with(slog.String("API-Key", "x"), slog.Int("token_count", 3))}, attrs: []slog.Attr{
 			slog.Group("db", slog.String("Password", "x"), slog.String("user", "u")),
@@ -332,6 +364,20 @@ func TestClockBeyondWhatCanBeExpressed(t *testing.T) {
 				t.Errorf("year %d, %s: %v, %v", year, f.Protocol(), p, err)
 			} else if p.Sec < f.Limits().Earliest || p.Sec > wire.Latest {
 				t.Errorf("year %d, %s: logged at %v", year, f.Protocol(), time.Unix(p.Sec, 0))
+			}
+		}
+	}
+}
+
+// The first second that a format can express is logged, and the one before is not.
+func TestEarliestTime(t *testing.T) {
+	rec := testRecorder(recordOptions{}, "p", testNow)
+	for _, f := range rec.formats {
+		first := f.Limits().Earliest
+		for at, want := range map[int64]int64{first: first, first - 1: testNow().Unix()} {
+			p, err := f.Parse(rec.wholeEntry(f, rec.Root(), nil, slog.NewRecord(time.Unix(at, 0), slog.LevelInfo, "m", 0), 1))
+			if err != nil || p.Sec != want {
+				t.Errorf("%s: %d is logged at %d, want %d: %v", f.Protocol(), at, p.Sec, want, err)
 			}
 		}
 	}
@@ -531,7 +577,7 @@ func TestHotPathDoesNotAllocate(t *testing.T) {
 }
 
 func FuzzSanitizeJSON(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,2.5e3,"x\ud800"]}`, `"\u0000"`, `1e400`, `[[[[]]]]`, `{"password":{"a":1},"b":null}`, "\"\xff\"", `99999999999999999999`, ` [ 1 , true ] `} {
+	for _, seed := range []string{`{"a":[1,2.5e3,"x\ud800"]}`, `"\u0000"`, `1e400`, `[[[[]]]]`, `{"password":{"a":1},"b":null}`, "\"\xff\"", `99999999999999999999`, ` [ 1 , true ] `, ` { "a" : { } , "password" : [ 1 ] , "b" : 2 } `} {
 		f.Add([]byte(seed))
 	}
 	secret := redact.NewKeys(nil)

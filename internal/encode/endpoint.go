@@ -190,7 +190,7 @@ func (w *walk) endpointMembers(members []resolvedAttr) bool {
 		key = wire.EndpointRestKey
 	}
 
-	before := w.Endpoint
+	before, cuts := w.Endpoint, w.cuts.Len()
 	mark := len(w.b)
 	w.b = w.f.OpenGroup(w.b, key, true)
 	empty := len(w.b)
@@ -206,6 +206,7 @@ func (w *walk) endpointMembers(members []resolvedAttr) bool {
 			}
 		}
 	})
+	w.cuts.Within(wire.EndpointKey, cuts)
 	if separate {
 		w.Endpoint = &e
 	}
@@ -252,7 +253,7 @@ func (w *walk) jsonText(attrs []slog.Attr) string {
 	some := text.group("path_params", attrs)
 	w.budget = text.budget
 	if text.cuts.Len() > 0 {
-		w.cuts.Note(wire.EndpointKey + ".path_params")
+		w.cuts.Note("path_params")
 	}
 	if w.err == nil {
 		w.err, w.errMessage = text.err, text.errMessage

@@ -71,11 +71,13 @@ func TestUnknownRecordLayout(t *testing.T) {
 	for _, encoder := range rec.formats {
 		f := encoder
 		for _, r := range []slog.Record{r, slog.NewRecord(testTime, slog.LevelInfo, "none", 0)} {
-			rawslog.LayoutKnown = true
-			want := rec.wholeEntry(f, rec.Root(), context.Background(), r, 7)
-			rawslog.LayoutKnown = false
-			if diff := cmp.Diff(string(want), string(rec.wholeEntry(f, rec.Root(), context.Background(), r, 7))); diff != "" {
-				t.Errorf("%s: %s", f.Protocol(), diff)
+			for _, s := range []*Scope{rec.Root(), rec.WithGroup(rec.Root(), "group")} {
+				rawslog.LayoutKnown = true
+				want := rec.wholeEntry(f, s, context.Background(), r, 7)
+				rawslog.LayoutKnown = false
+				if diff := cmp.Diff(string(want), string(rec.wholeEntry(f, s, context.Background(), r, 7))); diff != "" {
+					t.Errorf("%s: %s", f.Protocol(), diff)
+				}
 			}
 		}
 	}

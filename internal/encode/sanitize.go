@@ -35,7 +35,6 @@ func (s *sanitizer) space() {
 
 // skip passes over one value.
 func (s *sanitizer) skip() {
-	s.space()
 	s.at += jsontext.ValueEnd(s.src[s.at:])
 }
 

@@ -138,15 +138,15 @@ func TestUnknownSteeringIsReportedOnce(t *testing.T) {
 		log("group", slog.GroupValue(slog.String(wire.LogTypeKey, "in a group")))
 	}
 	log(wire.LogTypeKey, strings.Repeat("x", 1000))
-	want := map[string]int{"ledger.log_type=network": 1, "ledger.importance=int64": 1, "ledger.log_type=" + jsontext.Cut(strings.Repeat("x", 1000), maxUnknownText): 1}
+	want := map[string]int{"ledger.log_type=network": 1, "ledger.importance=int64": 1, "ledger.log_type=" + jsontext.Cut(strings.Repeat("x", 1000), 100): 1}
 	if diff := cmp.Diff(want, reports); diff != "" {
 		t.Errorf("reports (-want +got):\n%s", diff)
 	}
 	for i := range 1000 {
 		log(wire.LogTypeKey, fmt.Sprint("made up ", i))
 	}
-	if n := len(reports); n > maxUnknown {
-		t.Errorf("%d reports", n)
+	if n := len(reports); n != 32 {
+		t.Errorf("%d reports, want 32", n)
 	}
 }
 
@@ -174,6 +174,37 @@ func TestGroupsBeyondTheBudgetAreNamed(t *testing.T) {
 	}
 	if cut != 2 {
 		t.Errorf("%d entries are cut, want 2", cut)
+	}
+}
+
+// What an endpoint has in its groups is of the same budget, up to its last attr.
+func TestGroupsOfAnEndpointAreOfTheBudget(t *testing.T) {
+	const most = 20_000
+	none := make([]any, most+1) // visited, and leave nothing
+	for i := range none {
+		none[i] = slog.Any("none", valuer{slog.GroupValue()})
+	}
+	inlined := func(n int) []slog.Attr { return []slog.Attr{wholeEndpoint(slog.Group("", none[:n]...))} }
+	params := func(n int) []slog.Attr {
+		return []slog.Attr{wholeEndpoint(slog.Group("path_params", none[:n]...)), slog.Group("after", none[:10]...)}
+	}
+	for _, tt := range []struct {
+		name  string
+		attrs []slog.Attr
+		want  any
+	}{
+		{"the last that is inlined", inlined(most), nil},
+		{"one more", inlined(most + 1), []any{"endpoint"}},
+		{"the last after the parameters", params(most - 10), nil},
+		{"one more after them", params(most - 9), []any{"after"}},
+		{"too many parameters", params(most + 1)[:1], []any{"endpoint.path_params"}},
+	} {
+		forFormats(t, func(t *testing.T, form int) {
+			got := attributesIn(t, form, logCall{attrs: tt.attrs}.entryIn(t, form))[wire.CutsKey]
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("%s: cut (-want +got):\n%s", tt.name, diff)
+			}
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -92,6 +93,14 @@ func TestSpoolLabels(t *testing.T) {
 	}
 	s.release(tickets)
 	wantTexts(t, nil, spoolFiles(t, dir))
+
+	// A label may be more than half of all that there is room for.
+	small, err := Open(t.TempDir(), 150, strings.Repeat("l", 70))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mustCloseSpool(t, small)
+	mustAppend(t, small, "a")
 }
 
 // Segments outlive the program that wrote them: those of a release must be read by

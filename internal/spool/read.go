@@ -85,7 +85,7 @@ func (s *Spool) load(segment *diskSegment) error {
 // forget undoes load, so that a large spool costs little memory, unless records of the
 // segment are handed out, or are the next to be, or it is still written to.
 func (s *Spool) forget(segment *diskSegment) {
-	if segment.out == 0 && segment != s.tail && len(s.segments) > 0 && segment != s.segments[0] {
+	if segment.out == 0 && segment != s.tail && segment != s.segments[0] {
 		segment.slots = nil
 		segment.closeFile()
 	}

@@ -99,7 +99,7 @@ func appendRecord(b []byte, r Record) []byte {
 func appendFlagged(b []byte, flags byte, r Record) []byte {
 	b = append(append(b, marker...), 0, flags)
 	start := len(b) - 1
-	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0)
+	b = append(b, make([]byte, 8)...) // length and checksum
 	head := b[start:]
 	if r.From != nil {
 		b = r.From.AppendTo(b)

@@ -386,7 +386,7 @@ func TestSpoolCorruption(t *testing.T) {
 		}), want: all[1:2], skipped: 2},
 		{name: "unknown flags, with checksum", content: change(func(b []byte) []byte {
 			record := appendRecord(nil, Record{Data: []byte("new")})
-			record[5] = 0x80
+			record[5] = 8
 			binary.LittleEndian.PutUint32(record[10:], crc32.Checksum(append(record[5:10:10], "new"...), crc32c))
 			return append(b, record...)
 		}), want: all, skipped: 1},
@@ -587,12 +587,22 @@ func TestSpoolCapWithLaterVersions(t *testing.T) {
 	}
 }
 
+// A source is a Source of its text.
+type source string
+
+func (s source) Size() int                { return len(s) }
+func (s source) AppendTo(b []byte) []byte { return append(b, s...) }
+
 func TestSpoolRecordTooLarge(t *testing.T) {
 	s := mustOpenSpool(t, t.TempDir(), testSpoolBytes)
-	largest := strings.Repeat("x", mostSegment-headerSize-recordHead)
+	largest := strings.Repeat("x", 4<<20-headerSize-recordHead)
 	n, _, err := s.Append(spoolRecords("a", largest+"x", "b"))
-	if n != 1 || !errors.Is(err, ErrRecordTooLarge) {
+	most := len(largest) + recordHead
+	if want := fmt.Sprintf("record too large: %d bytes, at most %d", most+1, most); n != 1 || !errors.Is(err, ErrRecordTooLarge) || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("append: %d written, %v; want 1, %v", n, err, ErrRecordTooLarge)
+	}
+	if n, _, err := s.Append([]Record{{From: source(largest + "x")}}); n != 0 || !errors.Is(err, ErrRecordTooLarge) {
+		t.Errorf("append from a source: %d written, %v; want %v", n, err, ErrRecordTooLarge)
 	}
 	mustAppend(t, s, "b", largest, "c")
 	texts, _ := readAllSpool(t, s)
@@ -683,6 +693,49 @@ func TestSpoolReadsAsMuchAsAskedBesideDamage(t *testing.T) {
 	}
 	records, _ := s.Read(10, 30)
 	wantTexts(t, []string{"0123456789", "2123456789", "3123456789"}, spoolTexts(t, records))
+}
+
+// A segment of which nothing can be read any more goes.
+func TestSpoolLeavesNoFileOfDamage(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpenSpool(t, dir, testSpoolBytes)
+	mustAppend(t, s, "0123456789")
+	_, claim := s.Read(1, 1)
+	s.unclaim(claim)
+	if err := os.WriteFile(filepath.Join(dir, segmentName(1)), make([]byte, 100), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if records, _ := s.Read(1, 1); records != nil || s.Lost() != 1 {
+		t.Errorf("read %d, %d lost", len(records), s.Lost())
+	}
+	wantTexts(t, nil, spoolFiles(t, dir))
+}
+
+// A segment that may not be read is left alone, and the spool goes on without it.
+func TestSpoolLeavesAloneWhatItMayNotRead(t *testing.T) {
+	if runtime.GOOS == "windows" || os.Getuid() == 0 {
+		t.Skip("whoever asks may read it")
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, segmentName(1)), spoolSegmentOf("a"), 0); err != nil {
+		t.Fatal(err)
+	}
+	s := mustOpenSpool(t, dir, testSpoolBytes)
+	mustAppend(t, s, "b")
+	texts, _ := readAllSpool(t, s)
+	wantTexts(t, []string{"b"}, texts)
+}
+
+// A small spool is not all files and no content.
+func TestSmallSpoolHasFewFiles(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpenSpool(t, dir, 256<<10)
+	for range 200 {
+		mustAppend(t, s, strings.Repeat("x", 1000))
+	}
+	if files := spoolFiles(t, dir); len(files) != 4 {
+		t.Errorf("%d files of 64 KiB for 200 kB", len(files))
+	}
 }
 
 // However many segments there are, few of their files are open.

@@ -115,6 +115,49 @@ func TestARefusalShowsThePartThatFits(t *testing.T) {
 	}
 }
 
+// Who asks when it may go, and goes then, has held back: that it never had to wait does
+// not make the others go away.
+func TestWhoKeepsToThePaceIsHeldBack(t *testing.T) {
+	s := newSharedLimiter(noon)
+	s.send(30*time.Second, 25, 0)
+	if wait := s.Refused(told(s.now, "60"), time.Minute); wait != 30*time.Second {
+		t.Errorf("waits %v", wait)
+	}
+	if _, portion := s.Portions(); portion < 34 || portion > 40 { // of half of 1500, in 20 requests
+		t.Errorf("a portion is %d", portion)
+	}
+	for end := s.now.Add(6 * time.Minute); s.now.Before(end); {
+		if width, next := s.Narrow(10, time.Time{}); width == 0 {
+			s.logged += int64(25 * next.Sub(s.now).Seconds())
+			s.now = next
+		} else if width != 1 || !next.IsZero() {
+			t.Fatalf("%d side by side until %v", width, next)
+		}
+		_, portion := s.Portions()
+		if wait := s.Take(portion); wait > 0 { // by the window: the pace asks for more than there is
+			s.now = s.now.Add(wait)
+			continue
+		}
+		s.Accepted(portion, portion, told(s.now, ""))
+		if !s.Shared() {
+			t.Fatalf("nobody seems to share the limit at %v", s.now)
+		}
+	}
+}
+
+// Each minute's refusal lowers the part.
+func TestASecondRefusalLowersThePart(t *testing.T) {
+	s := newSharedLimiter(noon)
+	s.send(150*time.Second, 10, 0)
+	for part := 1.0; part > 0.1; part = s.others.part {
+		s.now = s.now.Add(s.Refused(told(s.now, "60"), time.Minute))
+		if s.others.part >= part {
+			t.Fatalf("the part was %.3f and is %.3f", part, s.others.part)
+		}
+		s.send(30*time.Second, 10, 0)
+	}
+}
+
 // Refusals side by side lower the part once.
 func TestRefusalsSideBySideAreOne(t *testing.T) {
 	s := newSharedLimiter(noon)

@@ -38,6 +38,15 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+func TestReadTold(t *testing.T) {
+	for value, want := range map[string]int{"": 0, " 7 ": 7, "0": 0, "-5": 0, "x": 0, "99999999999999999999": 0} {
+		told := ReadTold(http.Header{"X-Ratelimit-Limit-Minute": {value}, "X-Ratelimit-Limit-Hour": {value}})
+		if told.Limits != (Limits{want, want}) {
+			t.Errorf("%q became %v", value, told.Limits)
+		}
+	}
+}
+
 func FuzzRetryAfter(f *testing.F) {
 	f.Add("120", "")
 	f.Add("1e400", "Sun, 01 Mar 2026 12:00:00 GMT")

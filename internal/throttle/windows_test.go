@@ -63,6 +63,24 @@ func TestLimiterAlwaysLetsOneThrough(t *testing.T) {
 	}
 }
 
+// An hour later all is as in the beginning, whoever asks first.
+func TestLimiterForgets(t *testing.T) {
+	for name, fresh := range map[string]func(*Limiter) bool{
+		"portions": func(l *Limiter) bool { return wholeOf(l) == 899 },
+		"rates":    func(l *Limiter) bool { return l.Rates() == Rates{0, 900, 0, 900} },
+		"take":     func(l *Limiter) bool { return l.Take(899) == 0 },
+	} {
+		now := time.Unix(0, 0)
+		l := NewLimiter(Limits{1000, 1000}, Limits{}, 0.9, nothingLogged, func() time.Time { return now })
+		if l.Take(899) != 0 || fresh(l) {
+			t.Errorf("%s: nothing is used up", name)
+		}
+		if now = now.Add(time.Hour + slack); !fresh(l) {
+			t.Errorf("%s: something is used up an hour later", name)
+		}
+	}
+}
+
 func TestLimiterBudgetsRecords(t *testing.T) {
 	now := time.Unix(0, 0)
 	l := NewLimiter(Limits{1000, 50_000}, Limits{}, 0.9, nothingLogged, func() time.Time { return now })
