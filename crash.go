@@ -89,7 +89,7 @@ func (c *core) inheritCrash() {
 	b := c.batcher
 	file, crash, err := crash.Open(b.disk.Root(), c.protocols.Origin())
 	if err != nil {
-		c.report.tell("crash", slog.LevelWarn, "crashes are not captured", slog.String("error", err.Error()))
+		c.report.Tell("crash", slog.LevelWarn, "crashes are not captured", slog.String("error", err.Error()))
 	}
 	b.crashes.Swap(file).Close() // of a directory that was removed
 	if crash == nil {

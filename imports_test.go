@@ -24,6 +24,7 @@ var mayImport = map[string]string{
 	"internal/throttle": "",
 	"internal/chaos":    "",
 	"internal/gzip":     "",
+	"internal/selflog":  "",
 	"internal/redact":   "internal/jsontext",
 	"internal/errstack": "internal/jsontext",
 	"internal/wire":     "internal/jsontext",
@@ -43,7 +44,8 @@ var mayImport = map[string]string{
 
 	// The root wires them all.
 	".": "internal/stats internal/throttle internal/redact internal/errstack internal/wire internal/native internal/otlp " +
-		"internal/encode internal/buffer internal/protocol internal/spill internal/crash internal/body",
+		"internal/encode internal/buffer internal/protocol internal/spill internal/crash internal/body " +
+		"internal/selflog",
 }
 
 // outside are folders of programs and checks, which may import what they like; so may
