@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"math"
-	"net"
 	"net/url"
 	"reflect"
 	"regexp"
@@ -21,6 +20,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/caarlos0/env/v11"
+	"github.com/ledger-sdk/ledger-go/internal/baseurl"
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
@@ -233,23 +233,11 @@ func (c *config) check(fault faultFunc) {
 	c.apiKey = redact.NewSecret(c.APIKey)
 	c.APIKey = ""
 
-	scheme, _, _ := strings.Cut(strings.ToLower(c.BaseURL), "://")
-	if u, err := url.Parse(c.BaseURL); scheme != "http" && scheme != "https" {
-		fault("BaseURL", "must begin with http:// or https://, such as http://localhost:8000")
-	} else if err != nil {
-		fault("BaseURL", "not a URL") // the parser's text would quote what may hold a password
-	} else {
-		switch {
-		case u.Hostname() == "":
-			fault("BaseURL", "has no host")
-		case u.User != nil:
-			fault("BaseURL", "must not hold a user name or password")
-		case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
-			fault("BaseURL", "must not hold a query or fragment")
-		}
-		u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
-		c.baseURL = u
+	base, err := baseurl.Parse(c.BaseURL)
+	if err != nil {
+		fault("BaseURL", "%w", err)
 	}
+	c.baseURL = base
 	for field, v := range map[string]any{"Level": c.Level, "StackLevel": c.StackLevel, "HTTPTransport": c.HTTPTransport, "Diagnostics": c.Diagnostics} {
 		if v := reflect.ValueOf(v); v.Kind() == reflect.Pointer && v.IsNil() {
 			fault(field, "holds a nil %v", v.Type())
@@ -301,13 +289,8 @@ func (c *config) check(fault faultFunc) {
 
 // warn notes what is allowed but likely a mistake.
 func (c *config) warn(lookup map[string]string) {
-	if u := c.baseURL; u != nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
-		c.warnings = append(c.warnings, "BaseURL is plain http: the API key and the logs cross the network unencrypted")
-	}
-	if u := c.baseURL; u != nil {
-		if at := ingestPathAt(u.Path); at >= 0 {
-			c.warnings = append(c.warnings, fmt.Sprintf("%s: leave out %q, the handler adds its own", endsInIngestPath, u.Path[at:]))
-		}
+	if c.baseURL != nil {
+		c.warnings = baseurl.Warnings(c.baseURL)
 	}
 	known := make(map[string]bool)
 	for _, name := range variables() {
@@ -325,11 +308,6 @@ func (c *config) warn(lookup map[string]string) {
 // LEDGER_PORT_8000_TCP_ADDR and others.
 func serviceVariable(name string) bool {
 	return regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`).MatchString(name)
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
 // buildRelease is the main module's version, or its VCS revision, or "".

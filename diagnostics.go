@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/baseurl"
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/selflog"
@@ -173,7 +173,7 @@ func (d *diagnostics) outcome(out outcome) {
 // hint says what is likely wrong where no ingest endpoint answered.
 func (d *diagnostics) hint(out outcome) string {
 	switch {
-	case out.status != http.StatusNotFound || strings.HasPrefix(out.wrong, endsInIngestPath):
+	case out.status != http.StatusNotFound || strings.HasPrefix(out.wrong, baseurl.EndsInIngestPath):
 		return out.wrong
 	case d.protocol == ProtocolAuto:
 		return out.wrong + "; both protocols were tried"
@@ -233,18 +233,6 @@ func (b *batcher) dropNotice(dropped int64, since, until time.Time) *buffer.Entr
 	return e
 }
 
-// maxQuoted bounds the server's words in errors and diagnostics, in bytes.
-const maxQuoted = 200
-
-// shorten bounds the server's words, and keeps them on one line.
-func shorten(s string) string {
-	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "�")), " ")
-	if len(s) <= maxQuoted {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxQuoted], "") + "…"
-}
-
 // describe words an answer that took nothing: what came back, and from where when it
 // may be the wrong server's.
 func describe(out outcome, from string, resp *http.Response, key redact.Secret) string {
@@ -252,51 +240,16 @@ func describe(out outcome, from string, resp *http.Response, key redact.Secret) 
 	if out.wrong != "" {
 		text += " from " + from
 		if kind := resp.Header.Get("Content-Type"); kind != "" {
-			text += ", Content-Type " + shorten(key.MaskIn(kind))
+			text += ", Content-Type " + key.Quote(kind)
 		}
 		if to := resp.Header.Get("Location"); to != "" {
-			text += ", Location " + shorten(key.MaskIn(to))
+			text += ", Location " + key.Quote(to)
 		}
 	}
 	if out.answer.Message != "" {
 		text += ": " + out.answer.Message
 	}
 	return text
-}
-
-// wrongServer says what is likely wrong with the URL where no ingest endpoint
-// answered; "" where one may have.
-func wrongServer(out outcome, base *url.URL, resp *http.Response) string {
-	if out.kind != outcomeMisdirected && out.status != http.StatusNotImplemented {
-		return ""
-	}
-	if at := ingestPathAt(base.Path); at >= 0 {
-		return fmt.Sprintf("%s: leave out %q, the handler adds its own", endsInIngestPath, base.Path[at:])
-	}
-	switch status := out.status; {
-	case status >= 300 && status < 400:
-		return "the server redirects: use the address that Location names, without the ingest path"
-	case status == http.StatusMethodNotAllowed, status == http.StatusNotImplemented:
-		return "this server takes no POST here: it may be a file server or a proxy; check the host and the port"
-	case isHTML(resp.Header):
-		return "this is a web page: BaseURL may be the address of a web interface, or a proxy asks for a login"
-	case base.Path != "":
-		return fmt.Sprintf("the path prefix %q may be wrong", base.Path)
-	}
-	return "BaseURL may lack a path prefix, or the port is another server's"
-}
-
-const endsInIngestPath = "BaseURL ends in an ingest path"
-
-// ingestPathAt is where an ingest path begins at the end of a BaseURL's path; -1 for
-// none.
-func ingestPathAt(path string) int {
-	for _, ending := range [...]string{"/api/v1/ingest/batch", "/api/v1/ingest/single", "/api/v1/ingest", "/v1/logs"} {
-		if strings.HasSuffix(path, ending) {
-			return len(path) - len(ending)
-		}
-	}
-	return -1
 }
 
 // attributesCut reports that attributes were over the server's limit, so far times.

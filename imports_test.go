@@ -25,6 +25,7 @@ var mayImport = map[string]string{
 	"internal/chaos":    "",
 	"internal/gzip":     "",
 	"internal/selflog":  "",
+	"internal/baseurl":  "",
 	"internal/redact":   "internal/jsontext",
 	"internal/errstack": "internal/jsontext",
 	"internal/wire":     "internal/jsontext",
@@ -45,7 +46,7 @@ var mayImport = map[string]string{
 	// The root wires them all.
 	".": "internal/stats internal/throttle internal/redact internal/errstack internal/wire internal/native internal/otlp " +
 		"internal/encode internal/buffer internal/protocol internal/spill internal/crash internal/body " +
-		"internal/selflog",
+		"internal/selflog internal/baseurl",
 }
 
 // outside are folders of programs and checks, which may import what they like; so may

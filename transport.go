@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/baseurl"
 	"github.com/ledger-sdk/ledger-go/internal/body"
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/errstack"
@@ -263,7 +264,7 @@ func (b untilDone) Read(p []byte) (int, error) {
 // quote what a server or a proxy said, so it is bounded like its other words.
 func (t *transport) clean(err error) error {
 	text := err.Error()
-	if words := shorten(t.key.MaskIn(text)); words != text {
+	if words := t.key.Quote(text); words != text {
 		return errors.New(words)
 	}
 	return err
@@ -277,7 +278,7 @@ func (t *transport) classify(resp *http.Response, format wire.Format, n int) out
 		bound = maxRefusal
 	}
 	out.answer = format.ReadAnswer(resp.StatusCode, io.LimitReader(resp.Body, bound), n)
-	out.answer.Message = shorten(t.key.MaskIn(out.answer.Message))
+	out.answer.Message = t.key.Quote(out.answer.Message)
 
 	switch status := resp.StatusCode; {
 	case status >= 200 && status < 300:
@@ -286,7 +287,7 @@ func (t *transport) classify(resp *http.Response, format wire.Format, n int) out
 		case out.answer.Quota:
 			out.kind = outcomeQuota
 		case out.answer.Readable || status == http.StatusAccepted:
-		case isHTML(resp.Header): // somebody else's page, not an ingest endpoint
+		case baseurl.IsWebPage(resp): // somebody else's page, not an ingest endpoint
 			out.kind = outcomeMisdirected
 		case out.answer.Foreign:
 			out.kind, out.stranger = outcomeMisdirected, true
@@ -314,12 +315,10 @@ func (t *transport) classify(resp *http.Response, format wire.Format, n int) out
 		out.kind = outcomeMisdirected
 	}
 	if out.kind != outcomeTaken {
-		out.wrong = wrongServer(out, t.base, resp)
+		if out.kind == outcomeMisdirected || out.status == http.StatusNotImplemented {
+			out.wrong = baseurl.Mistake(t.base, resp)
+		}
 		out.err = errors.New(describe(out, t.base.String()+format.Path(), resp, t.key))
 	}
 	return out
-}
-
-func isHTML(h http.Header) bool {
-	return strings.HasPrefix(strings.TrimSpace(strings.ToLower(h.Get("Content-Type"))), "text/html")
 }
