@@ -22,6 +22,7 @@ import (
 	"github.com/caarlos0/env/v11"
 	"github.com/ledger-sdk/ledger-go/internal/baseurl"
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/levels"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
@@ -60,7 +61,7 @@ func variableOf(field string) string {
 // parsers read what package env has no parser for, or reads in another way.
 var parsers = map[reflect.Type]env.ParserFunc{
 	reflect.TypeFor[time.Duration](): parseDuration,
-	reflect.TypeFor[slog.Leveler]():  parseLevel,
+	reflect.TypeFor[slog.Leveler]():  func(s string) (any, error) { return levels.Parse(s) },
 }
 
 // parseDuration reads "5s", or "5.0" in seconds as the Python SDK writes it.
@@ -78,29 +79,6 @@ func parseDuration(s string) (any, error) {
 	}
 	return d, nil
 }
-
-// parseLevel reads slog's names and offsets, and Python's WARNING and CRITICAL.
-func parseLevel(s string) (any, error) {
-	name := strings.ToUpper(s)
-	switch name {
-	case "WARNING":
-		name = "WARN"
-	case "CRITICAL", "FATAL":
-		return LevelCritical, nil
-	case "OFF":
-		return offLevel{}, nil // check refuses it for LEDGER_LEVEL
-	}
-	var level slog.Level
-	if level.UnmarshalText([]byte(name)) != nil {
-		return nil, fmt.Errorf("%q is not a level: want a name such as INFO or WARN+2", s)
-	}
-	return level, nil
-}
-
-// offLevel is above every level.
-type offLevel struct{}
-
-func (offLevel) Level() slog.Level { return math.MaxInt }
 
 // newConfig applies the environment (of vars, "name=value" each) and the
 // defaults to opts, and checks the result. Its error joins every fault.
@@ -243,7 +221,7 @@ func (c *config) check(fault faultFunc) {
 			fault(field, "holds a nil %v", v.Type())
 		}
 	}
-	if _, off := c.Level.(offLevel); off {
+	if _, off := c.Level.(levels.Off); off {
 		fault("Level", "\"off\" is not a level: want a name such as INFO or WARN+2")
 	}
 	switch c.Protocol {

@@ -26,9 +26,11 @@ var mayImport = map[string]string{
 	"internal/gzip":     "",
 	"internal/selflog":  "",
 	"internal/baseurl":  "",
+	"internal/jsonhttp": "",
 	"internal/redact":   "internal/jsontext",
 	"internal/errstack": "internal/jsontext",
 	"internal/wire":     "internal/jsontext",
+	"internal/levels":   "internal/wire internal/jsonhttp",
 	"internal/native":   "internal/wire internal/jsontext internal/rawslog internal/errstack",
 	"internal/otlp":     "internal/wire internal/jsontext internal/rawslog internal/errstack",
 	"internal/encode":   "internal/wire internal/jsontext internal/redact internal/errstack internal/rawslog",
@@ -46,7 +48,7 @@ var mayImport = map[string]string{
 	// The root wires them all.
 	".": "internal/stats internal/throttle internal/redact internal/errstack internal/wire internal/native internal/otlp " +
 		"internal/encode internal/buffer internal/protocol internal/spill internal/crash internal/body " +
-		"internal/selflog internal/baseurl",
+		"internal/selflog internal/baseurl internal/jsonhttp internal/levels",
 }
 
 // outside are folders of programs and checks, which may import what they like; so may
