@@ -4,24 +4,17 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
-	"maps"
-	"math"
 	"net/url"
 	"reflect"
-	"regexp"
 	"runtime/debug"
-	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
-	"github.com/caarlos0/env/v11"
 	"github.com/ledger-sdk/ledger-go/internal/baseurl"
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/environ"
 	"github.com/ledger-sdk/ledger-go/internal/levels"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
@@ -38,48 +31,6 @@ type config struct {
 	warnings    []string        // for the diagnostics, at start-up
 }
 
-// variables are the fields of Options that have an environment variable, and its
-// name: their tag "env".
-func variables() iter.Seq2[reflect.StructField, string] {
-	return func(yield func(reflect.StructField, string) bool) {
-		for _, field := range optionFields() {
-			if name := field.Tag.Get("env"); name != "" && !yield(field, name) {
-				return
-			}
-		}
-	}
-}
-
-var optionFields = sync.OnceValue(func() []reflect.StructField { return reflect.VisibleFields(reflect.TypeFor[Options]()) })
-
-// variableOf names the environment variable of a field of Options, or "".
-func variableOf(field string) string {
-	f, _ := reflect.TypeFor[Options]().FieldByName(field)
-	return f.Tag.Get("env")
-}
-
-// parsers read what package env has no parser for, or reads in another way.
-var parsers = map[reflect.Type]env.ParserFunc{
-	reflect.TypeFor[time.Duration](): parseDuration,
-	reflect.TypeFor[slog.Leveler]():  func(s string) (any, error) { return levels.Parse(s) },
-}
-
-// parseDuration reads "5s", or "5.0" in seconds as the Python SDK writes it.
-func parseDuration(s string) (any, error) {
-	if seconds, err := strconv.ParseFloat(s, 64); err == nil {
-		nanos := seconds * float64(time.Second)
-		if math.IsNaN(nanos) || math.Abs(nanos) >= math.MaxInt64 {
-			return nil, fmt.Errorf("%q is not a duration", s)
-		}
-		return time.Duration(nanos), nil
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil {
-		return nil, fmt.Errorf("%q is not a duration: want 5s, or seconds as 5.0", s)
-	}
-	return d, nil
-}
-
 // newConfig applies the environment (of vars, "name=value" each) and the
 // defaults to opts, and checks the result. Its error joins every fault.
 func newConfig(opts *Options, vars []string) (*config, error) {
@@ -87,12 +38,12 @@ func newConfig(opts *Options, vars []string) (*config, error) {
 	if opts != nil {
 		c.Options = *opts
 	}
-	lookup := env.ToMap(vars)
-	keys := []redact.Secret{redact.NewSecret(strings.TrimSpace(c.APIKey)), redact.NewSecret(strings.TrimSpace(lookup[variableOf("APIKey")]))}
+	lookup := environ.Of(vars)
+	keys := []redact.Secret{redact.NewSecret(strings.TrimSpace(c.APIKey)), redact.NewSecret(strings.TrimSpace(lookup[environ.NameOf[Options]("APIKey")]))}
 	var faults []error
 	fault := func(field, format string, args ...any) {
 		name := field
-		if v := variableOf(field); v != "" {
+		if v := environ.NameOf[Options](field); v != "" {
 			name += " (" + v + ")"
 		}
 		err := fmt.Errorf("ledger: %s: "+format, append([]any{name}, args...)...)
@@ -105,7 +56,7 @@ func newConfig(opts *Options, vars []string) (*config, error) {
 		faults = append(faults, err)
 	}
 
-	c.applyEnvironment(lookup, fault)
+	environ.Fill(&c.Options, lookup, func(field string, err error) { fault(field, "%w", err) })
 	c.applyDefaults()
 	c.check(fault)
 	c.warn(lookup)
@@ -113,50 +64,6 @@ func newConfig(opts *Options, vars []string) (*config, error) {
 }
 
 type faultFunc func(field, format string, args ...any)
-
-// applyEnvironment fills the zero fields from variables. A variable whose field
-// is set is not even read.
-func (c *config) applyEnvironment(lookup map[string]string, fault faultFunc) {
-	fields := reflect.ValueOf(&c.Options).Elem()
-	wanted := make(map[string]string)
-	for field, name := range variables() {
-		if value := strings.TrimSpace(lookup[name]); value != "" && fields.FieldByIndex(field.Index).IsZero() {
-			wanted[name] = value
-		}
-	}
-	if len(wanted) == 0 {
-		return
-	}
-	err := env.ParseWithOptions(&c.Options, env.Options{Environment: wanted, FuncMap: parsers})
-	var all env.AggregateError
-	if errors.As(err, &all) {
-		for _, one := range all.Errors {
-			var parse env.ParseError
-			if errors.As(one, &parse) {
-				fault(parse.Name, "%w", notAValue(parse))
-			} else {
-				fault("environment", "%w", one)
-			}
-		}
-	}
-}
-
-// notAValue words a variable's fault without the names of functions.
-func notAValue(fault env.ParseError) error {
-	var number *strconv.NumError
-	if !errors.As(fault.Err, &number) {
-		return fault.Err
-	}
-	switch kind := fault.Type.Kind(); {
-	case errors.Is(number, strconv.ErrRange):
-		return fmt.Errorf("%q is too large", number.Num)
-	case kind == reflect.Bool:
-		return fmt.Errorf("%q is neither true nor false", number.Num)
-	case kind == reflect.Float64:
-		return fmt.Errorf("%q is not a number", number.Num)
-	}
-	return fmt.Errorf("%q is not a whole number", number.Num)
-}
 
 func (c *config) applyDefaults() {
 	c.APIKey = strings.TrimSpace(c.APIKey)
@@ -270,22 +177,9 @@ func (c *config) warn(lookup map[string]string) {
 	if c.baseURL != nil {
 		c.warnings = baseurl.Warnings(c.baseURL)
 	}
-	known := make(map[string]bool)
-	for _, name := range variables() {
-		known[name] = true
+	for _, name := range environ.Unknown[Options](lookup, "LEDGER_") {
+		c.warnings = append(c.warnings, "unknown environment variable "+name)
 	}
-	for _, name := range slices.Sorted(maps.Keys(lookup)) {
-		if strings.HasPrefix(name, "LEDGER_") && !known[name] && !serviceVariable(name) {
-			c.warnings = append(c.warnings, "unknown environment variable "+name)
-		}
-	}
-}
-
-// serviceVariable reports whether Kubernetes sets a variable of that name in each pod,
-// for a service named ledger or ledger-something: LEDGER_SERVICE_HOST,
-// LEDGER_PORT_8000_TCP_ADDR and others.
-func serviceVariable(name string) bool {
-	return regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`).MatchString(name)
 }
 
 // buildRelease is the main module's version, or its VCS revision, or "".

@@ -31,6 +31,7 @@ var mayImport = map[string]string{
 	"internal/errstack": "internal/jsontext",
 	"internal/wire":     "internal/jsontext",
 	"internal/levels":   "internal/wire internal/jsonhttp",
+	"internal/environ":  "internal/levels",
 	"internal/native":   "internal/wire internal/jsontext internal/rawslog internal/errstack",
 	"internal/otlp":     "internal/wire internal/jsontext internal/rawslog internal/errstack",
 	"internal/encode":   "internal/wire internal/jsontext internal/redact internal/errstack internal/rawslog",
@@ -48,7 +49,7 @@ var mayImport = map[string]string{
 	// The root wires them all.
 	".": "internal/stats internal/throttle internal/redact internal/errstack internal/wire internal/native internal/otlp " +
 		"internal/encode internal/buffer internal/protocol internal/spill internal/crash internal/body " +
-		"internal/selflog internal/baseurl internal/jsonhttp internal/levels",
+		"internal/selflog internal/baseurl internal/jsonhttp internal/levels internal/environ",
 }
 
 // outside are folders of programs and checks, which may import what they like; so may

@@ -226,21 +226,3 @@ func FuzzEnvironment(f *testing.F) {
 		}
 	})
 }
-
-// Kubernetes sets variables for each service of the namespace, also for one that is
-// named ledger.
-func TestVariablesOfKubernetesAreNotUnknown(t *testing.T) {
-	for _, name := range []string{
-		"LEDGER_SERVICE_HOST", "LEDGER_SERVICE_PORT", "LEDGER_SERVICE_PORT_HTTP", "LEDGER_PORT", "LEDGER_PORT_8000_TCP",
-		"LEDGER_PORT_8000_TCP_PROTO", "LEDGER_PORT_8000_TCP_PORT", "LEDGER_PORT_8000_TCP_ADDR", "LEDGER_SERVER_SERVICE_HOST",
-	} {
-		if !serviceVariable(name) {
-			t.Errorf("%s counts as unknown", name)
-		}
-	}
-	for _, name := range []string{"LEDGER_SERVICE", "LEDGER_FLUSH_INTERVALL", "LEDGER_PORTS"} {
-		if serviceVariable(name) {
-			t.Errorf("%s counts as one of Kubernetes", name)
-		}
-	}
-}
