@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/url"
 	"reflect"
-	"runtime/debug"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -69,7 +68,7 @@ func (c *config) applyDefaults() {
 	c.APIKey = strings.TrimSpace(c.APIKey)
 	c.BaseURL = cmp.Or(strings.TrimSpace(c.BaseURL), "http://localhost:8000")
 	c.Protocol = cmp.Or(c.Protocol, ProtocolAuto)
-	c.Release = cmp.Or(c.Release, buildRelease())
+	c.Release = cmp.Or(c.Release, wire.BuildRelease())
 	if c.Level == nil {
 		c.Level = slog.LevelInfo
 	}
@@ -180,25 +179,4 @@ func (c *config) warn(lookup map[string]string) {
 	for _, name := range environ.Unknown[Options](lookup, "LEDGER_") {
 		c.warnings = append(c.warnings, "unknown environment variable "+name)
 	}
-}
-
-// buildRelease is the main module's version, or its VCS revision, or "".
-func buildRelease() string {
-	build, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	release := build.Main.Version
-	if release == "" || release == "(devel)" {
-		release = ""
-		for _, s := range build.Settings {
-			if s.Key == "vcs.revision" {
-				release = s.Value
-			}
-		}
-	}
-	if runes := []rune(release); len(runes) > wire.MaxRelease {
-		release = string(runes[:wire.MaxRelease])
-	}
-	return release
 }
