@@ -8,8 +8,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -19,9 +21,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ledger-sdk/ledger-go/internal/spool"
-
 	"github.com/ledger-sdk/ledger-go/internal/errstack"
+	"github.com/ledger-sdk/ledger-go/internal/spool"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
@@ -92,17 +93,34 @@ func (c *File) Forget() {
 	}
 }
 
-// Delivered notes that a panic was delivered, of which the runtime will print line, or
-// what begins so where that ends in a parenthesis.
-func (c *File) Delivered(line string) {
+// Delivered notes that a panic with value was delivered, so that it is not told again.
+func (c *File) Delivered(value any) {
 	if c == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.file != nil {
-		_, _ = c.file.WriteString(deliveredPrefix + line + "\n")
+		_, _ = c.file.WriteString(deliveredPrefix + firstLine(value) + "\n")
 	}
+}
+
+// firstLine is the first line of what the runtime prints of a panic. Where it has words of
+// its own, such as main.T(5) or (main.T) 0xc000012345, that is the beginning, up to a
+// parenthesis.
+func firstLine(value any) string {
+	line, _, _ := strings.Cut("panic: "+errstack.PanicValue(value), "\n")
+	switch value.(type) {
+	case nil, string, error, fmt.Stringer:
+		return line
+	}
+	switch t := reflect.TypeOf(value); {
+	case !errstack.IsBasic(t.Kind()):
+		return "panic: (" + t.String() + ")"
+	case t.PkgPath() != "":
+		return "panic: " + t.String() + "("
+	}
+	return line
 }
 
 // Close gives the runtime's output back.
