@@ -354,7 +354,7 @@ func (h *Handler) end(ctx context.Context) {
 	}
 	close(h.counted)
 	<-h.batcher.stopped // a disk may take its time to sync
-	h.sender.transport.close()
+	h.sender.transport.client.Close()
 	h.report.Close(ctx)
 }
 
