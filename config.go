@@ -58,7 +58,12 @@ func newConfig(opts *Options, vars []string) (*config, error) {
 	environ.Fill(&c.Options, lookup, func(field string, err error) { fault(field, "%w", err) })
 	c.applyDefaults()
 	c.check(fault)
-	c.warn(lookup)
+	if c.baseURL != nil {
+		c.warnings = baseurl.Warnings(c.baseURL)
+	}
+	for _, name := range environ.Unknown[Options](lookup, "LEDGER_") {
+		c.warnings = append(c.warnings, "unknown environment variable "+name)
+	}
 	return c, errors.Join(faults...)
 }
 
@@ -168,15 +173,5 @@ func (c *config) check(fault faultFunc) {
 	}
 	if !(c.RateLimitBuffer > 0 && c.RateLimitBuffer <= 1) {
 		fault("RateLimitBuffer", "%v is not in (0, 1]", c.RateLimitBuffer)
-	}
-}
-
-// warn notes what is allowed but likely a mistake.
-func (c *config) warn(lookup map[string]string) {
-	if c.baseURL != nil {
-		c.warnings = baseurl.Warnings(c.baseURL)
-	}
-	for _, name := range environ.Unknown[Options](lookup, "LEDGER_") {
-		c.warnings = append(c.warnings, "unknown environment variable "+name)
 	}
 }

@@ -143,7 +143,7 @@ func (d *diagnostics) outcome(out outcome) {
 		d.trouble = outcomeNone
 		if d.told {
 			d.told = false
-			d.Write(slog.LevelInfo, "delivering again")
+			d.Tell("", slog.LevelInfo, "delivering again")
 		}
 		if n := out.answer.Rejected; n > 0 {
 			d.Tell("rejected", slog.LevelWarn, "the server rejected entries, they are dropped",

@@ -121,9 +121,10 @@ func (t *transport) send(ctx context.Context, format wire.Format, entries []*buf
 	if !plain {
 		req.Header.Set("Content-Encoding", "gzip")
 	}
-	out, failure := httpclient.Do(t.client, req, func(resp *http.Response) outcome { return t.classify(resp, format, len(entries)) })
-	if failure != nil {
-		out = outcome{kind: outcomeNetworkError, timedOut: failure.TimedOut, unheard: failure.NotReached, err: t.clean(failure.Err)}
+	r := httpclient.Do(t.client, req, func(resp *http.Response) outcome { return t.classify(resp, format, len(entries)) })
+	out = r.Answer
+	if r.Err != nil {
+		out = outcome{kind: outcomeNetworkError, timedOut: r.TimedOut, unheard: r.NotReached, err: t.clean(r.Err)}
 	}
 	out.plain = plain
 	return out

@@ -74,12 +74,13 @@ func TestAnswersAndFailures(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
-				got, failure := Do(New(tt.through, 1, time.Second), request(t, ctx), text)
-				if failure == nil {
-					failure = &Failure{Err: errors.New("")}
+				got := Do(New(tt.through, 1, time.Second), request(t, ctx), text)
+				failure := ""
+				if got.Err != nil {
+					failure = got.Err.Error()
 				}
-				if got != tt.want || failure.Err.Error() != tt.failure || failure.NotReached == tt.reached || failure.TimedOut {
-					t.Errorf("%q, %+v", got, failure)
+				if got.Answer != tt.want || failure != tt.failure || got.NotReached == tt.reached || got.TimedOut {
+					t.Errorf("%+v", got)
 				}
 			})
 		})
@@ -98,10 +99,10 @@ func TestRoundTripperThatIgnoresItsContext(t *testing.T) {
 			}
 			began := time.Now()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			_, failure := Do(c, request(t, ctx), text)
+			got := Do(c, request(t, ctx), text)
 			cancel()
-			if failure == nil || !failure.TimedOut || time.Since(began) != time.Second+patience {
-				t.Errorf("request %d: %+v after %v", i, failure, time.Since(began))
+			if got.Err == nil || !got.TimedOut || time.Since(began) != time.Second+patience {
+				t.Errorf("request %d: %+v after %v", i, got, time.Since(began))
 			}
 		}
 		if c.Ready() == nil {
@@ -123,8 +124,8 @@ func TestLateAnswerCounts(t *testing.T) {
 		}), 1, time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if got, failure := Do(c, request(t, ctx), func(*http.Response) string { return "taken" }); got != "taken" || failure != nil {
-			t.Errorf("%q, %+v", got, failure)
+		if got := Do(c, request(t, ctx), func(*http.Response) string { return "taken" }); got.Answer != "taken" || got.Err != nil {
+			t.Errorf("%+v", got)
 		}
 	})
 }

@@ -20,47 +20,41 @@ const (
 	mostDrained = 64 << 10
 )
 
-// A Failure is a request without an answer.
-type Failure struct {
-	Err        error
+// A Result is what came of a request.
+type Result[T any] struct {
+	Answer     T     // what was read of it
+	Err        error // why there is none
 	TimedOut   bool
 	NotReached bool // no connection to the server, or to a proxy, was made
 }
 
-// A result is what read made of the answer, or why there is none.
-type result[T any] struct {
-	answer  T
-	failure *Failure
-}
-
-// Do makes a request, and returns what read makes of the answer to it, or a Failure. It
-// returns when the request's context ends, or, where the RoundTripper ignores it, after
-// patience beyond that; read may go on then.
-func Do[T any](c *Client, req *http.Request, read func(*http.Response) T) (T, *Failure) {
+// Do makes a request, and reads the answer to it. It returns when the request's context
+// ends, or, where the RoundTripper ignores it, after patience beyond that; read may go on
+// then.
+func Do[T any](c *Client, req *http.Request, read func(*http.Response) T) (r Result[T]) {
 	if c.doubt.Swap(false) { // under HTTP/2 this one would go the same way
 		c.Close()
 	}
-	done := make(chan result[T], 1)
+	done := make(chan Result[T], 1)
 	go func() {
 		// What stands when the RoundTripper ends the goroutine.
-		r := result[T]{failure: &Failure{Err: errors.New("HTTP transport ended its goroutine")}}
+		r := Result[T]{Err: errors.New("HTTP transport ended its goroutine")}
 		defer func() { done <- r }()
 		r = exchange(c.Through, req, read)
 	}()
-	var r result[T]
 	select {
 	case r = <-done:
 	case <-req.Context().Done():
 		r = overdue(c, done)
 	}
-	if r.failure != nil && r.failure.TimedOut {
+	if r.TimedOut {
 		c.doubt.Store(true)
 	}
-	return r.answer, r.failure
+	return r
 }
 
 // overdue returns the result of a request whose time is up, or gives it up as lost.
-func overdue[T any](c *Client, done <-chan result[T]) result[T] {
+func overdue[T any](c *Client, done <-chan Result[T]) Result[T] {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
@@ -73,15 +67,15 @@ func overdue[T any](c *Client, done <-chan result[T]) result[T] {
 		<-done
 		c.strays.Add(-1)
 	}()
-	return result[T]{failure: &Failure{TimedOut: true, Err: errors.New("HTTP transport ignores its context")}}
+	return Result[T]{TimedOut: true, Err: errors.New("HTTP transport ignores its context")}
 }
 
 // exchange makes the request, and reads the answer to it.
-func exchange[T any](through http.RoundTripper, req *http.Request, read func(*http.Response) T) (r result[T]) {
+func exchange[T any](through http.RoundTripper, req *http.Request, read func(*http.Response) T) (r Result[T]) {
 	answered := false
 	defer func() {
 		if p := recover(); p != nil && !answered { // where there is an answer, it stands
-			r.failure = &Failure{Err: errors.New("HTTP transport panicked: " + errstack.PanicValue(p))}
+			r.Err = errors.New("HTTP transport panicked: " + errstack.PanicValue(p))
 		}
 	}()
 	ctx := req.Context()
@@ -90,8 +84,7 @@ func exchange[T any](through http.RoundTripper, req *http.Request, read func(*ht
 		err = errors.New("HTTP transport returned no response")
 	}
 	if err != nil {
-		r.failure = &Failure{Err: err, TimedOut: errors.Is(ctx.Err(), context.DeadlineExceeded), NotReached: notReached(err)}
-		return r
+		return Result[T]{Err: err, TimedOut: errors.Is(ctx.Err(), context.DeadlineExceeded), NotReached: notReached(err)}
 	}
 	if resp.Body == nil { // http.Client takes that too
 		resp.Body = http.NoBody
@@ -101,7 +94,7 @@ func exchange[T any](through http.RoundTripper, req *http.Request, read func(*ht
 		resp.Body = http.NoBody
 	}
 	resp.Body = untilDone{resp.Body, ctx}
-	r.answer = read(resp)
+	r.Answer = read(resp)
 	answered = true
 	_, _ = io.CopyN(io.Discard, resp.Body, mostDrained)
 	return r

@@ -79,11 +79,14 @@ func (l *Log) Close(ctx context.Context) {
 	}
 }
 
-// Tell writes a message, unless there was one on the same topic within a minute. It reports
-// whether it will be written.
+// Tell writes a message, unless there was one on the same topic within a minute; "" is no
+// topic. It reports whether the message will be written.
 func (l *Log) Tell(topic string, level slog.Level, message string, attrs ...slog.Attr) (written bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if topic == "" {
+		return l.write(level, message, attrs)
+	}
 	sometimes := l.topics[topic]
 	if sometimes == nil {
 		sometimes = &rate.Sometimes{First: 1, Interval: time.Minute}
@@ -91,13 +94,6 @@ func (l *Log) Tell(topic string, level slog.Level, message string, attrs ...slog
 	}
 	sometimes.Do(func() { written = l.write(level, message, attrs) })
 	return written
-}
-
-// Write is Tell without a topic.
-func (l *Log) Write(level slog.Level, message string, attrs ...slog.Attr) (written bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.write(level, message, attrs)
 }
 
 // write hands a message to the goroutine. The caller holds the lock.

@@ -35,8 +35,8 @@ func TestATopicIsToldOnceAMinute(t *testing.T) {
 		tell("a", "too soon")
 		time.Sleep(time.Nanosecond)
 		tell("a", "after a minute")
-		l.Write(slog.LevelInfo, "no topic")
-		l.Write(slog.LevelDebug, "not enabled")
+		l.Tell("", slog.LevelInfo, "no topic")
+		l.Tell("", slog.LevelDebug, "not enabled")
 		l.Close(t.Context())
 		tell("c", "closed")
 		l.Close(t.Context())
@@ -55,14 +55,14 @@ func TestNobodyWaitsForTheWriter(t *testing.T) {
 		read := make(chan struct{})
 		handled := 0
 		l := New(handlerFunc(func(slog.Record) { <-read; handled++ }))
-		l.Write(slog.LevelWarn, "is being written")
+		l.Tell("", slog.LevelWarn, "is being written")
 		synctest.Wait()
 		for i := range mostWaiting {
 			if !l.Tell(strconv.Itoa(i), slog.LevelWarn, "waits") {
 				t.Errorf("message %d is lost", i)
 			}
 		}
-		if l.Write(slog.LevelWarn, "too many") {
+		if l.Tell("", slog.LevelWarn, "too many") {
 			t.Error("a message more than there is room for is not lost")
 		}
 		began := time.Now()
@@ -90,8 +90,8 @@ func TestPanicOfTheHandlerIsNoEnd(t *testing.T) {
 		got = append(got, r.Message)
 		panic(r.Message)
 	}))
-	l.Write(slog.LevelWarn, "one")
-	l.Write(slog.LevelWarn, "two")
+	l.Tell("", slog.LevelWarn, "one")
+	l.Tell("", slog.LevelWarn, "two")
 	l.Close(t.Context())
 	if want := []string{"ledger: one", "ledger: two"}; !slices.Equal(got, want) {
 		t.Error(cmp.Diff(want, got))
