@@ -76,7 +76,7 @@ func newBatcher(c *config, q *buffer.Queue, count *stats.Counters, s *sender, re
 	b.backlog = buffer.NewBacklog(q, b.done)
 	b.disk = spill.New(spill.Config{
 		Dir: c.SpoolDir, MaxBytes: c.SpoolMaxBytes, After: c.SpoolAfter, Sync: c.SpoolSync,
-		BatchBytes: bodyBytes, Tell: report.tell, Format: s.protocols.Named, Opened: opened, Now: now,
+		BatchBytes: bodyBytes, Tell: report.Tell, Format: s.protocols.Named, Opened: opened, Now: now,
 	}, b.backlog, q, count)
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	return b

@@ -4,24 +4,17 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
-	"maps"
-	"math"
-	"net"
 	"net/url"
 	"reflect"
-	"regexp"
-	"runtime/debug"
-	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
-	"github.com/caarlos0/env/v11"
+	"github.com/ledger-sdk/ledger-go/internal/baseurl"
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/environ"
+	"github.com/ledger-sdk/ledger-go/internal/levels"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
@@ -37,71 +30,6 @@ type config struct {
 	warnings    []string        // for the diagnostics, at start-up
 }
 
-// variables are the fields of Options that have an environment variable, and its
-// name: their tag "env".
-func variables() iter.Seq2[reflect.StructField, string] {
-	return func(yield func(reflect.StructField, string) bool) {
-		for _, field := range optionFields() {
-			if name := field.Tag.Get("env"); name != "" && !yield(field, name) {
-				return
-			}
-		}
-	}
-}
-
-var optionFields = sync.OnceValue(func() []reflect.StructField { return reflect.VisibleFields(reflect.TypeFor[Options]()) })
-
-// variableOf names the environment variable of a field of Options, or "".
-func variableOf(field string) string {
-	f, _ := reflect.TypeFor[Options]().FieldByName(field)
-	return f.Tag.Get("env")
-}
-
-// parsers read what package env has no parser for, or reads in another way.
-var parsers = map[reflect.Type]env.ParserFunc{
-	reflect.TypeFor[time.Duration](): parseDuration,
-	reflect.TypeFor[slog.Leveler]():  parseLevel,
-}
-
-// parseDuration reads "5s", or "5.0" in seconds as the Python SDK writes it.
-func parseDuration(s string) (any, error) {
-	if seconds, err := strconv.ParseFloat(s, 64); err == nil {
-		nanos := seconds * float64(time.Second)
-		if math.IsNaN(nanos) || math.Abs(nanos) >= math.MaxInt64 {
-			return nil, fmt.Errorf("%q is not a duration", s)
-		}
-		return time.Duration(nanos), nil
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil {
-		return nil, fmt.Errorf("%q is not a duration: want 5s, or seconds as 5.0", s)
-	}
-	return d, nil
-}
-
-// parseLevel reads slog's names and offsets, and Python's WARNING and CRITICAL.
-func parseLevel(s string) (any, error) {
-	name := strings.ToUpper(s)
-	switch name {
-	case "WARNING":
-		name = "WARN"
-	case "CRITICAL", "FATAL":
-		return LevelCritical, nil
-	case "OFF":
-		return offLevel{}, nil // check refuses it for LEDGER_LEVEL
-	}
-	var level slog.Level
-	if level.UnmarshalText([]byte(name)) != nil {
-		return nil, fmt.Errorf("%q is not a level: want a name such as INFO or WARN+2", s)
-	}
-	return level, nil
-}
-
-// offLevel is above every level.
-type offLevel struct{}
-
-func (offLevel) Level() slog.Level { return math.MaxInt }
-
 // newConfig applies the environment (of vars, "name=value" each) and the
 // defaults to opts, and checks the result. Its error joins every fault.
 func newConfig(opts *Options, vars []string) (*config, error) {
@@ -109,12 +37,12 @@ func newConfig(opts *Options, vars []string) (*config, error) {
 	if opts != nil {
 		c.Options = *opts
 	}
-	lookup := env.ToMap(vars)
-	keys := []redact.Secret{redact.NewSecret(strings.TrimSpace(c.APIKey)), redact.NewSecret(strings.TrimSpace(lookup[variableOf("APIKey")]))}
+	lookup := environ.Of(vars)
+	keys := []redact.Secret{redact.NewSecret(strings.TrimSpace(c.APIKey)), redact.NewSecret(strings.TrimSpace(lookup[environ.NameOf[Options]("APIKey")]))}
 	var faults []error
 	fault := func(field, format string, args ...any) {
 		name := field
-		if v := variableOf(field); v != "" {
+		if v := environ.NameOf[Options](field); v != "" {
 			name += " (" + v + ")"
 		}
 		err := fmt.Errorf("ledger: %s: "+format, append([]any{name}, args...)...)
@@ -127,64 +55,25 @@ func newConfig(opts *Options, vars []string) (*config, error) {
 		faults = append(faults, err)
 	}
 
-	c.applyEnvironment(lookup, fault)
+	environ.Fill(&c.Options, lookup, func(field string, err error) { fault(field, "%w", err) })
 	c.applyDefaults()
 	c.check(fault)
-	c.warn(lookup)
+	if c.baseURL != nil {
+		c.warnings = baseurl.Warnings(c.baseURL)
+	}
+	for _, name := range environ.Unknown[Options](lookup, "LEDGER_") {
+		c.warnings = append(c.warnings, "unknown environment variable "+name)
+	}
 	return c, errors.Join(faults...)
 }
 
 type faultFunc func(field, format string, args ...any)
 
-// applyEnvironment fills the zero fields from variables. A variable whose field
-// is set is not even read.
-func (c *config) applyEnvironment(lookup map[string]string, fault faultFunc) {
-	fields := reflect.ValueOf(&c.Options).Elem()
-	wanted := make(map[string]string)
-	for field, name := range variables() {
-		if value := strings.TrimSpace(lookup[name]); value != "" && fields.FieldByIndex(field.Index).IsZero() {
-			wanted[name] = value
-		}
-	}
-	if len(wanted) == 0 {
-		return
-	}
-	err := env.ParseWithOptions(&c.Options, env.Options{Environment: wanted, FuncMap: parsers})
-	var all env.AggregateError
-	if errors.As(err, &all) {
-		for _, one := range all.Errors {
-			var parse env.ParseError
-			if errors.As(one, &parse) {
-				fault(parse.Name, "%w", notAValue(parse))
-			} else {
-				fault("environment", "%w", one)
-			}
-		}
-	}
-}
-
-// notAValue words a variable's fault without the names of functions.
-func notAValue(fault env.ParseError) error {
-	var number *strconv.NumError
-	if !errors.As(fault.Err, &number) {
-		return fault.Err
-	}
-	switch kind := fault.Type.Kind(); {
-	case errors.Is(number, strconv.ErrRange):
-		return fmt.Errorf("%q is too large", number.Num)
-	case kind == reflect.Bool:
-		return fmt.Errorf("%q is neither true nor false", number.Num)
-	case kind == reflect.Float64:
-		return fmt.Errorf("%q is not a number", number.Num)
-	}
-	return fmt.Errorf("%q is not a whole number", number.Num)
-}
-
 func (c *config) applyDefaults() {
 	c.APIKey = strings.TrimSpace(c.APIKey)
 	c.BaseURL = cmp.Or(strings.TrimSpace(c.BaseURL), "http://localhost:8000")
 	c.Protocol = cmp.Or(c.Protocol, ProtocolAuto)
-	c.Release = cmp.Or(c.Release, buildRelease())
+	c.Release = cmp.Or(c.Release, wire.BuildRelease())
 	if c.Level == nil {
 		c.Level = slog.LevelInfo
 	}
@@ -233,29 +122,17 @@ func (c *config) check(fault faultFunc) {
 	c.apiKey = redact.NewSecret(c.APIKey)
 	c.APIKey = ""
 
-	scheme, _, _ := strings.Cut(strings.ToLower(c.BaseURL), "://")
-	if u, err := url.Parse(c.BaseURL); scheme != "http" && scheme != "https" {
-		fault("BaseURL", "must begin with http:// or https://, such as http://localhost:8000")
-	} else if err != nil {
-		fault("BaseURL", "not a URL") // the parser's text would quote what may hold a password
-	} else {
-		switch {
-		case u.Hostname() == "":
-			fault("BaseURL", "has no host")
-		case u.User != nil:
-			fault("BaseURL", "must not hold a user name or password")
-		case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
-			fault("BaseURL", "must not hold a query or fragment")
-		}
-		u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
-		c.baseURL = u
+	base, err := baseurl.Parse(c.BaseURL)
+	if err != nil {
+		fault("BaseURL", "%w", err)
 	}
+	c.baseURL = base
 	for field, v := range map[string]any{"Level": c.Level, "StackLevel": c.StackLevel, "HTTPTransport": c.HTTPTransport, "Diagnostics": c.Diagnostics} {
 		if v := reflect.ValueOf(v); v.Kind() == reflect.Pointer && v.IsNil() {
 			fault(field, "holds a nil %v", v.Type())
 		}
 	}
-	if _, off := c.Level.(offLevel); off {
+	if _, off := c.Level.(levels.Off); off {
 		fault("Level", "\"off\" is not a level: want a name such as INFO or WARN+2")
 	}
 	switch c.Protocol {
@@ -297,58 +174,4 @@ func (c *config) check(fault faultFunc) {
 	if !(c.RateLimitBuffer > 0 && c.RateLimitBuffer <= 1) {
 		fault("RateLimitBuffer", "%v is not in (0, 1]", c.RateLimitBuffer)
 	}
-}
-
-// warn notes what is allowed but likely a mistake.
-func (c *config) warn(lookup map[string]string) {
-	if u := c.baseURL; u != nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
-		c.warnings = append(c.warnings, "BaseURL is plain http: the API key and the logs cross the network unencrypted")
-	}
-	if u := c.baseURL; u != nil {
-		if at := ingestPathAt(u.Path); at >= 0 {
-			c.warnings = append(c.warnings, fmt.Sprintf("%s: leave out %q, the handler adds its own", endsInIngestPath, u.Path[at:]))
-		}
-	}
-	known := make(map[string]bool)
-	for _, name := range variables() {
-		known[name] = true
-	}
-	for _, name := range slices.Sorted(maps.Keys(lookup)) {
-		if strings.HasPrefix(name, "LEDGER_") && !known[name] && !serviceVariable(name) {
-			c.warnings = append(c.warnings, "unknown environment variable "+name)
-		}
-	}
-}
-
-// serviceVariable reports whether Kubernetes sets a variable of that name in each pod,
-// for a service named ledger or ledger-something: LEDGER_SERVICE_HOST,
-// LEDGER_PORT_8000_TCP_ADDR and others.
-func serviceVariable(name string) bool {
-	return regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`).MatchString(name)
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
-}
-
-// buildRelease is the main module's version, or its VCS revision, or "".
-func buildRelease() string {
-	build, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	release := build.Main.Version
-	if release == "" || release == "(devel)" {
-		release = ""
-		for _, s := range build.Settings {
-			if s.Key == "vcs.revision" {
-				release = s.Value
-			}
-		}
-	}
-	if runes := []rune(release); len(runes) > wire.MaxRelease {
-		release = string(runes[:wire.MaxRelease])
-	}
-	return release
 }

@@ -69,7 +69,7 @@ func withOwnTransport(t *testing.T, slow time.Duration, test func(t *testing.T, 
 			t.Fatal(err)
 		}
 		h := newHandler(config, encodingOf(config, newIDPrefix(), time.Now))
-		h.sender.transport.owned.DialContext = listener.dial
+		h.sender.transport.client.Owned.DialContext = listener.dial
 		test(t, h, &open, &opened)
 		if err := h.Shutdown(t.Context()); err != nil {
 			t.Error(err)
@@ -116,7 +116,7 @@ func TestConnectionsAreKeptForEachRequestSideBySide(t *testing.T) {
 						t.Error(err)
 						return
 					}
-					resp, err := h.sender.transport.client.RoundTrip(req)
+					resp, err := h.sender.transport.client.Through.RoundTrip(req)
 					if err != nil {
 						t.Error(err)
 						return

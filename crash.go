@@ -2,11 +2,8 @@ package ledger
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"reflect"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
@@ -40,7 +37,7 @@ func RecoverAndFlush(h *Handler, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	if h.Handle(ctx, r) == nil && h.Flush(ctx) == nil {
-		h.batcher.crashes.Load().Delivered(err.printed())
+		h.batcher.crashes.Load().Delivered(value)
 	}
 }
 
@@ -51,24 +48,6 @@ type panicError struct {
 }
 
 func (p *panicError) Error() string { return "panic: " + errstack.PanicValue(p.value) }
-
-// printed is the first line of what the runtime prints of the panic. Where it
-// has words of its own, such as main.T(5) or (main.T) 0xc000012345, that is the
-// beginning, up to a parenthesis.
-func (p *panicError) printed() string {
-	line, _, _ := strings.Cut(p.Error(), "\n")
-	switch p.value.(type) {
-	case nil, string, error, fmt.Stringer:
-		return line
-	}
-	switch t := reflect.TypeOf(p.value); {
-	case !errstack.IsBasic(t.Kind()):
-		return "panic: (" + t.String() + ")"
-	case t.PkgPath() != "":
-		return "panic: " + t.String() + "("
-	}
-	return line
-}
 
 // Unwrap returns the panic's value when that is an error.
 func (p *panicError) Unwrap() error {
@@ -89,7 +68,7 @@ func (c *core) inheritCrash() {
 	b := c.batcher
 	file, crash, err := crash.Open(b.disk.Root(), c.protocols.Origin())
 	if err != nil {
-		c.report.tell("crash", slog.LevelWarn, "crashes are not captured", slog.String("error", err.Error()))
+		c.report.Tell("crash", slog.LevelWarn, "crashes are not captured", slog.String("error", err.Error()))
 	}
 	b.crashes.Swap(file).Close() // of a directory that was removed
 	if crash == nil {

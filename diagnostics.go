@@ -6,18 +6,18 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/baseurl"
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
+	"github.com/ledger-sdk/ledger-go/internal/selflog"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
-	"golang.org/x/time/rate"
 )
 
 // A meaning is what a kind of outcome says of sending as a whole: what it counts
@@ -108,104 +108,23 @@ func meaningOf(why throttle.Cause) *meaning {
 // diagnostics reports the SDK's own trouble, not through the logger
 // being served. A condition is told once when it begins, and its end once; a
 // condition that keeps coming back is told once a minute at most.
-//
-// Messages are written by a goroutine of their own, so that a stderr that nobody
-// reads holds up nothing; when it falls behind, messages are lost.
 type diagnostics struct {
-	handler  slog.Handler
+	*selflog.Log
 	key      redact.Secret
 	protocol Protocol // as the options say
-	messages chan slog.Record
-	done     chan struct{}
 
-	mu       sync.Mutex
-	throttle map[string]*rate.Sometimes
-	trouble  outcomeKind // the condition told last; outcomeNone when all is well
-	told     bool        // of a condition, and not yet of its end
-	closed   bool
+	mu      sync.Mutex
+	trouble outcomeKind // the condition told last; outcomeNone when all is well
+	told    bool        // of a condition, and not yet of its end
 }
 
 func newDiagnostics(c *config) *diagnostics {
-	d := &diagnostics{
-		handler:  c.Diagnostics,
-		key:      c.apiKey,
-		protocol: c.Protocol,
-		messages: make(chan slog.Record, 16),
-		done:     make(chan struct{}),
-		throttle: make(map[string]*rate.Sometimes),
+	handler := c.Diagnostics
+	if handler == nil {
+		handler = slog.NewTextHandler(os.Stderr, nil)
 	}
-	if d.handler == nil {
-		d.handler = slog.NewTextHandler(os.Stderr, nil)
-	}
-	d.handler = d.handler.WithAttrs([]slog.Attr{slog.String("sdk", "ledger-sdk-go/"+Version)})
-	go d.write()
-	return d
-}
-
-func (d *diagnostics) write() {
-	defer close(d.done)
-	for r := range d.messages {
-		d.handle(r)
-	}
-}
-
-func (d *diagnostics) handle(r slog.Record) {
-	defer func() { _ = recover() }() // a handler of the caller's
-	ctx := context.Background()
-	if d.handler.Enabled(ctx, r.Level) {
-		_ = d.handler.Handle(ctx, r)
-	}
-}
-
-// close lets what was told be written, until ctx ends, and for a moment only:
-// somebody may not read it.
-func (d *diagnostics) close(ctx context.Context) {
-	d.mu.Lock()
-	if !d.closed {
-		d.closed = true
-		close(d.messages)
-	}
-	d.mu.Unlock()
-	moment := time.NewTimer(grace)
-	defer moment.Stop()
-	select {
-	case <-d.done:
-	case <-ctx.Done():
-	case <-moment.C:
-	}
-}
-
-// tell writes one message, unless the same topic was told within a minute.
-func (d *diagnostics) tell(topic string, level slog.Level, message string, attrs ...slog.Attr) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.tellLocked(topic, level, message, attrs...)
-}
-
-// tellLocked is tell for who holds the lock; it reports whether it wrote.
-func (d *diagnostics) tellLocked(topic string, level slog.Level, message string, attrs ...slog.Attr) (written bool) {
-	sometimes := d.throttle[topic]
-	if sometimes == nil {
-		sometimes = &rate.Sometimes{First: 1, Interval: time.Minute}
-		d.throttle[topic] = sometimes
-	}
-	sometimes.Do(func() { written = d.writeLocked(level, message, attrs...) })
-	return written
-}
-
-// writeLocked writes a message, and reports whether there was room for it.
-func (d *diagnostics) writeLocked(level slog.Level, message string, attrs ...slog.Attr) bool {
-	if d.closed {
-		return false
-	}
-	r := slog.NewRecord(time.Now(), level, "ledger: "+message, 0)
-	r.AddAttrs(attrs...)
-	select {
-	case d.messages <- r:
-		return true
-	default:
-		return false
-	}
+	handler = handler.WithAttrs([]slog.Attr{slog.String("sdk", "ledger-sdk-go/"+Version)})
+	return &diagnostics{Log: selflog.New(handler), key: c.apiKey, protocol: c.Protocol}
 }
 
 // outcome reports a change for the worse, or for the better.
@@ -224,15 +143,15 @@ func (d *diagnostics) outcome(out outcome) {
 		d.trouble = outcomeNone
 		if d.told {
 			d.told = false
-			d.writeLocked(slog.LevelInfo, "delivering again")
+			d.Tell("", slog.LevelInfo, "delivering again")
 		}
 		if n := out.answer.Rejected; n > 0 {
-			d.tellLocked("rejected", slog.LevelWarn, "the server rejected entries, they are dropped",
+			d.Tell("rejected", slog.LevelWarn, "the server rejected entries, they are dropped",
 				slog.Int("rejected", n), slog.String("reason", d.key.MaskIn(out.answer.Message)))
 		}
 		return
 	case outcomeRefused, outcomeTooLarge: // of some entries, not of sending
-		d.tellLocked("refused", slog.LevelWarn, "the server refuses a batch: looking for the entries at fault", detail())
+		d.Tell("refused", slog.LevelWarn, "the server refuses a batch: looking for the entries at fault", detail())
 		return
 	}
 	if d.trouble == out.kind {
@@ -246,7 +165,7 @@ func (d *diagnostics) outcome(out outcome) {
 	if out.wrong != "" {
 		attrs = append(attrs, slog.String("hint", d.hint(out)))
 	}
-	if d.tellLocked(fmt.Sprint("trouble ", int(out.kind)), m.level, m.begins, attrs...) {
+	if d.Tell(fmt.Sprint("trouble ", int(out.kind)), m.level, m.begins, attrs...) {
 		d.told, d.trouble = true, out.kind
 	}
 }
@@ -254,7 +173,7 @@ func (d *diagnostics) outcome(out outcome) {
 // hint says what is likely wrong where no ingest endpoint answered.
 func (d *diagnostics) hint(out outcome) string {
 	switch {
-	case out.status != http.StatusNotFound || strings.HasPrefix(out.wrong, endsInIngestPath):
+	case out.status != http.StatusNotFound || strings.HasPrefix(out.wrong, baseurl.EndsInIngestPath):
 		return out.wrong
 	case d.protocol == ProtocolAuto:
 		return out.wrong + "; both protocols were tried"
@@ -266,7 +185,7 @@ func (d *diagnostics) hint(out outcome) string {
 
 // switched tells that another protocol is in use from now on.
 func (d *diagnostics) switched(to string) {
-	d.tell("protocol", slog.LevelInfo, "the server speaks another protocol: using it from now on", slog.String("protocol", to))
+	d.Tell("protocol", slog.LevelInfo, "the server speaks another protocol: using it from now on", slog.String("protocol", to))
 }
 
 // announce queues the notice of what overflow has dropped, when the episode is
@@ -278,7 +197,7 @@ func (b *batcher) announce() {
 	if lost == 0 {
 		return
 	}
-	b.report.tell("overflow", slog.LevelWarn, "the buffer is full: the oldest entries are dropped", slog.Int64("so far", lost))
+	b.report.Tell("overflow", slog.LevelWarn, "the buffer is full: the oldest entries are dropped", slog.Int64("so far", lost))
 	wanted := slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })
 	if b.queue.Full() && !slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice && b.settled(w) }) {
 		return
@@ -314,18 +233,6 @@ func (b *batcher) dropNotice(dropped int64, since, until time.Time) *buffer.Entr
 	return e
 }
 
-// maxQuoted bounds the server's words in errors and diagnostics, in bytes.
-const maxQuoted = 200
-
-// shorten bounds the server's words, and keeps them on one line.
-func shorten(s string) string {
-	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "�")), " ")
-	if len(s) <= maxQuoted {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxQuoted], "") + "…"
-}
-
 // describe words an answer that took nothing: what came back, and from where when it
 // may be the wrong server's.
 func describe(out outcome, from string, resp *http.Response, key redact.Secret) string {
@@ -333,10 +240,10 @@ func describe(out outcome, from string, resp *http.Response, key redact.Secret) 
 	if out.wrong != "" {
 		text += " from " + from
 		if kind := resp.Header.Get("Content-Type"); kind != "" {
-			text += ", Content-Type " + shorten(key.MaskIn(kind))
+			text += ", Content-Type " + key.Quote(kind)
 		}
 		if to := resp.Header.Get("Location"); to != "" {
-			text += ", Location " + shorten(key.MaskIn(to))
+			text += ", Location " + key.Quote(to)
 		}
 	}
 	if out.answer.Message != "" {
@@ -345,47 +252,12 @@ func describe(out outcome, from string, resp *http.Response, key redact.Secret) 
 	return text
 }
 
-// wrongServer says what is likely wrong with the URL where no ingest endpoint
-// answered; "" where one may have.
-func wrongServer(out outcome, base *url.URL, resp *http.Response) string {
-	if out.kind != outcomeMisdirected && out.status != http.StatusNotImplemented {
-		return ""
-	}
-	if at := ingestPathAt(base.Path); at >= 0 {
-		return fmt.Sprintf("%s: leave out %q, the handler adds its own", endsInIngestPath, base.Path[at:])
-	}
-	switch status := out.status; {
-	case status >= 300 && status < 400:
-		return "the server redirects: use the address that Location names, without the ingest path"
-	case status == http.StatusMethodNotAllowed, status == http.StatusNotImplemented:
-		return "this server takes no POST here: it may be a file server or a proxy; check the host and the port"
-	case isHTML(resp.Header):
-		return "this is a web page: BaseURL may be the address of a web interface, or a proxy asks for a login"
-	case base.Path != "":
-		return fmt.Sprintf("the path prefix %q may be wrong", base.Path)
-	}
-	return "BaseURL may lack a path prefix, or the port is another server's"
-}
-
-const endsInIngestPath = "BaseURL ends in an ingest path"
-
-// ingestPathAt is where an ingest path begins at the end of a BaseURL's path; -1 for
-// none.
-func ingestPathAt(path string) int {
-	for _, ending := range [...]string{"/api/v1/ingest/batch", "/api/v1/ingest/single", "/api/v1/ingest", "/v1/logs"} {
-		if strings.HasSuffix(path, ending) {
-			return len(path) - len(ending)
-		}
-	}
-	return -1
-}
-
 // attributesCut reports that attributes were over the server's limit, so far times.
 func (d *diagnostics) attributesCut(soFar int64) {
-	d.tell("cut", slog.LevelWarn, "attributes over the server's limit were cut: _truncated of the entry has their paths", slog.Int64("entries so far", soFar))
+	d.Tell("cut", slog.LevelWarn, "attributes over the server's limit were cut: _truncated of the entry has their paths", slog.Int64("entries so far", soFar))
 }
 
 // unknownSteering reports an attr that was to steer an entry.
 func (d *diagnostics) unknownSteering(key, value string) {
-	d.tell(key+"="+value, slog.LevelWarn, "the server does not know this value: it stays an attribute", slog.String(key, value))
+	d.Tell(key+"="+value, slog.LevelWarn, "the server does not know this value: it stays an attribute", slog.String(key, value))
 }

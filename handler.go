@@ -98,7 +98,7 @@ func newHandler(config *config, encoding encode.Config) *Handler {
 	c.batcher = newBatcher(config, c.queue, count, c.sender, c.report, c.inheritCrash, now)
 	c.batcher.encode = c.encode
 	for _, text := range config.warnings {
-		c.report.tell(text, slog.LevelWarn, text)
+		c.report.Tell(text, slog.LevelWarn, text)
 	}
 	c.batcher.disk.Open()
 	go c.batcher.run()
@@ -354,8 +354,8 @@ func (h *Handler) end(ctx context.Context) {
 	}
 	close(h.counted)
 	<-h.batcher.stopped // a disk may take its time to sync
-	h.sender.transport.close()
-	h.report.close(ctx)
+	h.sender.transport.client.Close()
+	h.report.Close(ctx)
 }
 
 func (h *Handler) leftError(what string, left int64, err error) error {

@@ -56,7 +56,7 @@ func TestDeadHTTP2ConnectionCostsOneAttempt(t *testing.T) {
 			}()
 			pool := x509.NewCertPool()
 			pool.AddCert(secure.Certificate())
-			h.sender.transport.owned.TLSClientConfig = &tls.Config{RootCAs: pool, ServerName: "example.com"}
+			h.sender.transport.client.Owned.TLSClientConfig = &tls.Config{RootCAs: pool, ServerName: "example.com"}
 			deliver := func(within time.Duration) {
 				t.Helper()
 				slog.New(h).Info("hello")

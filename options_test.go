@@ -183,11 +183,6 @@ func TestStartUpWarnings(t *testing.T) {
 	if !strings.Contains(text, "plain http") || !strings.Contains(text, "LEDGER_FLUSH_INTERVALL") || len(c.warnings) != 2 {
 		t.Errorf("warnings:\n%s", text)
 	}
-	for _, quiet := range []string{"http://127.0.0.1:8000", "http://[::1]:8000", "http://localhost", "https://logs.example.com"} {
-		if c, err := newConfig(&Options{APIKey: testKey, BaseURL: quiet}, nil); err != nil || len(c.warnings) != 0 {
-			t.Errorf("%s: %v %v", quiet, c.warnings, err)
-		}
-	}
 }
 
 func TestNoVerbPrintsTheKey(t *testing.T) {
@@ -230,22 +225,4 @@ func FuzzEnvironment(f *testing.F) {
 			t.Errorf("passed: %+v", c.Options)
 		}
 	})
-}
-
-// Kubernetes sets variables for each service of the namespace, also for one that is
-// named ledger.
-func TestVariablesOfKubernetesAreNotUnknown(t *testing.T) {
-	for _, name := range []string{
-		"LEDGER_SERVICE_HOST", "LEDGER_SERVICE_PORT", "LEDGER_SERVICE_PORT_HTTP", "LEDGER_PORT", "LEDGER_PORT_8000_TCP",
-		"LEDGER_PORT_8000_TCP_PROTO", "LEDGER_PORT_8000_TCP_PORT", "LEDGER_PORT_8000_TCP_ADDR", "LEDGER_SERVER_SERVICE_HOST",
-	} {
-		if !serviceVariable(name) {
-			t.Errorf("%s counts as unknown", name)
-		}
-	}
-	for _, name := range []string{"LEDGER_SERVICE", "LEDGER_FLUSH_INTERVALL", "LEDGER_PORTS"} {
-		if serviceVariable(name) {
-			t.Errorf("%s counts as one of Kubernetes", name)
-		}
-	}
 }

@@ -2,16 +2,12 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"log/slog"
-	"mime"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/levels"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
@@ -31,56 +27,7 @@ const LevelCritical = slog.Level(12)
 // "error", any other method with 405. The handler asks for no credentials: serve it
 // where only operators come. level must not be nil.
 func LevelHandler(level *slog.LevelVar) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		code, answer := http.StatusOK, map[string]string{}
-		switch r.Method {
-		case http.MethodGet, http.MethodHead:
-		case http.MethodPut:
-			set, err := requestedLevel(w, r)
-			if err != nil {
-				code, answer["error"] = http.StatusBadRequest, err.Error()
-			} else {
-				level.Set(set)
-			}
-		default:
-			w.Header().Set("Allow", "GET, HEAD, PUT")
-			code, answer["error"] = http.StatusMethodNotAllowed, "only GET and PUT are supported"
-		}
-		if code == http.StatusOK {
-			answer["level"] = level.Level().String()
-		}
-		sendJSON(w, code, answer)
-	})
-}
-
-// maxLevelRequest is far more than a level takes.
-const maxLevelRequest = 4 << 10
-
-// requestedLevel reads the level out of a request.
-func requestedLevel(w http.ResponseWriter, r *http.Request) (slog.Level, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxLevelRequest)
-	var body struct {
-		Level *string `json:"level"`
-	}
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/x-www-form-urlencoded" {
-		if text := r.PostFormValue("level"); text != "" {
-			body.Level = &text
-		}
-	} else if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		return 0, fmt.Errorf(`want {"level":"DEBUG"}: %w`, err)
-	}
-	if body.Level == nil {
-		return 0, errors.New(`no level: want {"level":"DEBUG"}`)
-	}
-	parsed, err := parseLevel(strings.TrimSpace(*body.Level))
-	if err != nil {
-		return 0, err
-	}
-	level, ok := parsed.(slog.Level)
-	if !ok {
-		return 0, fmt.Errorf("%q is not a level: want a name such as INFO or WARN+2", *body.Level)
-	}
-	return level, nil
+	return levels.Handler(level)
 }
 
 // Err returns an attr "error" with err, and for nil the empty Attr, which no handler

@@ -250,7 +250,7 @@ func (r *round) withinRateLimit(ctx context.Context, next func() outcome) outcom
 			}
 			return out
 		}
-		r.report.tell("rate limit", slog.LevelWarn, rateLimitUsed+": entries wait")
+		r.report.Tell("rate limit", slog.LevelWarn, rateLimitUsed+": entries wait")
 		r.pacing.Add(1)
 		err := throttle.Sleep(ctx, wait)
 		r.pacing.Add(-1)
@@ -315,7 +315,7 @@ func (r *round) send(ctx context.Context, entries []*buffer.Entry, timeout time.
 	defer func() {
 		if p := recover(); p != nil {
 			err := errors.New("ledger: sending panicked: " + errstack.PanicValue(p))
-			r.report.tell("panic", slog.LevelError, "sending panics: looking for the entry at fault, which is dropped", slog.String("error", err.Error()))
+			r.report.Tell("panic", slog.LevelError, "sending panics: looking for the entry at fault, which is dropped", slog.String("error", err.Error()))
 			out = outcome{kind: outcomeRefused, format: r.format, unheard: true, err: err}
 		}
 	}()
@@ -392,7 +392,7 @@ func (s *sender) learnTaken(b *batch, out *outcome) {
 		s.report.switched(out.format.Protocol())
 	}
 	if out.plain && !s.config.DisableCompression {
-		s.report.tell("gzip", slog.LevelWarn, "the server does not take gzip: sending uncompressed")
+		s.report.Tell("gzip", slog.LevelWarn, "the server does not take gzip: sending uncompressed")
 	}
 	if out.took < s.config.HTTPTimeout { // otherwise the server needs what it got
 		s.timeout.Store(int64(s.config.HTTPTimeout))

@@ -154,7 +154,7 @@ func (b *batcher) settle(r roundResult) {
 	}
 	n := batch.Size()
 	if r.server {
-		b.report.tell("refusing", slog.LevelWarn, meanings[outcomeRefused].issue)
+		b.report.Tell("refusing", slog.LevelWarn, meanings[outcomeRefused].issue)
 	}
 	v := judge(n, batch.Notes, r, b.count.Successes.Load(), b.search != nil)
 	batch.Notes = v.notes

@@ -26,7 +26,7 @@ func bodiesOf(t testing.TB, dir string) {
 	queue := buffer.NewQueue(buffer.QueueLimits{MaxEntries: 10_000, MaxBytes: 64 << 20, BatchEntries: 1000, BatchBytes: maxBody}, count, time.Now)
 	disk := spill.New(spill.Config{
 		Dir: dir, MaxBytes: 64 << 20, BatchBytes: maxBody, Sync: time.Hour, Now: time.Now, Opened: func() {}, Format: chooser.Named,
-		Tell: func(string, slog.Level, string, ...slog.Attr) {},
+		Tell: func(string, slog.Level, string, ...slog.Attr) bool { return true },
 	}, buffer.NewBacklog(queue, func(*batch) {}), queue, count)
 	disk.Open()
 	defer disk.Close()

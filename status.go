@@ -1,12 +1,12 @@
 package ledger
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"net/http"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/jsonhttp"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
 
@@ -242,40 +242,16 @@ func (h *Handler) Metrics() Metrics {
 // the service or to take it out of service: keep it out of liveness probes, and
 // out of readiness probes unless logs matter more than answers.
 func (h *Handler) HealthHandler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return jsonhttp.Get(func() (int, any) {
 		st := h.Status()
-		code := http.StatusOK
 		if !st.Healthy {
-			code = http.StatusServiceUnavailable
+			return http.StatusServiceUnavailable, st
 		}
-		writeJSON(w, r, code, st)
+		return http.StatusOK, st
 	})
 }
 
 // MetricsHandler serves [Handler.Metrics] as JSON.
 func (h *Handler) MetricsHandler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		writeJSON(w, r, http.StatusOK, h.Metrics())
-	})
-}
-
-func writeJSON(w http.ResponseWriter, r *http.Request, code int, v any) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
-		return
-	}
-	sendJSON(w, code, v)
-}
-
-func sendJSON(w http.ResponseWriter, code int, v any) {
-	body, err := json.Marshal(v)
-	if err != nil { // plain structs always marshal
-		http.Error(w, "internal error", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(code)
-	_, _ = w.Write(append(body, '\n'))
+	return jsonhttp.Get(func() (int, any) { return http.StatusOK, h.Metrics() })
 }

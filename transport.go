@@ -6,17 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/ledger-sdk/ledger-go/internal/baseurl"
 	"github.com/ledger-sdk/ledger-go/internal/body"
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
-	"github.com/ledger-sdk/ledger-go/internal/errstack"
+	"github.com/ledger-sdk/ledger-go/internal/httpclient"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/throttle"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
@@ -35,15 +34,6 @@ const (
 	// maxTimeout is where an attempt's timeout stops doubling: the server may
 	// take 30s to say what became of a batch (ledger-wire 6.4).
 	maxTimeout = 35 * time.Second
-	// writeBuffer is a connection's. A usual batch of 1000 entries, compressed,
-	// fits with its headers, and goes out in one write; net/http would make
-	// a buffer for each request otherwise.
-	writeBuffer = 32 << 10
-	// idleTimeout closes idle connections before the server does, after 5s.
-	idleTimeout = 4 * time.Second
-	// pingAfter is how long an HTTP/2 connection may be silent before it is asked
-	// whether it is alive, and how long it may take to say so.
-	pingAfter = 5 * time.Second
 )
 
 // An outcomeKind is what an attempt came to, from the sender's point of view.
@@ -88,52 +78,23 @@ type outcome struct {
 // A transport makes single attempts: body, gzip, headers, and the answer read
 // into an outcome. It never sleeps and never tries again.
 type transport struct {
-	client http.RoundTripper
-	owned  *http.Transport // client, when it is ours to close
+	client *httpclient.Client
 	base   *url.URL
 	key    redact.Secret
 	plain  atomic.Bool // send without compression
 	now    func() time.Time
-	doubt  atomic.Bool // an attempt timed out: its connection may be dead
-
-	strays     atomic.Int32 // attempts that were given up and have not returned
-	mostStrays int32        // no further attempt is made beside so many
-
 	bodies body.Maker
 }
 
 func newTransport(c *config, now func() time.Time) *transport {
-	t := &transport{client: c.HTTPTransport, base: c.baseURL, key: c.apiKey, now: now, mostStrays: int32(min(c.HTTPPoolSize, math.MaxInt32))}
+	t := &transport{client: httpclient.New(c.HTTPTransport, c.HTTPPoolSize, maxTimeout), base: c.baseURL, key: c.apiKey, now: now}
 	t.plain.Store(c.DisableCompression)
-	if t.client == nil {
-		t.owned = &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            (&net.Dialer{Timeout: maxTimeout, KeepAlive: 30 * time.Second}).DialContext,
-			TLSHandshakeTimeout:    maxTimeout,
-			MaxIdleConns:           c.HTTPPoolSize,
-			MaxIdleConnsPerHost:    c.HTTPPoolSize,
-			IdleConnTimeout:        idleTimeout,
-			MaxResponseHeaderBytes: maxAnswer,
-			WriteBufferSize:        writeBuffer,
-			DisableCompression:     true, // no answer is worth a bomb
-			ForceAttemptHTTP2:      true,
-			HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingAfter},
-		}
-		t.client = t.owned
-	}
 	return t
 }
 
-// close lets idle connections go; those of a caller's RoundTripper are theirs.
-func (t *transport) close() {
-	if t.owned != nil {
-		t.owned.CloseIdleConnections()
-	}
-}
-
 // send makes one attempt to deliver entries, all encoded in format. It returns
-// by the timeout and when ctx ends, or, where the RoundTripper ignores its
-// context, after patience beyond that.
+// by the timeout and when ctx ends, or a little later where the RoundTripper ignores its
+// context.
 func (t *transport) send(ctx context.Context, format wire.Format, entries []*buffer.Entry, timeout time.Duration) (out outcome) {
 	defer func() {
 		out.format = format
@@ -143,11 +104,8 @@ func (t *transport) send(ctx context.Context, format wire.Format, entries []*buf
 	}()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if t.strays.Load() >= t.mostStrays { // their bodies would fill the memory
-		return outcome{kind: outcomeNetworkError, err: errors.New("HTTP transport has not returned from attempts whose time was up")}
-	}
-	if t.doubt.Swap(false) { // under HTTP/2 the next attempt would go the same way
-		t.close()
+	if err := t.client.Ready(); err != nil {
+		return outcome{kind: outcomeNetworkError, err: err}
 	}
 	plain := t.plain.Load()
 	payload := t.bodies.Make(format, entries, plain)
@@ -163,107 +121,20 @@ func (t *transport) send(ctx context.Context, format wire.Format, entries []*buf
 	if !plain {
 		req.Header.Set("Content-Encoding", "gzip")
 	}
-	answered := make(chan outcome, 1)
-	go func() {
-		// What stands when the RoundTripper ends the goroutine.
-		out := outcome{kind: outcomeNetworkError, err: errors.New("HTTP transport ended its goroutine")}
-		defer func() { answered <- out }()
-		out = t.exchange(req, format, len(entries))
-	}()
-	select {
-	case out = <-answered:
-	case <-ctx.Done():
-		out = t.overdue(answered)
+	r := httpclient.Do(t.client, req, func(resp *http.Response) outcome { return t.classify(resp, format, len(entries)) })
+	out = r.Answer
+	if r.Err != nil {
+		out = outcome{kind: outcomeNetworkError, timedOut: r.TimedOut, unheard: r.NotReached, err: t.clean(r.Err)}
 	}
 	out.plain = plain
-	if out.timedOut {
-		t.doubt.Store(true)
-	}
 	return out
-}
-
-// patience is how long a RoundTripper may take to return once its context has
-// ended.
-const patience = 5 * time.Second
-
-// overdue returns the answer of an attempt whose time is up, or gives it up as
-// lost.
-func (t *transport) overdue(answered <-chan outcome) outcome {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case out := <-answered:
-		return out
-	case <-timer.C:
-	}
-	t.strays.Add(1)
-	go func() {
-		<-answered
-		t.strays.Add(-1)
-	}()
-	return outcome{kind: outcomeNetworkError, timedOut: true, err: errors.New("HTTP transport ignores its context")}
-}
-
-// exchange makes the request, and reads the answer to it.
-func (t *transport) exchange(req *http.Request, format wire.Format, n int) (out outcome) {
-	defer func() {
-		if p := recover(); p != nil && out.kind == outcomeNone { // where there is an answer, it stands
-			out = outcome{kind: outcomeNetworkError, err: t.clean(errors.New("HTTP transport panicked: " + errstack.PanicValue(p)))}
-		}
-	}()
-	ctx := req.Context()
-	resp, err := t.client.RoundTrip(req)
-	if err == nil && resp == nil {
-		err = errors.New("HTTP transport returned no response")
-	}
-	if err != nil {
-		return outcome{
-			kind:     outcomeNetworkError,
-			timedOut: errors.Is(ctx.Err(), context.DeadlineExceeded),
-			unheard:  notReached(err),
-			err:      t.clean(err),
-		}
-	}
-	if resp.Body == nil { // http.Client takes that too
-		resp.Body = http.NoBody
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode < http.StatusOK { // 101: what follows is no body, and may never end
-		resp.Body = http.NoBody
-	}
-	resp.Body = untilDone{resp.Body, ctx}
-	out = t.classify(resp, format, n)
-	// What little is left is read so that the connection can be used again; an
-	// endless body costs the connection.
-	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
-	return out
-}
-
-// notReached reports whether no connection to the server, or to a proxy, was made.
-func notReached(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
-}
-
-// untilDone ends a body that ignores its context, such as one of which each read
-// returns nothing.
-type untilDone struct {
-	io.ReadCloser
-	ctx context.Context
-}
-
-func (b untilDone) Read(p []byte) (int, error) {
-	if err := b.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return b.ReadCloser.Read(p)
 }
 
 // clean words a transport's error without what must not be told. The text may
 // quote what a server or a proxy said, so it is bounded like its other words.
 func (t *transport) clean(err error) error {
 	text := err.Error()
-	if words := shorten(t.key.MaskIn(text)); words != text {
+	if words := t.key.Quote(text); words != text {
 		return errors.New(words)
 	}
 	return err
@@ -277,7 +148,7 @@ func (t *transport) classify(resp *http.Response, format wire.Format, n int) out
 		bound = maxRefusal
 	}
 	out.answer = format.ReadAnswer(resp.StatusCode, io.LimitReader(resp.Body, bound), n)
-	out.answer.Message = shorten(t.key.MaskIn(out.answer.Message))
+	out.answer.Message = t.key.Quote(out.answer.Message)
 
 	switch status := resp.StatusCode; {
 	case status >= 200 && status < 300:
@@ -286,7 +157,7 @@ func (t *transport) classify(resp *http.Response, format wire.Format, n int) out
 		case out.answer.Quota:
 			out.kind = outcomeQuota
 		case out.answer.Readable || status == http.StatusAccepted:
-		case isHTML(resp.Header): // somebody else's page, not an ingest endpoint
+		case baseurl.IsWebPage(resp): // somebody else's page, not an ingest endpoint
 			out.kind = outcomeMisdirected
 		case out.answer.Foreign:
 			out.kind, out.stranger = outcomeMisdirected, true
@@ -314,12 +185,10 @@ func (t *transport) classify(resp *http.Response, format wire.Format, n int) out
 		out.kind = outcomeMisdirected
 	}
 	if out.kind != outcomeTaken {
-		out.wrong = wrongServer(out, t.base, resp)
+		if out.kind == outcomeMisdirected || out.status == http.StatusNotImplemented {
+			out.wrong = baseurl.Mistake(t.base, resp)
+		}
 		out.err = errors.New(describe(out, t.base.String()+format.Path(), resp, t.key))
 	}
 	return out
-}
-
-func isHTML(h http.Header) bool {
-	return strings.HasPrefix(strings.TrimSpace(strings.ToLower(h.Get("Content-Type"))), "text/html")
 }

@@ -109,7 +109,7 @@ func TestRareEntriesHoldNoSlabs(t *testing.T) {
 }
 
 func TestLoadCountsBoth(t *testing.T) {
-	var l load
+	var l usage
 	var entries, bytes int64
 	random := rand.New(rand.NewPCG(1, 1))
 	for range 100_000 {

@@ -36,11 +36,11 @@ type Queue struct {
 	sealed    atomic.Bool // nobody takes entries out any more
 
 	_         cacheLine
-	queued    load // in the lanes
+	queued    usage // in the lanes
 	_         cacheLine
 	urgents   atomic.Int64 // how many of queued are urgent
-	held      load         // taken out, and not being attempted
-	attempted load         // an attempt has them
+	held      usage        // taken out, and not being attempted
+	attempted usage        // an attempt has them
 	_         cacheLine
 
 	writers sync.Pool // of *writer

@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -26,6 +27,26 @@ func TestCrashThatWasToldOf(t *testing.T) {
 		}
 		if (c == nil) != test.told {
 			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}
+
+type named int
+
+func TestFirstLineOfAPanic(t *testing.T) {
+	for _, test := range []struct {
+		value any
+		want  string
+	}{
+		{"two\nlines", "panic: two"},
+		{errors.New("boom"), "panic: boom"},
+		{5, "panic: 5"},
+		{named(5), "panic: crash.named("},
+		{struct{ n int }{1}, "panic: (struct { n int })"},
+		{new(named), "panic: (*crash.named)"},
+	} {
+		if got := firstLine(test.value); got != test.want {
+			t.Errorf("%T: %q, want %q", test.value, got, test.want)
 		}
 	}
 }

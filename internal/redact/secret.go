@@ -33,6 +33,19 @@ func NewSecret(s string) Secret {
 	return Secret{func() string { return s }, strings.NewReplacer(masks...).Replace}
 }
 
+// maxQuoted bounds what is quoted of others, in bytes.
+const maxQuoted = 200
+
+// Quote returns what somebody said, such as a server, as it may be told: without the
+// secret, on one line, and at most 200 bytes of it.
+func (s Secret) Quote(text string) string {
+	text = strings.Join(strings.Fields(strings.ToValidUTF8(s.MaskIn(text), "�")), " ")
+	if len(text) <= maxQuoted {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxQuoted], "") + "…"
+}
+
 func (Secret) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte(Mask)) }
 func (Secret) MarshalText() ([]byte, error) { return []byte(Mask), nil }
 func (Secret) LogValue() slog.Value         { return slog.StringValue(Mask) }

@@ -37,7 +37,10 @@ func newDisk(b *testing.B, dir, protocol string) *disk {
 	queue := buffer.NewQueue(buffer.QueueLimits{MaxEntries: 2 * benchEntries, MaxBytes: 1 << 30, BatchEntries: 1000, BatchBytes: 1 << 20}, count, time.Now)
 	d.Spill = New(Config{
 		Dir: dir, MaxBytes: 1 << 30, BatchBytes: 1 << 20, After: time.Second, Sync: time.Hour, Now: time.Now,
-		Tell:   func(topic string, _ slog.Level, message string, attrs ...slog.Attr) { b.Error(topic, message, attrs) },
+		Tell: func(topic string, _ slog.Level, message string, attrs ...slog.Attr) bool {
+			b.Error(topic, message, attrs)
+			return true
+		},
 		Format: func(string) wire.Format { return d.format },
 		Opened: func() {},
 	}, buffer.NewBacklog(queue, func(*buffer.Batch[struct{}]) {}), queue, count)

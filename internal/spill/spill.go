@@ -68,8 +68,8 @@ type Config struct {
 	After, Sync time.Duration
 	// BatchBytes is how much a batch may hold.
 	BatchBytes int
-	// Tell reports a trouble, of which it may keep repetitions back.
-	Tell func(topic string, level slog.Level, message string, attrs ...slog.Attr)
+	// Tell reports a trouble, of which it may keep repetitions back, and whether it did.
+	Tell func(topic string, level slog.Level, message string, attrs ...slog.Attr) bool
 	// Format is the format of a protocol's entries.
 	Format func(protocol string) wire.Format
 	// Opened is called when the spool was opened while the handler runs.

@@ -32,7 +32,10 @@ func newMemory(t *testing.T, dir string) *memory {
 	format := native.New(wire.Program{})
 	m.Spill = New(Config{
 		Dir: dir, MaxBytes: 1 << 20, BatchBytes: 1 << 20, Now: now,
-		Tell:   func(topic string, _ slog.Level, _ string, _ ...slog.Attr) { m.told = append(m.told, topic) },
+		Tell: func(topic string, _ slog.Level, _ string, _ ...slog.Attr) bool {
+			m.told = append(m.told, topic)
+			return true
+		},
 		Format: func(string) wire.Format { return format },
 		Opened: func() { m.opened++ },
 	}, backlog, queue, count)

@@ -12,3 +12,16 @@ func OnSync(f func(*os.File)) (undo func()) {
 	}
 	return func() { fsync = was }
 }
+
+// sync is Sync and the wait.
+func (s *Spool) sync() error {
+	wait := s.Sync()
+	if wait == nil {
+		return nil
+	}
+	err := wait()
+	if err != nil {
+		s.SyncAgain()
+	}
+	return err
+}

@@ -60,19 +60,6 @@ func (s *Spool) SyncAgain() {
 	s.unsynced = true
 }
 
-// sync is Sync and the wait.
-func (s *Spool) sync() error {
-	wait := s.Sync()
-	if wait == nil {
-		return nil
-	}
-	err := wait()
-	if err != nil {
-		s.SyncAgain()
-	}
-	return err
-}
-
 // Close gives the directory up, and syncs. What is handed out and not released
 // is there for the next owner. A second close does nothing.
 func (s *Spool) Close() error {

@@ -36,9 +36,6 @@ func (d Delays) Rest(network bool, n int) time.Duration {
 	return jitter(min(doubled(d.first(network), max(n, 1)), d.Most))
 }
 
-// Asked is the delay that a server asked for with Retry-After.
-func (d Delays) Asked(asked time.Duration) time.Duration { return jitter(min(asked, d.MostAsked)) }
-
 // Throttled is the pause after a 429 that asked for none.
 func (d Delays) Throttled(n int) time.Duration { return d.Asked(min(doubled(d.First, n), d.Most)) }
 

@@ -23,8 +23,8 @@ const (
 
 var levels = [Levels]string{"debug", "info", "warning", "error", "critical"}
 
-// criticalFrom is the least of slog's levels that is critical.
-const criticalFrom = slog.Level(12)
+// CriticalFrom is the least of slog's levels that is critical.
+const CriticalFrom = slog.Level(12)
 
 // LevelOf maps slog's levels, between which programs may define their own.
 func LevelOf(l slog.Level) Level {
@@ -35,7 +35,7 @@ func LevelOf(l slog.Level) Level {
 		return Info
 	case l < slog.LevelError:
 		return Warning
-	case l < criticalFrom:
+	case l < CriticalFrom:
 		return Error
 	}
 	return Critical
@@ -64,11 +64,11 @@ func (l Level) Severity() (severity int, text string) {
 
 // SeverityText is slog's text for a level, with the name CRITICAL added.
 func SeverityText(l slog.Level) string {
-	if l < criticalFrom {
+	if l < CriticalFrom {
 		return l.String()
 	}
-	if l > criticalFrom {
-		return "CRITICAL+" + strconv.Itoa(int(l-criticalFrom))
+	if l > CriticalFrom {
+		return "CRITICAL+" + strconv.Itoa(int(l-CriticalFrom))
 	}
 	return "CRITICAL"
 }

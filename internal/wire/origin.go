@@ -2,6 +2,7 @@ package wire
 
 import (
 	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"github.com/ledger-sdk/ledger-go/internal/jsontext"
@@ -13,6 +14,25 @@ const Platform = "go"
 // PlatformVersion is Go's version as a number, such as 1.26.8.
 func PlatformVersion() string {
 	return jsontext.CutPlain(strings.TrimPrefix(runtime.Version(), "go"), maxPlatformVersion)
+}
+
+// BuildRelease is the release that Go built into this program: the main module's version,
+// or its VCS revision, or "".
+func BuildRelease() string {
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	release := build.Main.Version
+	if release == "" || release == "(devel)" {
+		release = ""
+		for _, s := range build.Settings {
+			if s.Key == "vcs.revision" {
+				release = s.Value
+			}
+		}
+	}
+	return jsontext.CutPlain(release, MaxRelease)
 }
 
 // A Program is what every entry of this process says about the process.
