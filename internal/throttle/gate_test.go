@@ -118,9 +118,9 @@ func TestWhoeverFindsNoRoomWaits(t *testing.T) {
 // The longer of two pauses counts, and the graver cause.
 func TestPauses(t *testing.T) {
 	g := newClockedGate(t, 10)
-	late, later := g.enter(), Place{}
+	late := g.enter()
 	g.now = g.now.Add(Trial)
-	later = g.enter()
+	later := g.enter()
 	g.Leave(late, Pause(QuotaUsedUp, time.Minute))
 	g.Leave(later, Pause(Throttled, time.Second))
 	g.want(0, time.Minute, QuotaUsedUp)
