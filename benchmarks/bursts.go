@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A round's bursts count once it has warmed up: pools and caches are full, the
+// heap has been collected and does not grow into memory that was never touched.
+const warmUp, bursts = 100 * time.Millisecond, 8
+
+// handle measures what logging one record costs the goroutine that logs it: the
+// processor time of its thread over bursts that the buffer can hold.
+func handle(size size, t *table) {
+	s := newSink(nil)
+	defer s.close()
+	ctx := context.Background()
+	for n, shape := range shapes() {
+		all := peers()
+		times := make([]series, len(all))
+		for range size.rounds {
+			for _, i := range rand.Perm(len(all)) {
+				times[i] = append(times[i], size.alone(work{Peer: i, Shape: n}).CPU)
+			}
+		}
+		for i, p := range all {
+			l := p.open(s, size.burst*8)
+			log := slog.New(l.handler.WithAttrs(shape.bound))
+			allocs := testing.AllocsPerRun(size.burst, func() { log.LogAttrs(ctx, slog.LevelInfo, marker, shape.attrs...) })
+			l.close()
+			r := row{
+				figure: "Handle, " + shape.name, who: p.name,
+				value: fmt.Sprintf("%.0f ns, %.0f allocs", times[i].median(), allocs),
+				ratio: times[i].over(times[0]),
+			}
+			if p.ours {
+				r.target = fmt.Sprintf("≤ %.2f×, 0 allocs beyond slog's", shape.target)
+				// Above five attrs slog itself allocates, once.
+				r.judge(r.ratio <= shape.target && (allocs == 0 || len(shape.attrs) > 5 && allocs <= 1))
+			}
+			t.add(r)
+		}
+	}
+}
+
+// sideBySide measures what logging one record costs each of two goroutines that log
+// at once to one handler, and each of one and two into a buffer that is full. Shippers
+// that block then are left out.
+func sideBySide(size size, t *table) {
+	all := peers()
+	for _, f := range []struct {
+		name string
+		work work
+	}{
+		{"Handle, two at once, ", work{Beside: 1}},
+		{"Handle, full buffer, ", work{Full: true}},
+		{"Handle, two at once, full buffer, ", work{Beside: 1, Full: true}},
+	} {
+		for n, shape := range shapes()[:2] {
+			times := make([]series, len(all))
+			for range max(size.rounds/3, 1) {
+				for _, i := range rand.Perm(len(all)) {
+					if all[i].local && !f.work.Full || all[i].ours || i == 0 {
+						w := f.work
+						w.Peer, w.Shape = i, n
+						times[i] = append(times[i], size.alone(w).CPU)
+					}
+				}
+			}
+			for i, p := range all {
+				if times[i] == nil {
+					continue
+				}
+				r := row{
+					figure: f.name + shape.name, who: p.name,
+					value: fmt.Sprintf("%.0f ns", times[i].median()), ratio: times[i].over(times[0]),
+				}
+				if p.ours {
+					r.target = fmt.Sprintf("≤ %.2f×", shape.besides)
+					r.judge(r.ratio <= shape.besides)
+				}
+				t.add(r)
+			}
+		}
+	}
+}
+
+// logBursts logs bursts of one shape, others beside it, and tells what logging one
+// record took each of them. A burst counts only where they did run at once: on a busy
+// machine they may have taken turns.
+func logBursts(size size, p peer, shape shape, w work) sample {
+	s := newSink(func(s *sink) {
+		if w.Full {
+			s.hang = make(chan struct{})
+		}
+	})
+	defer s.close()
+	beside, buffer := w.Beside, size.burst*8*(w.Beside+1)
+	if w.Full {
+		buffer = size.burst // the warm-up fills it
+	}
+	l := p.open(s, buffer)
+	if !w.Full { // otherwise it would go on trying
+		defer l.close()
+	}
+	log := slog.New(l.handler.WithAttrs(shape.bound))
+	burst := func() (used, took time.Duration) {
+		each := make([]time.Duration, beside+1)
+		var ready sync.WaitGroup
+		ready.Add(beside + 1)
+		turn := func(i int) {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			ready.Done()
+			ready.Wait()
+			began := threadCPU()
+			for range size.burst {
+				log.LogAttrs(context.Background(), slog.LevelInfo, marker, shape.attrs...)
+			}
+			each[i] = threadCPU() - began
+		}
+		var all sync.WaitGroup
+		began := time.Now()
+		for i := range beside {
+			all.Go(func() { turn(i) })
+		}
+		turn(beside)
+		all.Wait()
+		for _, one := range each {
+			used += one
+		}
+		return used / time.Duration(beside+1), time.Since(began)
+	}
+	flush := l.flush
+	if w.Full {
+		flush = func() {}
+	}
+	for began := time.Now(); time.Since(began) < warmUp; flush() {
+		burst()
+	}
+	var used time.Duration
+	counted := 0
+	for tried := 1; counted < bursts; tried++ {
+		cpu, wall := burst()
+		if beside == 0 || wall < cpu*6/5 || tried > 20*bursts {
+			used += cpu
+			counted++
+		}
+		flush()
+	}
+	return sample{CPU: float64(used) / float64(counted*size.burst)}
+}
