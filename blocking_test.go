@@ -61,7 +61,7 @@ func TestHandleLetsNoTimePass(t *testing.T) {
 	}
 }
 
-// stuck is a RoundTripper that heeds nothing, not even its context.
+// stuck is a RoundTripper that respects nothing, not even its context.
 func stuck(until <-chan struct{}) roundTripper {
 	return func(*http.Request) (*http.Response, error) {
 		<-until

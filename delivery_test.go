@@ -496,7 +496,7 @@ func TestDiagnosticsEndWithTheTruth(t *testing.T) {
 		r.log.Info("hello")
 		r.wait(time.Hour)
 		if told := r.told(); strings.LastIndex(told, "delivery fails") < strings.LastIndex(told, "delivering again") {
-			r.Errorf("an outage is not told of:\n%s", told)
+			r.Errorf("an outage is not reported:\n%s", told)
 		}
 		r.server.Always(ledgertest.OK())
 		r.wait(time.Hour)
@@ -507,7 +507,7 @@ func TestDiagnosticsEndWithTheTruth(t *testing.T) {
 	})
 }
 
-// Of what overflow dropped every entry is told of, also where the notice would
+// Every entry that overflow dropped is reported, also where the notice would
 // have been dropped itself.
 func TestNoticesTellOfEveryDrop(t *testing.T) {
 	inBubble(t, func(o *ledger.Options) { o.MaxBufferSize, o.FlushSize = 100, 10 }, func(r *rig) {

@@ -222,7 +222,7 @@ func (b *batcher) announce() {
 	}
 }
 
-// dropNotice is the entry that tells of drops by overflow: how many, since when, and
+// dropNotice is the entry that reports drops by overflow: how many, since when, and
 // the commonest messages among them.
 func (b *batcher) dropNotice(dropped int64, since, until time.Time) *buffer.Entry {
 	r := slog.NewRecord(b.now(), slog.LevelWarn, fmt.Sprintf("ledger: dropped %d entries", dropped), 0)

@@ -258,7 +258,7 @@ func (s *stage) flush(within time.Duration) {
 		s.complain("Flush took %v of %v", took, within)
 	}
 	if err == nil {
-		// What overflows while flushing is told of afterwards. What is on
+		// What overflows while flushing is reported afterwards. What is on
 		// disk, or on its way back from there, is not waited for.
 		m := s.handler.Metrics()
 		notices := int(m.Flusher.TotalLogged) - s.logged

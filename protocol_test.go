@@ -98,7 +98,7 @@ func TestAutoEndsWellWhileADeploymentIsInProgress(t *testing.T) {
 	})
 }
 
-// A server of the other protocol is no trouble: nobody is told of a wrong URL,
+// A server of the other protocol is no trouble: no wrong URL is reported,
 // even if it limits the rate at first.
 func TestAutoOnAServerOfTheOtherProtocolIsNoTrouble(t *testing.T) {
 	auto(t, nil, func(r *rig) {

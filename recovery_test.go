@@ -142,7 +142,7 @@ func TestARetriedBatchIsCutToWhatTheRateLimitLeaves(t *testing.T) {
 	})
 }
 
-// A 429 says nothing of a refused key: Status tells of the key on, and it is probed.
+// A 429 says nothing of a refused key: Status goes on to report the key, and it is probed.
 func TestA429DoesNotHideARefusedKey(t *testing.T) {
 	inBubble(t, nil, func(r *rig) {
 		r.server.Script(ledgertest.Status(401, ""))

@@ -300,7 +300,7 @@ func TestOneAttemptIsInTheAirWhileTheServerFails(t *testing.T) {
 		synctest.Wait()
 		r.server.Always(slowly(ledgertest.Status(500, "")))
 		r.burst(200)
-		r.wait(time.Second) // those that were in the air together have failed
+		r.wait(time.Second) // those that were sent together have failed
 		r.most.Store(0)
 		for range 20 {
 			r.burst(10)
@@ -431,7 +431,7 @@ func TestHalfOpenBreakerLetsOneProbeThrough(t *testing.T) {
 	})
 }
 
-// Nothing is delivered while a probe of a server that hangs is in the air.
+// Nothing is delivered while a probe of a server that hangs is being sent.
 func TestStatusIsUnhealthyUntilAProbeSucceeds(t *testing.T) {
 	inBubble(t, nil, func(r *rig) {
 		r.openBreaker()
@@ -492,7 +492,7 @@ func TestHalfOpenBreakerSpendsNoPermits(t *testing.T) {
 }
 
 // refuseKey has the key refused from now on, while a request from before is still
-// in the air, and answered two seconds later.
+// being sent, and answered two seconds later.
 func (r *rig) refuseKey(late, refusal ledgertest.Fault) {
 	r.log.Info("first")
 	r.wait(time.Second)
@@ -503,7 +503,7 @@ func (r *rig) refuseKey(late, refusal ledgertest.Fault) {
 		return refusal
 	})
 	r.log.Info("before")
-	r.wait(time.Millisecond) // it is in the air
+	r.wait(time.Millisecond) // it is being sent
 	r.log.Info("after")
 }
 
@@ -603,7 +603,7 @@ func TestHoldingEntriesCostsNoWork(t *testing.T) {
 			inBubble(t, func(o *ledger.Options) { o.MaxBufferSize, o.FlushSize = 100, 20 }, func(r *rig) {
 				r.server.Always(mood())
 				for range 3 {
-					r.burst(60) // overflow, and a notice to tell of it
+					r.burst(60) // overflow, and a notice to report it
 					r.log.Info("poison")
 					r.wait(10 * time.Second)
 				}

@@ -186,8 +186,8 @@ func rawServer(t *testing.T, say func(*http.Request) string) (addr string) {
 	return listener.Addr().String()
 }
 
-// attemptTells makes some attempts that fail, and looks for the key in what is
-// told of them.
+// attemptTells makes some attempts that fail, and looks for the key in what they
+// report.
 func attemptTells(t *testing.T, key, baseURL string, transport http.RoundTripper) {
 	t.Helper()
 	s := newSearcher(t, key)

@@ -2,7 +2,7 @@
 // and prints one table.
 //
 // Handle and delivery are measured in rounds in which all take turns, in random
-// order, so that a machine that is busy slows all alike, and each turn in a
+// order, so that a busy machine slows all of them, and each turn in a
 // process of its own, so that nobody pays for the garbage and the goroutines that
 // others leave; values are medians of the rounds, and ratios medians of the
 // rounds' ratios to slog.JSONHandler writing to io.Discard. Shippers deliver to

@@ -100,7 +100,7 @@ func lineLevel(text string) slog.Level {
 	return slog.LevelError
 }
 
-// loggedBefore reports whether the panic that the text tells of went through a
+// loggedBefore reports whether the panic in the text went through a
 // Middleware that logged it: then panicOn is on the stack in the text. The
 // stack comes last; the value of the panic, before it, may be anything.
 func loggedBefore(text string) bool {
@@ -108,7 +108,7 @@ func loggedBefore(text string) bool {
 	return i >= 0 && strings.Contains(text[i:], "\n"+ownPath+".panicOn(")
 }
 
-// panicOfServer returns the panic that the text tells of. The server recovered
+// panicOfServer returns the panic that the text reports. The server recovered
 // it, so its value is gone, but the stack is still there: the line is written
 // by a function that runs because of the panic.
 func panicOfServer(text string) *panicError {

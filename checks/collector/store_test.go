@@ -98,5 +98,5 @@ func newLoki(t *testing.T) *loki {
 	return l
 }
 
-// env is what a gateway is told of it.
+// env is the environment that leads a gateway to the store.
 func (l *loki) env() string { return "LOKI_ENDPOINT=" + l.server.URL + "/otlp" }

@@ -95,22 +95,22 @@ func TestModelIsSlogs(t *testing.T) {
 			}
 			w := walker{plain: true}
 			want, _ := w.build(c.Steps, c.Attrs, true)
-			if !alike(want, got[1:]) {
+			if !sameInJSON(want, got[1:]) {
 				t.Fatalf("model and JSONHandler differ (-want +got):\n%s", cmp.Diff(want, got[1:]))
 			}
 		}
 	})
 }
 
-// alike compares with what JSON can tell of a value.
-func alike(want, got Value) bool {
+// sameInJSON compares what JSON keeps of two values.
+func sameInJSON(want, got Value) bool {
 	switch w := want.(type) {
 	case Members:
 		g, ok := got.(Members)
-		return ok && slices.EqualFunc(w, g, func(a, b Member) bool { return a.Key == b.Key && alike(a.Value, b.Value) })
+		return ok && slices.EqualFunc(w, g, func(a, b Member) bool { return a.Key == b.Key && sameInJSON(a.Value, b.Value) })
 	case List:
 		g, ok := got.(List)
-		return ok && slices.EqualFunc(w, g, func(a, b Value) bool { return alike(a, b) })
+		return ok && slices.EqualFunc(w, g, func(a, b Value) bool { return sameInJSON(a, b) })
 	case Double:
 		switch g := got.(type) {
 		case Double:

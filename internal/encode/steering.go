@@ -37,14 +37,14 @@ func (w *walk) takeSteering(a slog.Attr) (taken bool) {
 }
 
 // unknownValues are values of steering attrs that the server does not know, and that
-// were told of.
+// were reported.
 type unknownValues struct {
 	seen sync.Map
 	n    atomic.Int32
 }
 
 const (
-	maxUnknown     = 32  // values that are told of
+	maxUnknown     = 32  // values that are reported
 	maxUnknownText = 100 // characters of one
 )
 

@@ -268,7 +268,7 @@ func TestCollectorUnderLoad(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		fault  error
-		status string // as the handler tells of it
+		status string // as the handler reports it
 		waits  time.Duration
 	}{
 		{"429 with Retry-After", slower.Err(), "429 Too Many Requests: slower, please", time.Second},

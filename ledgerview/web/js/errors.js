@@ -94,7 +94,7 @@ function draw() {
 
 export const render = draw;
 export const scopeChanged = () => asking.now(state.tab === 'errors' ? view : null);
-// arrived is told of new records: the counts follow when one of them is an error.
+// arrived hears of new records: the counts follow when one of them is an error.
 export const arrived = records => { if (records.some(r => r.fingerprint || r.error)) asking.soon(); };
 export const tick = () => { if (state.tab === 'errors') { if (state.from < 0) asking.soon(); table.rows.draw(); } };
 export const move = step => table.move(step, groupOf(state.group || '-')?.fingerprint);
