@@ -140,7 +140,21 @@ func check(t *rapid.T, b *Backlog[int], attempted []*Batch[int]) {
 	if got := b.queue.attempted.entries(); got != int64(inAttempts) {
 		t.Fatalf("%d being attempted, counted %d", inAttempts, got)
 	}
-	if got := b.queue.queued.entries(); got != int64(b.queue.Len()) {
-		t.Fatalf("%d queued, counted %d", b.queue.Len(), got)
+	ordinary, urgent := b.queue.ordinary.entries(), b.queue.urgent.entries()
+	if got := b.queue.queued.entries(); got != ordinary+urgent {
+		t.Fatalf("%d queued, counted %d", ordinary+urgent, got)
 	}
+	if got := b.queue.urgents.Load(); got != urgent {
+		t.Fatalf("%d urgent ones queued, counted %d", urgent, got)
+	}
+}
+
+// entries is how many there are in the lane itself.
+func (l *lane) entries() (n int64) {
+	for e := l.first; e != nil; e = e.next.Load() {
+		if e != &l.stub && !e.mark {
+			n++
+		}
+	}
+	return n
 }

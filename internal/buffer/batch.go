@@ -87,7 +87,7 @@ func (b *Batch[N]) EndAttempt() {
 	b.endAttemptLocked()
 	b.mu.Unlock()
 	if b.queue.over() {
-		b.queue.poke()
+		b.queue.Poke()
 	}
 }
 

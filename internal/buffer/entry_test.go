@@ -108,8 +108,8 @@ func TestRareEntriesHoldNoSlabs(t *testing.T) {
 	}
 }
 
-func TestLoadCountsBoth(t *testing.T) {
-	var l usage
+func TestUsageCountsBoth(t *testing.T) {
+	var u usage
 	var entries, bytes int64
 	random := rand.New(rand.NewPCG(1, 1))
 	for range 100_000 {
@@ -121,7 +121,7 @@ func TestLoadCountsBoth(t *testing.T) {
 			continue
 		}
 		entries, bytes = entries+n, bytes+b
-		if gotEntries, gotBytes := l.add(n, b); gotEntries != entries || gotBytes != bytes || l.entries() != entries || l.bytes() != bytes {
+		if gotEntries, gotBytes := u.add(n, b); gotEntries != entries || gotBytes != bytes || u.entries() != entries || u.bytes() != bytes {
 			t.Fatalf("%d entries of %d bytes, not %d of %d", gotEntries, gotBytes, entries, bytes)
 		}
 	}

@@ -18,7 +18,7 @@ const evictAtOnce = 1000
 func (b *Backlog[N]) Evict(now time.Time, spare func(*Entry) bool, release func(*Entry)) {
 	for left := b.queue.maxEntries; b.queue.over(); {
 		if left <= 0 {
-			b.queue.poke()
+			b.queue.Poke()
 			return
 		}
 		victims := b.TakeOldest(1, evictAtOnce)

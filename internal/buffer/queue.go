@@ -101,7 +101,7 @@ func (q *Queue) Push(e *Entry) bool {
 		}
 	}
 	if n == 1 || n == q.wakeEntries || b >= q.wakeBytes && b-size < q.wakeBytes || q.strained(n, b) {
-		q.poke()
+		q.Poke()
 	}
 	if q.sealed.Load() {
 		q.dropAll()
@@ -111,9 +111,7 @@ func (q *Queue) Push(e *Entry) bool {
 }
 
 // Poke wakes the batcher, if it is not awake already.
-func (q *Queue) Poke() { q.poke() }
-
-func (q *Queue) poke() {
+func (q *Queue) Poke() {
 	select {
 	case q.wake <- struct{}{}:
 	default:
@@ -282,7 +280,7 @@ func (q *Queue) dropIfOver(l *lane) bool {
 	}
 	q.lose(e)
 	if lost := q.count.DropQueued(stats.Overflow, e.Notice, q.now()); lost%tellEvery == 1 {
-		q.poke()
+		q.Poke()
 	}
 	e.Free()
 	return true

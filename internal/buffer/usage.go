@@ -7,23 +7,23 @@ import "sync/atomic"
 type usage struct{ word atomic.Int64 }
 
 const (
-	loadEntryBits = 27
+	entryBits = 27
 	// MaxEntries is the largest MaxBufferSize: half of what a usage can count,
 	// since those that push count before they make room.
-	MaxEntries = 1 << (loadEntryBits - 1)
+	MaxEntries = 1 << (entryBits - 1)
 	// MaxBytes, 32 GiB, is the largest budget of bytes, half of what is left.
-	MaxBytes = 1 << (63 - loadEntryBits - 1)
+	MaxBytes = 1 << (63 - entryBits - 1)
 )
 
 // add adds to both, or subtracts, and returns what they are then.
 func (u *usage) add(entries, bytes int64) (int64, int64) {
-	return unpack(u.word.Add(bytes<<loadEntryBits + entries))
+	return unpack(u.word.Add(bytes<<entryBits + entries))
 }
 
 func (u *usage) get() (entries, bytes int64) { return unpack(u.word.Load()) }
 
 func unpack(word int64) (entries, bytes int64) {
-	return word & (1<<loadEntryBits - 1), word >> loadEntryBits
+	return word & (1<<entryBits - 1), word >> entryBits
 }
 
 func (u *usage) entries() int64 {
