@@ -8,11 +8,9 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/ledger-sdk/ledger-go/internal/baseurl"
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/selflog"
@@ -173,7 +171,7 @@ func (d *diagnostics) outcome(out outcome) {
 // hint says what is likely wrong where no ingest endpoint answered.
 func (d *diagnostics) hint(out outcome) string {
 	switch {
-	case out.status != http.StatusNotFound || strings.HasPrefix(out.wrong, baseurl.EndsInIngestPath):
+	case out.status != http.StatusNotFound || out.certain:
 		return out.wrong
 	case d.protocol == ProtocolAuto:
 		return out.wrong + "; both protocols were tried"

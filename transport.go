@@ -64,6 +64,7 @@ type outcome struct {
 	plain      bool   // the body was not compressed
 	again      bool   // refused for its form: the same entries go again
 	wrong      string // what is likely wrong with the URL; "" where an ingest endpoint answered
+	certain    bool   // the URL itself shows it
 	stranger   bool   // a 2xx of a server that answers so whatever it is asked
 	answer     wire.Answer
 	told       throttle.Told
@@ -186,7 +187,7 @@ func (t *transport) classify(resp *http.Response, format wire.Format, n int) out
 	}
 	if out.kind != outcomeTaken {
 		if out.kind == outcomeMisdirected || out.status == http.StatusNotImplemented {
-			out.wrong = baseurl.Mistake(t.base, resp)
+			out.wrong, out.certain = baseurl.Mistake(t.base, resp)
 		}
 		out.err = errors.New(describe(out, t.base.String()+format.Path(), resp, t.key))
 	}

@@ -65,7 +65,7 @@ func TestMistake(t *testing.T) {
 		kind   string
 		want   string
 	}{
-		{"https://example.com/v1/logs", 200, "text/html", EndsInIngestPath},
+		{"https://example.com/v1/logs", 200, "text/html", "BaseURL ends in an ingest path"},
 		{"https://example.com", 301, "text/html", "the server redirects"},
 		{"https://example.com", 405, "text/html", "takes no POST"},
 		{"https://example.com/prefix", 501, "", "takes no POST"},
@@ -78,7 +78,7 @@ func TestMistake(t *testing.T) {
 			t.Fatal(err)
 		}
 		answer := &http.Response{StatusCode: tt.status, Header: http.Header{"Content-Type": {tt.kind}}}
-		if got := Mistake(u, answer); !strings.Contains(got, tt.want) {
+		if got, certain := Mistake(u, answer); !strings.Contains(got, tt.want) || certain != strings.HasSuffix(tt.url, "/v1/logs") {
 			t.Errorf("%s, %d %s: %q, want %q", tt.url, tt.status, tt.kind, got, tt.want)
 		}
 	}

@@ -8,9 +8,6 @@ import (
 	"strings"
 )
 
-// EndsInIngestPath begins what is said of a URL that has an ingest path already.
-const EndsInIngestPath = "BaseURL ends in an ingest path"
-
 // Warnings says what is allowed in a URL, but likely a mistake.
 func Warnings(u *url.URL) (warnings []string) {
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
@@ -22,12 +19,16 @@ func Warnings(u *url.URL) (warnings []string) {
 	return warnings
 }
 
-// Mistake says what is likely wrong with a URL where an answer came from no ingest
-// endpoint.
-func Mistake(u *url.URL, answer *http.Response) string {
+// Mistake says what is wrong with a URL where an answer came from no ingest endpoint. It
+// is certain where the URL itself shows it, and otherwise likely.
+func Mistake(u *url.URL, answer *http.Response) (text string, certain bool) {
 	if text := ingestPath(u); text != "" {
-		return text
+		return text, true
 	}
+	return guess(u, answer), false
+}
+
+func guess(u *url.URL, answer *http.Response) string {
 	switch status := answer.StatusCode; {
 	case status >= 300 && status < 400:
 		return "the server redirects: use the address that Location names, without the ingest path"
@@ -51,7 +52,7 @@ func IsWebPage(answer *http.Response) bool {
 func ingestPath(u *url.URL) string {
 	for _, ending := range [...]string{"/api/v1/ingest/batch", "/api/v1/ingest/single", "/api/v1/ingest", "/v1/logs"} {
 		if strings.HasSuffix(u.Path, ending) {
-			return fmt.Sprintf("%s: leave out %q, the handler adds its own", EndsInIngestPath, ending)
+			return fmt.Sprintf("BaseURL ends in an ingest path: leave out %q, the handler adds its own", ending)
 		}
 	}
 	return ""
