@@ -10,6 +10,7 @@ import * as keys from './keys.js';
 import { check, link, onBeat, onReturn } from './link.js';
 import * as live from './live.js';
 import * as menus from './menus.js';
+import { onStep } from './pane.js';
 import * as panel from './panel.js';
 import * as requests from './requests.js';
 import { asking as askingRuns } from './runs.js';
@@ -106,7 +107,8 @@ readAddress();
 for (const part of [search, menus, panel, faults, status, help, transfer]) part.start();
 keys.start(views);
 tipsFor($('#main'));
-panel.onStep(step => views[state.tab].move(step));
+onStep(step => views[state.tab].move(step));
+errors.onChange(panel.groupsChanged);
 $('#theme').addEventListener('click', toggleTheme);
 render();
 setInterval(() => {

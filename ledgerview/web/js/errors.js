@@ -4,7 +4,6 @@ import { api, scope } from './api.js';
 import { go, state } from './address.js';
 import { Ask } from './ask.js';
 import { ago, clean, clip, clock, moment, num, plural, timeOf } from './format.js';
-import { groupsChanged } from './panel.js';
 import { spark } from './spark.js';
 import { Table } from './table.js';
 
@@ -12,6 +11,10 @@ const SPARK = 36, ROW = 56, PREFIX = 12; // a fingerprint's first characters nam
 
 const view = $('#v-errors');
 let groups = [], span = { from: 0, to: 0 }, loaded = false;
+
+// changed is called when there are other groups than before.
+let changed = () => {};
+export const onChange = hears => { changed = hears; };
 
 export const groupOf = prefix => groups.find(group => group.fingerprint.startsWith(prefix));
 
@@ -77,7 +80,7 @@ const asking = new Ask(async signal => {
   badge.textContent = num(groups.length);
   badge.hidden = !groups.length;
   draw();
-  groupsChanged();
+  changed();
 }, { every: 2000 });
 
 function draw() {

@@ -6,8 +6,7 @@ import { causes } from './causes.js';
 import { ago, clean, clip, clock, moment, num, timeOf } from './format.js';
 import { levelTag } from './levels.js';
 import { markdown } from './markdown.js';
-import { close } from './panel.js';
-import { section } from './record.js';
+import { close, section } from './pane.js';
 
 const NEWEST = 8;
 // The parts of the panel that change while it is open; shown is the record that the newest list begins with.

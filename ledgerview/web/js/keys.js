@@ -3,6 +3,7 @@ import { $ } from './dom.js';
 import { TABS, go, state, tabHref } from './address.js';
 import * as help from './help.js';
 import * as live from './live.js';
+import { close } from './pane.js';
 import * as panel from './panel.js';
 import * as search from './search.js';
 
@@ -50,7 +51,7 @@ function press(key, event, view) {
 }
 
 function escape(view) {
-  if (panel.isOpen()) panel.close();
+  if (panel.isOpen()) close();
   else if (state.route || state.trace) go({ route: null, trace: null });
   else view.clearCursor?.();
 }

@@ -2,10 +2,11 @@
 // the focus back.
 import { $, fill, h, iconButton } from './dom.js';
 import { Refusal, Unreachable, api } from './api.js';
-import { go, state } from './address.js';
+import { state } from './address.js';
 import { check } from './link.js';
 import { recordOf } from './feed.js';
 import { timeOf } from './format.js';
+import { close } from './pane.js';
 import { recordPanel } from './record.js';
 import { groupPanel, updateGroup } from './group.js';
 import { groupOf } from './errors.js';
@@ -17,13 +18,6 @@ panel.append(handle, content);
 let shown = null, opener = null, asking = new AbortController();
 
 export const isOpen = () => !panel.hidden;
-export const close = () => go(state.group && state.id != null ? { id: null } : { id: null, group: null });
-
-// step moves to the next record of what the tab lists; the tab says how.
-let mover = () => {};
-export const onStep = move => { mover = move; };
-export const step = direction => mover(direction);
-
 export function render() {
   const key = state.id != null ? 'record ' + state.id : state.tab === 'errors' && state.group ? 'group ' + state.group : null;
   if (!key) return hide();

@@ -4,7 +4,7 @@ import { go, href, state } from './address.js';
 import { causes } from './causes.js';
 import { clean, duration, moment, timeOf } from './format.js';
 import { levelTag } from './levels.js';
-import { close, step } from './panel.js';
+import { close, section, step } from './pane.js';
 import { attributeRows, folded, tree } from './tree.js';
 
 export function recordPanel(record) {
@@ -34,8 +34,6 @@ export function recordPanel(record) {
       button('Raw', event => toggleRaw(raw, record, event.currentTarget), { class: 'btn quiet', 'aria-expanded': 'false' })),
   ];
 }
-
-export const section = (title, end, ...kids) => h('section', {}, h('h3', {}, title, end && h('span', { class: 'end' }, end)), ...kids);
 
 const json = record => JSON.stringify(record, (key, value) => (key === 't' && value === record.t ? undefined : value), 2);
 
