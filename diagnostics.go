@@ -231,25 +231,6 @@ func (b *batcher) dropNotice(dropped int64, since, until time.Time) *buffer.Entr
 	return e
 }
 
-// describe words an answer that took nothing: what came back, and from where when it
-// may be the wrong server's.
-func describe(out outcome, from string, resp *http.Response, key redact.Secret) string {
-	text := fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
-	if out.wrong != "" {
-		text += " from " + from
-		if kind := resp.Header.Get("Content-Type"); kind != "" {
-			text += ", Content-Type " + key.Quote(kind)
-		}
-		if to := resp.Header.Get("Location"); to != "" {
-			text += ", Location " + key.Quote(to)
-		}
-	}
-	if out.answer.Message != "" {
-		text += ": " + out.answer.Message
-	}
-	return text
-}
-
 // attributesCut reports that attributes were over the server's limit, so far times.
 func (d *diagnostics) attributesCut(soFar int64) {
 	d.Tell("cut", slog.LevelWarn, "attributes over the server's limit were cut: _truncated of the entry has their paths", slog.Int64("entries so far", soFar))

@@ -193,3 +193,22 @@ func (t *transport) classify(resp *http.Response, format wire.Format, n int) out
 	}
 	return out
 }
+
+// describe words an answer that took nothing: what came back, and from where when it
+// may be the wrong server's.
+func describe(out outcome, from string, resp *http.Response, key redact.Secret) string {
+	text := fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	if out.wrong != "" {
+		text += " from " + from
+		if kind := resp.Header.Get("Content-Type"); kind != "" {
+			text += ", Content-Type " + key.Quote(kind)
+		}
+		if to := resp.Header.Get("Location"); to != "" {
+			text += ", Location " + key.Quote(to)
+		}
+	}
+	if out.answer.Message != "" {
+		text += ": " + out.answer.Message
+	}
+	return text
+}
