@@ -206,7 +206,7 @@ func (enc *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.C
 
 	b = appendTail(w.b, f, &w.facts, &failure)
 	e = wire.Ending{Sec: sec, Nsec: int32(nsec), Kinds: w.facts.kinds(wire.LevelOf(r.Level)), Seq: seq}
-	if wire.MayExceed(len(b)-start, w.facts.hasEndpoint, limits) {
+	if wire.MayExceed(b[start:], w.facts.hasEndpoint, limits) {
 		whole, more := wire.Fit(wire.Whole(f, b[start:], e), f)
 		b, e, cut = append(b[:start], whole...), wire.Ending{Seq: seq}, cut || more
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -244,6 +245,72 @@ func TestWhatIsCutFits(t *testing.T) {
 				t.Errorf("seed %d: of the room %d are used", seed, pythonSize(got))
 			}
 		})
+	}
+}
+
+// Whatever an entry holds, it is within the limit where it is not measured.
+func TestWhatIsNotMeasuredFits(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 7))
+	words := []string{
+		"plain text without an end ", "a, b: c; ", "\x7f", "é", "\U0001F600", "日本", "\\", "\"", "\n", "0123456789abcdef", "-1.5e300", "[{", "\x01",
+	}
+	formats := testRecorder(recordOptions{Service: "shop"}, "0123456789abcdef", time.Now).formats
+	kinds := wire.Kinds{LogType: wire.TypeLogger, Importance: wire.ImportanceStandard}
+	measured := 0
+	check := func(members []byte) {
+		t.Helper()
+		for _, f := range formats {
+			entry, limits := f.Emit(&wire.Parsed{Sec: 1_770_000_000, Severity: 9, Message: "message", Kinds: kinds, LogID: "0123456789abcdef-1", Members: members}), f.Limits()
+			whole, err := f.Parse(entry)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if wire.MayExceed(entry, whole.HasEndpoint || whole.LogType == wire.TypeEndpoint, &limits) {
+				measured++
+			} else if got := whole.Size(limits); got > wire.MaxAttributes {
+				t.Fatalf("%s: an entry of %d bytes is not measured, and has %d characters of attributes", f.Protocol(), len(entry), got)
+			}
+		}
+	}
+	letters := make([]float64, 4200) // each of its bytes is a letter
+	for i := range letters {
+		letters[i] = math.Float64frombits(0x6161616161616161 + uint64(i))
+	}
+	text, _ := json.Marshal(letters)
+	check([]byte(`"floats":` + string(text) + `,`))
+	check([]byte(`"url.query":"` + strings.Repeat("q", 60_000) + `",`))
+	check([]byte(`"endpoint":"` + strings.Repeat("e", 40_000) + `",`))
+	check([]byte(`"exponents":[` + strings.Repeat("1e15,", 6000) + `1],`))
+	for range 1000 {
+		var members []byte
+		size := 3000 + random.IntN(90_000)
+		for i := 0; size > 0; i++ {
+			key := []string{fmt.Sprint("k", i), "endpoint", "url.query", "text"}[random.IntN(4)]
+			n := 1 + random.IntN(size)
+			size -= n + 10
+			var value any
+			switch word := words[random.IntN(len(words))*random.IntN(2)]; random.IntN(5) {
+			case 0:
+				floats := make([]float64, n/20+1)
+				for i := range floats { // each byte may be a letter
+					floats[i] = math.Float64frombits(0x2020202020202020 | random.Uint64()&0x5f5f5f5f5f5f5f5f)
+				}
+				value = floats
+			case 1:
+				value = numbered(word, n/20+1)
+			default:
+				value = strings.Repeat(word, n/len(word)+1)
+			}
+			text, err := json.Marshal(value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			members = append(append(append(members, `"`+key+`":`...), text...), ',')
+		}
+		check(members)
+	}
+	if measured == 0 || measured == 2*(4+1000) {
+		t.Errorf("%d of %d are measured", measured, 2*(4+1000))
 	}
 }
 

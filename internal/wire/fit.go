@@ -1,6 +1,11 @@
 package wire
 
-import "github.com/ledger-sdk/ledger-go/internal/jsontext"
+import (
+	"bytes"
+	"strings"
+
+	"github.com/ledger-sdk/ledger-go/internal/jsontext"
+)
 
 const (
 	// maxGrowth is the most that an entry's attributes can grow when the server
@@ -10,6 +15,9 @@ const (
 	// fields of its own. It keeps the endpoint that it builds and what it builds
 	// it from.
 	endpointCopies = 3
+	// queryKey is an attribute that the server also counts as part of an endpoint.
+	queryKey    = "url.query"
+	queryCopies = 2
 	// endpointNames bounds the names of those fields.
 	endpointNames = 272
 	// failureNames is what the names of an error's fields take.
@@ -20,16 +28,57 @@ const (
 	maxStack   = 50_000
 )
 
-// MayExceed reports whether an entry of size bytes can have attributes over the
-// server's limit. It is false for all but the longest entries, which are then
-// never measured.
-func MayExceed(size int, endpoint bool, l *Limits) bool {
-	growth := maxGrowth
-	if endpoint {
-		growth *= endpointCopies
+// MayExceed reports whether an entry can have attributes over the server's limit. It is
+// false for nearly all entries, which are then never measured, and it takes a look only
+// at long ones.
+func MayExceed(entry []byte, endpoint bool, l *Limits) bool {
+	room := MaxAttributes - l.FixedSize
+	if len(entry)*maxGrowth*endpointCopies <= room {
+		return false
 	}
-	return size*growth > MaxAttributes-l.FixedSize
+	copies := mostCopies(entry, endpoint, l)
+	return len(entry)*maxGrowth*copies > room && bound(entry)*copies > room
 }
+
+// mostCopies is how often the server may count a member of an entry.
+func mostCopies(entry []byte, endpoint bool, l *Limits) int {
+	switch {
+	case endpoint || l.OwnFields && bytes.Contains(entry, []byte(EndpointKey)):
+		return endpointCopies
+	case l.OwnFields && bytes.Contains(entry, []byte(queryKey)):
+		return queryCopies
+	}
+	return 1
+}
+
+// mayBeNumber is how many bytes at the beginning of a plain run may grow: in JSON they may
+// be a number (1e15 has 18 characters), in protobuf a double, or an id of 16 bytes, which
+// has twice as many characters and a name.
+const mayBeNumber = 8
+
+// bound is at least the measure of an entry: plain text beyond the beginning of a run
+// does not grow, and everything else may.
+func bound(entry []byte) (n int) {
+	run := 0
+	for _, c := range entry {
+		if !isPlain[c] {
+			run = 0
+		} else if run++; run > mayBeNumber {
+			n++
+			continue
+		}
+		n += maxGrowth
+	}
+	return n
+}
+
+// isPlain are the bytes that grow in no text, and are no part of JSON's structure.
+var isPlain = func() (plain [256]bool) {
+	for c := ' '; c <= '~'; c++ {
+		plain[c] = !strings.ContainsRune(`"\,:[]{}`, c)
+	}
+	return plain
+}()
 
 // Fit returns the whole entry with attributes that keep to the server's limit, and
 // whether it had to cut some. First the largest strings are cut, then members are
@@ -90,8 +139,8 @@ func copiesOf(key []byte, l Limits) int {
 		switch string(key) {
 		case quotedEndpoint:
 			return endpointCopies
-		case `"url.query"`:
-			return 2
+		case `"` + queryKey + `"`:
+			return queryCopies
 		}
 	}
 	return 1

@@ -29,7 +29,7 @@ func Transcode(from, to Format, entry []byte) ([]byte, error) {
 		return nil, err
 	}
 	b := to.Emit(p)
-	if limits := to.Limits(); MayExceed(len(b), p.HasEndpoint || p.LogType == TypeEndpoint, &limits) {
+	if limits := to.Limits(); MayExceed(b, p.HasEndpoint || p.LogType == TypeEndpoint, &limits) {
 		b, _ = Fit(b, to)
 	}
 	return b, nil
