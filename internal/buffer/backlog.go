@@ -120,12 +120,7 @@ func (b *Backlog[N]) Gather(upTo uint64) {
 // must not change where they are.
 func (b *Backlog[N]) All() iter.Seq[*Entry] {
 	return func(yield func(*Entry) bool) {
-		for batch := range b.Active {
-			if !batch.each(yield) {
-				return
-			}
-		}
-		for _, batch := range b.Held {
+		for batch := range b.Batches() {
 			if !batch.each(yield) {
 				return
 			}
@@ -135,6 +130,22 @@ func (b *Backlog[N]) All() iter.Seq[*Entry] {
 				if !yield(e) {
 					return
 				}
+			}
+		}
+	}
+}
+
+// Batches yields the batches that are not settled.
+func (b *Backlog[N]) Batches() iter.Seq[*Batch[N]] {
+	return func(yield func(*Batch[N]) bool) {
+		for sending := range b.Active {
+			if !yield(sending) {
+				return
+			}
+		}
+		for _, waiting := range b.Held {
+			if !yield(waiting) {
+				return
 			}
 		}
 	}
@@ -207,11 +218,8 @@ func (b *Backlog[N]) OldestTaken() (oldest uint64, any bool) {
 			oldest, any = seq, true
 		}
 	}
-	for _, waiting := range b.Held {
-		consider(waiting.First())
-	}
-	for sending := range b.Active {
-		consider(sending.First())
+	for batch := range b.Batches() {
+		consider(batch.First())
 	}
 	for _, forming := range b.forming {
 		for _, e := range forming {

@@ -90,7 +90,7 @@ func (b *Backlog[N]) takeHeld(victims []*Entry, urgent bool, x *Excess, n int) [
 func (b *Backlog[N]) oldestOf(urgent bool) (from *Batch[N], next uint64) {
 	oldest := uint64(math.MaxUint64)
 	next = oldest
-	consider := func(candidate *Batch[N]) {
+	for candidate := range b.Batches() {
 		switch seq, ok := candidate.oldest(urgent); {
 		case !ok:
 		case seq < oldest:
@@ -98,12 +98,6 @@ func (b *Backlog[N]) oldestOf(urgent bool) (from *Batch[N], next uint64) {
 		default:
 			next = min(next, seq)
 		}
-	}
-	for candidate := range b.Active {
-		consider(candidate)
-	}
-	for _, candidate := range b.Held {
-		consider(candidate)
 	}
 	return from, next
 }
