@@ -47,6 +47,7 @@ type batcher struct {
 	aside   *batch // the suspect in a round
 	rush    throttle.Rush
 	look    time.Time // when to look for a rush again; zero for not by itself
+	paced   time.Time // when the rate limit lets another batch through; zero for now
 	waiters []*waiter
 	hurried time.Time                  // when pauses last ended for a waiter
 	crashes atomic.Pointer[crash.File] // nil without a spool
@@ -176,11 +177,8 @@ func (b *batcher) oldest() (at int64) {
 	}
 	consider(b.since)
 	consider(b.disk.Since())
-	for _, waiting := range b.backlog.Held {
-		consider(waiting.Notes.since)
-	}
-	for sending := range b.backlog.Active {
-		consider(sending.Notes.since)
+	for unsettled := range b.backlog.Batches() {
+		consider(unsettled.Notes.since)
 	}
 	return at
 }
@@ -188,19 +186,29 @@ func (b *batcher) oldest() (at int64) {
 // due reports whether what is queued makes a batch now: it is enough, or old
 // enough.
 func (b *batcher) due() bool {
-	if b.backlog.Waiting() == 0 {
+	waiting := b.backlog.Waiting()
+	if waiting == 0 {
 		return false
 	}
 	b.stamp()
-	waiting := b.backlog.Waiting()
 	if b.now().Sub(b.since) >= b.config.FlushInterval {
 		b.owed = waiting
 	}
 	return b.owed > 0 || waiting >= int64(b.config.FlushSize) || b.backlog.Ready()
 }
 
+// affords reports whether the rate limit lets a new batch of n entries through now.
+// Until it does they stay where they are: if the memory is full meanwhile, whole batches
+// of the newest go then, and not what is left of old ones.
+func (b *batcher) affords(n int64) bool {
+	b.paced = b.sender.pace(int(min(n, int64(b.most()))))
+	return b.paced.IsZero()
+}
+
 // dispatch starts as many rounds as may run now.
 func (b *batcher) dispatch() {
+	b.paced = time.Time{}
+	defer func() { b.sender.paced.Store(!b.paced.IsZero()) }()
 	for {
 		width, _ := b.sender.room()
 		if b.ordinary() >= width {
@@ -255,19 +263,8 @@ func (b *batcher) press() {
 	for _, held := range b.backlog.Held {
 		held.Notes.notBefore = time.Time{}
 	}
-	b.sender.press()
+	b.sender.resume(b.sender.gate.Press)
 }
-
-// suspect reports whether it is rather the batch that the server fails on than
-// the server that fails: since the batch last failed others were taken. Such a
-// batch is tried on, but nobody waits while it backs off.
-func (b *batcher) suspect(batch *batch) bool {
-	return batch.Notes.failedRounds > 0 && b.count.Successes.Load() > batch.Notes.lastFailed
-}
-
-// mayStart reports whether a round for a held batch may be started beside those
-// under way: of suspects there is one at a time.
-func (b *batcher) mayStart(batch *batch) bool { return b.aside == nil || !b.suspect(batch) }
 
 // ordinary is how many rounds are under way that count against the width.
 func (b *batcher) ordinary() int {
@@ -294,7 +291,7 @@ func (b *batcher) pick() *batch {
 		failing = b.rounds%2 == 0
 	}
 	repeated := best >= 0 && b.backlog.Held[best].Notes.tried != 0 && b.backlog.Held[best].Notes.tried == b.rounds
-	if (best < 0 || failing) && b.due() || repeated && b.backlog.Waiting() > 0 {
+	if ((best < 0 || failing) && b.due() || repeated && b.backlog.Waiting() > 0) && b.affords(b.backlog.Waiting()) {
 		if fresh := b.cut(b.backlog.Cut, b.most()); fresh != nil {
 			b.freshAt = b.rounds
 			return fresh
@@ -326,6 +323,7 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 		} // otherwise it waits for room, which comes with an outcome
 	}
 	soonest(b.look)
+	soonest(b.paced)
 	width, next := b.sender.room()
 	if len(b.backlog.Held) > 0 || b.backlog.Waiting() > 0 || b.disk.Len() > 0 {
 		soonest(next)
@@ -336,7 +334,7 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 				soonest(waiting.Notes.notBefore)
 			}
 		}
-		if b.backlog.Waiting() > 0 && !b.since.IsZero() {
+		if b.backlog.Waiting() > 0 && !b.since.IsZero() && b.paced.IsZero() {
 			soonest(b.since.Add(b.config.FlushInterval))
 		}
 	}
@@ -362,6 +360,9 @@ func (b *batcher) makeRoom() {
 // better left to new entries, or when new entries need the place: half of them are theirs.
 func (b *batcher) unspool(width int) *batch {
 	if n := b.disk.Sending(); n > 0 && n >= width/2 || width == 1 && (len(b.backlog.Held) > 0 || b.due()) {
+		return nil
+	}
+	if n := b.disk.Len(); n == 0 || !b.affords(n) {
 		return nil
 	}
 	since := b.disk.Since()

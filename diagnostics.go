@@ -231,6 +231,11 @@ func (b *batcher) dropNotice(dropped int64, since, until time.Time) *buffer.Entr
 	return e
 }
 
+// pacing says that the rate limit makes entries wait.
+func (d *diagnostics) pacing() {
+	d.Tell("rate limit", slog.LevelWarn, rateLimitUsed+": entries wait")
+}
+
 // attributesCut reports that attributes were over the server's limit, so far times.
 func (d *diagnostics) attributesCut(soFar int64) {
 	d.Tell("cut", slog.LevelWarn, "attributes over the server's limit were cut: _truncated of the entry has their paths", slog.Int64("entries so far", soFar))

@@ -244,7 +244,7 @@ func (b *batcher) settled(w *waiter) bool {
 func (b *batcher) unspools() bool {
 	s := b.sender
 	return (b.disk.Len() > 0 && b.disk.MayRead() || slices.ContainsFunc(b.backlog.Held, spill.Spooled)) &&
-		s.gate.Holding() == throttle.NoCause && !s.breaker.Tripped() && s.pacing.Load() == 0 && !s.limiter.Shared()
+		s.gate.Holding() == throttle.NoCause && !s.breaker.Tripped() && !s.waitsForLimit() && !s.limiter.Shared()
 }
 
 // hurryAgain is the least time between two attempts that are made because somebody
@@ -266,7 +266,7 @@ func (b *batcher) hasten() {
 	for _, held := range b.backlog.Held {
 		held.Notes.notBefore = time.Time{}
 	}
-	b.sender.resume()
+	b.sender.resume(b.sender.gate.Resume)
 }
 
 // nextHurry is how long until pauses are to end for somebody; false for nobody.
@@ -362,6 +362,9 @@ func (h *Handler) leftError(what string, left int64, err error) error {
 	return fmt.Errorf("ledger: %s: %d entries left, %s: %w", what, left, h.trouble(), err)
 }
 
+// waitsForLimit reports whether entries wait for the rate limit.
+func (s *sender) waitsForLimit() bool { return s.pacing.Load() > 0 || s.paced.Load() }
+
 // trouble says in a few words why entries are not being delivered.
 func (c *core) trouble() string {
 	s := c.sender
@@ -371,7 +374,7 @@ func (c *core) trouble() string {
 	if m := meaningOf(s.gate.Holding()); m != nil {
 		return m.trouble
 	}
-	if s.pacing.Load() > 0 {
+	if s.waitsForLimit() {
 		return rateLimitUsed
 	}
 	if s.limiter.Shared() {

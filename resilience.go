@@ -42,6 +42,7 @@ type sender struct {
 	now       func() time.Time
 
 	pacing    atomic.Int32    // rounds that wait for the rate limit
+	paced     atomic.Bool     // entries wait for it that are in no round
 	timeout   atomic.Int64    // of the next attempt, a time.Duration
 	patience  context.Context // of the rounds that begin now: they wait no longer once it ends
 	hurry     context.CancelFunc
@@ -74,20 +75,10 @@ func newSender(c *config, p *protocol.Chooser, count *stats.Counters, report *di
 	return s
 }
 
-// resume ends every pause, so that an attempt can be made now: that of all sending,
-// the breaker's, and those between the attempts of a round. The batcher calls it.
-func (s *sender) resume() {
-	s.gate.Resume()
-	s.endRounds()
-}
-
-// press is resume for pauses that nobody asked for.
-func (s *sender) press() {
-	s.gate.Press()
-	s.endRounds()
-}
-
-func (s *sender) endRounds() {
+// resume ends pauses, so that an attempt can be made now: that of all sending as end
+// does, the breaker's, and those between the attempts of a round. The batcher calls it.
+func (s *sender) resume(end func()) {
+	end()
 	s.breaker.Resume()
 	s.hurry()
 	s.patience, s.hurry = context.WithCancel(context.Background())
@@ -103,8 +94,7 @@ func (s *sender) due() (last, next time.Time, ok bool) {
 	return last, next, ok
 }
 
-// maxAttempts is more attempts than a round or a breaker ever waits for. The
-// breaker keeps a bit for each.
+// maxAttempts is more than a round waits for, or a breaker, which keeps a bit for each.
 const maxAttempts = 1 << 20
 
 // room reports how many rounds may run at once, and when to ask again; the zero
@@ -122,6 +112,16 @@ func (s *sender) largest() (batch, request int) {
 		return s.limiter.Portions()
 	}
 	return math.MaxInt, math.MaxInt
+}
+
+// pace reports when the rate limit lets a batch of n entries through; the zero time
+// means now.
+func (s *sender) pace(n int) (at time.Time) {
+	if wait := s.limiter.Wait(s.protocols.Sending().Cost(n)); wait > 0 {
+		s.report.pacing()
+		at = s.now().Add(wait)
+	}
+	return at
 }
 
 // round sends b until the server has said its word on it, the retries are used up,
@@ -250,7 +250,7 @@ func (r *round) withinRateLimit(ctx context.Context, next func() outcome) outcom
 			}
 			return out
 		}
-		r.report.Tell("rate limit", slog.LevelWarn, rateLimitUsed+": entries wait")
+		r.report.pacing()
 		r.pacing.Add(1)
 		err := throttle.Sleep(ctx, wait)
 		r.pacing.Add(-1)

@@ -143,7 +143,7 @@ func TestBatchesAreCutToWhatTheRateLimitLeaves(t *testing.T) {
 			r.burst(50)
 			r.wait(500 * time.Millisecond)
 		}
-		if n := r.stored(); n < 5*899*17/20 {
+		if n := r.stored(); n < 5*899*19/20 {
 			r.Errorf("%d entries in five minutes, want nearly five times 899", n)
 		}
 		if n := len(r.server.Requests()); n > 40 {

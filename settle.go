@@ -145,6 +145,17 @@ func (v *verdict) judgeFailed(n int, r roundResult, successes int64, searching b
 	}
 }
 
+// suspect reports whether it is rather the batch that the server fails on than
+// the server that fails: since the batch last failed others were taken. Such a
+// batch is tried on, but nobody waits while it backs off.
+func (b *batcher) suspect(batch *batch) bool {
+	return batch.Notes.failedRounds > 0 && b.count.Successes.Load() > batch.Notes.lastFailed
+}
+
+// mayStart reports whether a round for a held batch may be started beside those
+// under way: of suspects there is one at a time.
+func (b *batcher) mayStart(batch *batch) bool { return b.aside == nil || !b.suspect(batch) }
+
 // settle carries out what becomes of a batch after its round.
 func (b *batcher) settle(r roundResult) {
 	batch := r.batch

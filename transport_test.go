@@ -324,7 +324,7 @@ func TestLoggingDuringShutdown(t *testing.T) {
 	}
 	for range 4 {
 		closing.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			_ = h.Shutdown(ctx)
 		})

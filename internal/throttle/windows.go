@@ -117,15 +117,26 @@ func (l *Limiter) Take(n int) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
+	wait := l.waitLocked(now, n)
+	if wait == 0 {
+		l.minute.add(now, n)
+		l.hour.add(now, n)
+		l.others.spend(now, n)
+	}
+	return wait
+}
+
+// Wait returns how long until n fit, as far as it can be told now.
+func (l *Limiter) Wait(n int) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.waitLocked(l.now(), n)
+}
+
+func (l *Limiter) waitLocked(now time.Time, n int) time.Duration {
 	l.minute.expire(now)
 	l.hour.expire(now)
-	if wait := max(l.minute.wait(now, n), l.hour.wait(now, n), l.others.wait(now, l.logged())); wait > 0 {
-		return wait
-	}
-	l.minute.add(now, n)
-	l.hour.add(now, n)
-	l.others.spend(now, n)
-	return 0
+	return max(l.minute.wait(now, n), l.hour.wait(now, n), l.others.wait(now, l.logged()))
 }
 
 // Narrow makes less of how many requests may be under way, and of when that may
