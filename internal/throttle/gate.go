@@ -226,15 +226,19 @@ func Doubt(g *Gate, _ Place) {
 }
 
 // Clear opens the gate: the server took n units. That it took some before it said
-// that they were too many does not end the pause that this began.
+// that they were too many, or that key or URL are wrong, does not end the pause that
+// this began.
 func Clear(n int) Lesson {
 	return func(g *Gate, p Place) {
 		g.pace.answer(p.began, p.load, n)
 		g.refusals = 0
-		g.proven = true
-		if g.why == Throttled && p.pauses != g.pauses {
-			return
+		switch g.why {
+		case Throttled, QuotaUsedUp, Unauthorized, Misdirected:
+			if p.pauses != g.pauses {
+				return
+			}
 		}
+		g.proven = true
 		g.why, g.spell, g.again = NoCause, NoCause, 0
 	}
 }

@@ -152,6 +152,23 @@ func TestPauses(t *testing.T) {
 }
 
 // Attempts side by side are one trouble; the next one in a row is the second.
+// What was taken before a pause began says nothing about what the pause is for; but that
+// the server takes entries ends its failing.
+func TestSuccessFromBeforeAPause(t *testing.T) {
+	for _, why := range []Cause{Throttled, QuotaUsedUp, Unauthorized, Misdirected, Failing, Refusing} {
+		g := newClockedGate(t, 2)
+		g.attempt(Clear(1))
+		early, late := g.enter(), g.enter()
+		g.Leave(late, Spell(why, false, func(int) time.Duration { return time.Minute }))
+		g.Leave(early, Clear(1))
+		want := why
+		if why == Failing || why == Refusing {
+			want = NoCause
+		}
+		g.want(0, time.Minute, want)
+	}
+}
+
 func TestSpells(t *testing.T) {
 	g := newClockedGate(t, 10)
 	g.attempt(Clear(1))
