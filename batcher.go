@@ -53,21 +53,13 @@ type batcher struct {
 	crashes atomic.Pointer[crash.File] // nil without a spool
 }
 
-// grace is how long a round may take to return once it was told to.
-const grace = 50 * time.Millisecond
-
 // bodyBytes is where a batch is full: what a format puts around its entries, OTLP
 // about a kibibyte, has to fit too.
 const bodyBytes = maxBody - 1<<10
 
 func newBatcher(c *config, q *buffer.Queue, count *stats.Counters, s *sender, report *diagnostics, opened func(), now func() time.Time) *batcher {
 	b := &batcher{
-		config:  c,
-		queue:   q,
-		count:   count,
-		sender:  s,
-		report:  report,
-		now:     now,
+		config: c, queue: q, count: count, sender: s, report: report, now: now,
 		results: make(chan roundResult),
 		waits:   make(chan *waiter),
 		quit:    make(chan struct{}),
@@ -91,7 +83,9 @@ func (b *batcher) run() {
 	defer timer.Stop()
 	for {
 		b.makeRoom()
-		b.announce()
+		if b.announce() {
+			b.drain()
+		}
 		b.stamp()
 		b.answer()
 		b.hasten()
@@ -117,14 +111,25 @@ func (b *batcher) run() {
 	}
 }
 
+// admit takes out what w waits for. At the end it goes to disk, too, while it is sent.
+func (b *batcher) admit(w *waiter) {
+	w.notice = b.count.Lost.Load() > 0
+	b.waiters = append(b.waiters, w)
+	_ = b.announce()
+	b.drain()
+	w.taken = true
+	if w.last {
+		b.disk.CopyAll()
+	}
+}
+
 // drain takes what is queued into batches, for somebody who waits for it. What
 // comes meanwhile is left, or a drain that loggers keep up with would not end.
 // Batches join others that nothing is known against: those who flush often do not
 // send a request for each entry then.
 func (b *batcher) drain() {
 	b.backlog.Mark()
-	whole, _ := b.sender.largest() // they wait: what may go at once will be split off
-	most := min(b.config.FlushSize, whole)
+	most, _ := b.sender.largest() // they wait: what may go at once will be split off
 	for fresh := b.cut(b.backlog.CutMarked, most); fresh != nil; fresh = b.cut(b.backlog.CutMarked, most) {
 		b.backlog.Join(fresh, most, bodyBytes, func(other *batch) bool {
 			its := other.Notes
@@ -132,12 +137,6 @@ func (b *batcher) drain() {
 		})
 		b.makeRoom() // what came meanwhile may be more urgent
 	}
-}
-
-// most is how many entries a batch may have that is to go at once.
-func (b *batcher) most() int {
-	_, most := b.sender.largest()
-	return min(b.config.FlushSize, most)
 }
 
 // cut makes a batch of what is queued, and notes since when the rest waits.
@@ -158,31 +157,6 @@ func (b *batcher) cut(cut func(n, bytes int) *batch, most int) *batch {
 	return fresh
 }
 
-// stamp notes that something has come into the empty queue, also while nothing
-// can be sent: the wait for a connection is part of FlushInterval.
-func (b *batcher) stamp() {
-	if b.since.IsZero() && b.backlog.Waiting() > 0 {
-		b.since = b.now()
-	}
-	b.count.Oldest.Store(b.oldest())
-}
-
-// oldest is when the oldest entry that waits was logged, as the counters keep time;
-// 0 when none waits.
-func (b *batcher) oldest() (at int64) {
-	consider := func(since time.Time) {
-		if its := b.count.At(since); !since.IsZero() && (at == 0 || its < at) {
-			at = its
-		}
-	}
-	consider(b.since)
-	consider(b.disk.Since())
-	for unsettled := range b.backlog.Batches() {
-		consider(unsettled.Notes.since)
-	}
-	return at
-}
-
 // due reports whether what is queued makes a batch now: it is enough, or old
 // enough.
 func (b *batcher) due() bool {
@@ -197,12 +171,18 @@ func (b *batcher) due() bool {
 	return b.owed > 0 || waiting >= int64(b.config.FlushSize) || b.backlog.Ready()
 }
 
-// affords reports whether the rate limit lets a new batch of n entries through now.
-// Until it does they stay where they are: if the memory is full meanwhile, whole batches
-// of the newest go then, and not what is left of old ones.
-func (b *batcher) affords(n int64) bool {
-	b.paced = b.sender.pace(int(min(n, int64(b.most()))))
-	return b.paced.IsZero()
+// allowance is how many of n entries may go as a new batch; none while they would wait
+// for the rate limit. They stay where they are meanwhile: when the memory is full, whole
+// batches of the newest go then, and not what is left of old ones.
+func (b *batcher) allowance(n int64) int {
+	_, most := b.sender.largest()
+	if most = int(min(n, int64(most))); most > 0 {
+		b.paced = b.sender.pace(most)
+	}
+	if b.paced.IsZero() {
+		return most
+	}
+	return 0
 }
 
 // dispatch starts as many rounds as may run now.
@@ -257,13 +237,62 @@ func (b *batcher) press() {
 			b.look = longest
 		}
 	}
-	if !press {
-		return
+	if press {
+		b.endPauses(b.sender.gate.Press)
 	}
+}
+
+// endPauses has what is held go now; end is what ends the gate's pause.
+func (b *batcher) endPauses(end func()) {
 	for _, held := range b.backlog.Held {
 		held.Notes.notBefore = time.Time{}
 	}
-	b.sender.resume(b.sender.gate.Press)
+	b.sender.resume(end)
+}
+
+// hasten ends every pause for who waits: for Flush once, when its deadline comes
+// before the pause ends; for Shutdown at once, and again and again while the server
+// fails. A server that answers, but takes nothing, is left alone then: each request
+// is counted against its limits.
+func (b *batcher) hasten() {
+	if at := b.nextHurry(); at.IsZero() || b.now().Before(at) {
+		return
+	}
+	b.hurried = b.now()
+	for _, w := range b.waiters {
+		w.hurry = false
+	}
+	b.endPauses(b.sender.gate.Resume)
+}
+
+// nextHurry is when pauses are to end for somebody, a second after they last did at the
+// earliest; zero for nobody.
+func (b *batcher) nextHurry() time.Time {
+	fails := b.sender.breaker.Tripped() || b.sender.gate.Holding() == throttle.Failing
+	if !slices.ContainsFunc(b.waiters, func(w *waiter) bool {
+		return w.last && (w.hurry || fails) || w.hurry && b.nextAttempt().After(w.until)
+	}) {
+		return time.Time{}
+	}
+	return b.hurried.Add(time.Second)
+}
+
+// nextAttempt is when the next attempt begins without hurry, at the earliest.
+func (b *batcher) nextAttempt() (at time.Time) {
+	width, next := b.sender.room()
+	if width == 0 {
+		return next
+	}
+	if len(b.backlog.Active) > 0 {
+		_, next, _ := b.sender.gate.Due()
+		return next
+	}
+	for _, held := range b.backlog.Held {
+		if at.IsZero() || held.Notes.notBefore.Before(at) {
+			at = held.Notes.notBefore
+		}
+	}
+	return at
 }
 
 // ordinary is how many rounds are under way that count against the width.
@@ -291,8 +320,8 @@ func (b *batcher) pick() *batch {
 		failing = b.rounds%2 == 0
 	}
 	repeated := best >= 0 && b.backlog.Held[best].Notes.tried != 0 && b.backlog.Held[best].Notes.tried == b.rounds
-	if ((best < 0 || failing) && b.due() || repeated && b.backlog.Waiting() > 0) && b.affords(b.backlog.Waiting()) {
-		if fresh := b.cut(b.backlog.Cut, b.most()); fresh != nil {
+	if (best < 0 || failing) && b.due() || repeated && b.backlog.Waiting() > 0 {
+		if fresh := b.cut(b.backlog.Cut, b.allowance(b.backlog.Waiting())); fresh != nil {
 			b.freshAt = b.rounds
 			return fresh
 		}
@@ -339,9 +368,7 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 		}
 	}
 	soonest(b.disk.NextCopy())
-	if wait, ok := b.nextHurry(); ok {
-		soonest(b.now().Add(wait))
-	}
+	soonest(b.nextHurry())
 	return max(at.Sub(b.now()), 0), !at.IsZero()
 }
 
@@ -362,38 +389,10 @@ func (b *batcher) unspool(width int) *batch {
 	if n := b.disk.Sending(); n > 0 && n >= width/2 || width == 1 && (len(b.backlog.Held) > 0 || b.due()) {
 		return nil
 	}
-	if n := b.disk.Len(); n == 0 || !b.affords(n) {
-		return nil
-	}
 	since := b.disk.Since()
-	batch := b.disk.Read(b.most())
+	batch := b.disk.Read(b.allowance(b.disk.Len()))
 	if batch != nil {
 		batch.Notes.since = since
 	}
 	return batch
-}
-
-// finish ends all rounds, and drops what is left or leaves it to the spool. A
-// round that does not return within grace is abandoned.
-func (b *batcher) finish() {
-	b.cancel()
-	timeout := time.NewTimer(grace)
-	defer timeout.Stop()
-	for waiting := true; waiting && len(b.backlog.Active) > 0; {
-		select {
-		case r := <-b.results:
-			b.settle(r)
-		case <-timeout.C:
-			waiting = false
-		}
-	}
-	for _, e := range b.disk.Keep(b.backlog.Close()) {
-		b.drop(e, stats.Closed)
-		b.left++
-	}
-	b.crashes.Load().Close()
-	synced := b.disk.Leave()
-	close(b.counted)
-	synced()
-	b.answer()
 }

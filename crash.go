@@ -1,5 +1,8 @@
 package ledger
 
+// This file and handler.go name each other, the only two of this package that do: a
+// handler inherits the crash before it, and a panic is flushed through a handler.
+
 import (
 	"context"
 	"log/slog"

@@ -1,17 +1,12 @@
 package ledger
 
 import (
-	"cmp"
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
-	"slices"
 	"sync"
-	"time"
 
-	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/selflog"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
@@ -184,51 +179,6 @@ func (d *diagnostics) hint(out outcome) string {
 // switched tells that another protocol is in use from now on.
 func (d *diagnostics) switched(to string) {
 	d.Tell("protocol", slog.LevelInfo, "the server speaks another protocol: using it from now on", slog.String("protocol", to))
-}
-
-// announce queues the notice of what overflow has dropped, when the episode is
-// over: nothing was dropped for FlushInterval, or somebody is flushing. It waits
-// for a place, so that the notice itself makes nothing go, but not when it is all that
-// somebody still waits for: loggers may keep the buffer full for ever.
-func (b *batcher) announce() {
-	lost := b.count.Lost.Load()
-	if lost == 0 {
-		return
-	}
-	b.report.Tell("overflow", slog.LevelWarn, "the buffer is full: the oldest entries are dropped", slog.Int64("so far", lost))
-	wanted := slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })
-	if b.queue.Full() && !slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice && b.settled(w) }) {
-		return
-	}
-	now, last := b.now(), b.count.LastDrop.Load()
-	if !wanted && b.count.Ago(now, last) < b.config.FlushInterval {
-		return
-	}
-	lost = b.count.Lost.Swap(0)
-	first := cmp.Or(b.count.LostFrom.Swap(0), last) // 0 where a drop has just come between
-	e := b.dropNotice(lost, now.Add(-b.count.Ago(now, first)), now.Add(-b.count.Ago(now, last)))
-	seq := e.Seq // e belongs to the queue once pushed
-	b.queue.Push(e)
-	for _, w := range b.waiters {
-		if w.notice {
-			w.notice = false
-			w.mark = max(w.mark, seq)
-		}
-	}
-	if wanted {
-		b.drain()
-	}
-}
-
-// dropNotice is the entry that reports drops by overflow: how many, since when, and
-// the commonest messages among them.
-func (b *batcher) dropNotice(dropped int64, since, until time.Time) *buffer.Entry {
-	r := slog.NewRecord(b.now(), slog.LevelWarn, fmt.Sprintf("ledger: dropped %d entries", dropped), 0)
-	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", stats.Overflow.String()),
-		slog.Time("since", since.UTC()), slog.Time("until", until.UTC()), slog.Any("messages", b.queue.TakeLost()))
-	e := b.encode(context.Background(), r)
-	e.Notice, e.Urgent = true, true // what it tells would be lost with it
-	return e
 }
 
 // pacing says that the rate limit makes entries wait.

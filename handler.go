@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,7 +21,6 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/redact"
 	"github.com/ledger-sdk/ledger-go/internal/spill"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
-	"github.com/ledger-sdk/ledger-go/internal/throttle"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
@@ -157,18 +155,6 @@ func (h *Handler) Flush(ctx context.Context) error {
 	return nil
 }
 
-// A waiter waits until every entry up to a mark is settled.
-type waiter struct {
-	ctx    context.Context
-	mark   uint64
-	notice bool      // a notice of drops is still to be queued, and waited for
-	until  time.Time // its deadline
-	hurry  bool      // pauses are to end for it
-	last   bool      // it is Shutdown's: pauses end for it again and again
-	taken  bool      // what it waits for was taken out of the queue
-	done   chan struct{}
-}
-
 // wait waits until what was logged so far is settled; its error is ctx's. last is
 // whether nothing will be sent afterwards.
 func (c *core) wait(ctx context.Context, last bool) error {
@@ -200,102 +186,6 @@ func (c *core) wait(ctx context.Context, last bool) error {
 			return ctx.Err()
 		}
 	}
-}
-
-// admit takes out what w waits for. At the end it goes to disk, too, while it is sent.
-func (b *batcher) admit(w *waiter) {
-	w.notice = b.count.Lost.Load() > 0
-	b.waiters = append(b.waiters, w)
-	b.announce()
-	b.drain()
-	w.taken = true
-	if w.last {
-		b.disk.CopyAll()
-	}
-}
-
-// answer tells the waiters whose entries are all settled.
-func (b *batcher) answer() {
-	if len(b.waiters) == 0 {
-		return
-	}
-	b.waiters = slices.DeleteFunc(b.waiters, func(w *waiter) bool {
-		if w.ctx.Err() != nil {
-			return true
-		}
-		if w.notice || !b.settled(w) {
-			return false
-		}
-		close(w.done)
-		return true
-	})
-}
-
-// settled reports whether all that w waits for is settled, but for a notice. Shutdown
-// waits for every answer, too, so that nothing is sent twice, and for what comes back
-// from disk while the server takes entries.
-func (b *batcher) settled(w *waiter) bool {
-	oldest, any := b.backlog.OldestTaken()
-	return w.taken && (!any || oldest > w.mark) && (!w.last || len(b.backlog.Active) == 0 && !b.unspools())
-}
-
-// unspools reports whether entries come back from disk, and nothing holds them up. A
-// batch of them may be held for a moment: hasten ends rounds before their first attempt.
-func (b *batcher) unspools() bool {
-	s := b.sender
-	return (b.disk.Len() > 0 && b.disk.MayRead() || slices.ContainsFunc(b.backlog.Held, spill.Spooled)) &&
-		s.gate.Holding() == throttle.NoCause && !s.breaker.Tripped() && !s.waitsForLimit() && !s.limiter.Shared()
-}
-
-// hurryAgain is the least time between two attempts that are made because somebody
-// waits.
-const hurryAgain = time.Second
-
-// hasten ends every pause for who waits: for Flush once, when its deadline comes
-// before the pause ends; for Shutdown at once, and again and again while the server
-// fails. A server that answers, but takes nothing, is left alone then: each request
-// is counted against its limits.
-func (b *batcher) hasten() {
-	if wait, ok := b.nextHurry(); !ok || wait > 0 {
-		return
-	}
-	b.hurried = b.now()
-	for _, w := range b.waiters {
-		w.hurry = false
-	}
-	for _, held := range b.backlog.Held {
-		held.Notes.notBefore = time.Time{}
-	}
-	b.sender.resume(b.sender.gate.Resume)
-}
-
-// nextHurry is how long until pauses are to end for somebody; false for nobody.
-func (b *batcher) nextHurry() (time.Duration, bool) {
-	fails := b.sender.breaker.Tripped() || b.sender.gate.Holding() == throttle.Failing
-	if !slices.ContainsFunc(b.waiters, func(w *waiter) bool {
-		return w.last && (w.hurry || fails) || w.hurry && b.nextAttempt().After(w.until)
-	}) {
-		return 0, false
-	}
-	return hurryAgain - b.now().Sub(b.hurried), true
-}
-
-// nextAttempt is when the next attempt begins without hurry, at the earliest.
-func (b *batcher) nextAttempt() (at time.Time) {
-	width, next := b.sender.room()
-	if width == 0 {
-		return next
-	}
-	if len(b.backlog.Active) > 0 {
-		_, next, _ := b.sender.gate.Due()
-		return next
-	}
-	for _, held := range b.backlog.Held {
-		if at.IsZero() || held.Notes.notBefore.Before(at) {
-			at = held.Notes.notBefore
-		}
-	}
-	return at
 }
 
 // Shutdown stops taking records, ends every pause of sending, flushes, and releases
@@ -360,25 +250,4 @@ func (h *Handler) end(ctx context.Context) {
 
 func (h *Handler) leftError(what string, left int64, err error) error {
 	return fmt.Errorf("ledger: %s: %d entries left, %s: %w", what, left, h.trouble(), err)
-}
-
-// waitsForLimit reports whether entries wait for the rate limit.
-func (s *sender) waitsForLimit() bool { return s.pacing.Load() > 0 || s.paced.Load() }
-
-// trouble says in a few words why entries are not being delivered.
-func (c *core) trouble() string {
-	s := c.sender
-	if s.breaker.Tripped() {
-		return "the circuit breaker is open"
-	}
-	if m := meaningOf(s.gate.Holding()); m != nil {
-		return m.trouble
-	}
-	if s.waitsForLimit() {
-		return rateLimitUsed
-	}
-	if s.limiter.Shared() {
-		return "others with the same key use the server's rate limit, too"
-	}
-	return "the server has not answered yet"
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -52,15 +51,11 @@ type sender struct {
 
 func newSender(c *config, p *protocol.Chooser, count *stats.Counters, report *diagnostics, now func() time.Time) *sender {
 	s := &sender{
-		config:    c,
+		config: c, count: count, report: report, protocols: p, now: now,
 		transport: newTransport(c, now),
 		gate:      throttle.NewGate(c.HTTPPoolSize, now),
 		limiter:   throttle.NewLimiter(throttle.Limits{PerMinute: c.RequestsPerMinute, PerHour: c.RequestsPerHour}, c.givenLimits, c.RateLimitBuffer, count.Logged.Load, now),
 		delays:    throttle.Delays{First: c.RetryBackoff, FirstNetwork: c.NetworkBackoff, Most: c.BreakerDelay, MostAsked: c.MaxRetryAfter},
-		count:     count,
-		report:    report,
-		protocols: p,
-		now:       now,
 		breaker:   throttle.NewBreaker(min(c.BreakerThreshold, maxAttempts), c.BreakerDelay),
 	}
 	s.retry = retrypolicy.NewBuilder[outcome]().
@@ -106,12 +101,14 @@ func (s *sender) room() (width int, next time.Time) {
 	return s.limiter.Narrow(s.gate.Room())
 }
 
-// largest is how many entries a batch and a request may have for the rate limit's sake.
+// largest is how many entries a batch and a request may have.
 func (s *sender) largest() (batch, request int) {
+	batch, request = s.config.FlushSize, s.config.FlushSize
 	if s.protocols.Sending().Cost(2) > 1 {
-		return s.limiter.Portions()
+		whole, shared := s.limiter.Portions()
+		batch, request = min(batch, whole), min(request, shared)
 	}
-	return math.MaxInt, math.MaxInt
+	return batch, request
 }
 
 // pace reports when the rate limit lets a batch of n entries through; the zero time

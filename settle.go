@@ -1,12 +1,18 @@
 package ledger
 
 import (
+	"cmp"
+	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/spill"
 	"github.com/ledger-sdk/ledger-go/internal/stats"
+	"github.com/ledger-sdk/ledger-go/internal/throttle"
 )
 
 // A batch is entries on their way, with what its attempts have shown so far.
@@ -257,16 +263,118 @@ func (s *sender) contentForbidden(b *batch, n int) bool {
 	return b.Notes.blames >= 2 && (since || n > 1)
 }
 
-// suspectGzip has a refused body sent again without compression, once, as long
-// as the server has taken no compressed one: its oldest generation does not
-// know gzip (ledger-wire 0), and would cost every entry.
-func (s *sender) suspectGzip(out *outcome) {
-	switch {
-	case out.status != http.StatusBadRequest || s.gzipTaken.Load() || s.config.DisableCompression:
-	case !out.plain && s.gzipTried.CompareAndSwap(false, true):
-		s.transport.plain.Store(true)
-		out.again = true
-	case out.plain:
-		s.transport.plain.Store(false)
+// A waiter waits until every entry up to a mark is settled.
+type waiter struct {
+	ctx    context.Context
+	mark   uint64
+	notice bool      // a notice of drops is still to be queued, and waited for
+	until  time.Time // its deadline
+	hurry  bool      // pauses are to end for it
+	last   bool      // it is Shutdown's: pauses end for it again and again
+	taken  bool      // what it waits for was taken out of the queue
+	done   chan struct{}
+}
+
+// answer tells the waiters whose entries are all settled.
+func (b *batcher) answer() {
+	if len(b.waiters) == 0 {
+		return
 	}
+	b.waiters = slices.DeleteFunc(b.waiters, func(w *waiter) bool {
+		if w.ctx.Err() != nil {
+			return true
+		}
+		if w.notice || !b.settled(w) {
+			return false
+		}
+		close(w.done)
+		return true
+	})
+}
+
+// settled reports whether all that w waits for is settled, but for a notice. Shutdown
+// waits for every answer, too, so that nothing is sent twice, and for what comes back
+// from disk while the server takes entries.
+func (b *batcher) settled(w *waiter) bool {
+	oldest, any := b.backlog.OldestTaken()
+	return w.taken && (!any || oldest > w.mark) && (!w.last || len(b.backlog.Active) == 0 && !b.unspools())
+}
+
+// unspools reports whether entries come back from disk, and nothing holds them up. A
+// batch of them may be held for a moment: hasten ends rounds before their first attempt.
+func (b *batcher) unspools() bool {
+	s := b.sender
+	return (b.disk.Len() > 0 && b.disk.MayRead() || slices.ContainsFunc(b.backlog.Held, spill.Spooled)) &&
+		s.gate.Holding() == throttle.NoCause && !s.breaker.Tripped() && !s.waitsForLimit() && !s.limiter.Shared()
+}
+
+// announce queues the notice of what overflow has dropped, when the episode is
+// over: nothing was dropped for FlushInterval, or somebody is flushing. It waits
+// for a place, so that the notice itself makes nothing go, but not when it is all that
+// somebody still waits for: loggers may keep the buffer full for ever.
+func (b *batcher) announce() (wanted bool) {
+	lost := b.count.Lost.Load()
+	if lost == 0 {
+		return false
+	}
+	b.report.Tell("overflow", slog.LevelWarn, "the buffer is full: the oldest entries are dropped", slog.Int64("so far", lost))
+	wanted = slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })
+	if b.queue.Full() && !slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice && b.settled(w) }) {
+		return false
+	}
+	now, last := b.now(), b.count.LastDrop.Load()
+	if !wanted && b.count.Ago(now, last) < b.config.FlushInterval {
+		return false
+	}
+	lost = b.count.Lost.Swap(0)
+	first := cmp.Or(b.count.LostFrom.Swap(0), last) // 0 where a drop has just come between
+	e := b.dropNotice(lost, now.Add(-b.count.Ago(now, first)), now.Add(-b.count.Ago(now, last)))
+	seq := e.Seq // e belongs to the queue once pushed
+	b.queue.Push(e)
+	for _, w := range b.waiters {
+		if w.notice {
+			w.notice = false
+			w.mark = max(w.mark, seq)
+		}
+	}
+	return wanted
+}
+
+// dropNotice is the entry that reports drops by overflow: how many, since when, and
+// the commonest messages among them.
+func (b *batcher) dropNotice(dropped int64, since, until time.Time) *buffer.Entry {
+	r := slog.NewRecord(b.now(), slog.LevelWarn, fmt.Sprintf("ledger: dropped %d entries", dropped), 0)
+	r.AddAttrs(slog.Int64("dropped", dropped), slog.String("reason", stats.Overflow.String()),
+		slog.Time("since", since.UTC()), slog.Time("until", until.UTC()), slog.Any("messages", b.queue.TakeLost()))
+	e := b.encode(context.Background(), r)
+	e.Notice, e.Urgent = true, true // what it tells would be lost with it
+	return e
+}
+
+// grace is how long a round may take to return once it was told to.
+const grace = 50 * time.Millisecond
+
+// finish ends all rounds, and drops what is left or leaves it to the spool. A
+// round that does not return within grace is abandoned.
+func (b *batcher) finish() {
+	b.cancel()
+	timeout := time.NewTimer(grace)
+	defer timeout.Stop()
+	for waiting := true; waiting && len(b.backlog.Active) > 0; {
+		select {
+		case r := <-b.results:
+			b.settle(r)
+		case <-timeout.C:
+			waiting = false
+		}
+	}
+	for _, e := range b.disk.Keep(b.backlog.Close()) {
+		b.drop(e, stats.Closed)
+		b.left++
+	}
+	b.crashes.Load().Close()
+	synced := b.disk.Leave()
+	close(b.counted)
+	synced()
+	b.answer()
 }

@@ -255,3 +255,49 @@ func (h *Handler) HealthHandler() http.Handler {
 func (h *Handler) MetricsHandler() http.Handler {
 	return jsonhttp.Get(func() (int, any) { return http.StatusOK, h.Metrics() })
 }
+
+// waitsForLimit reports whether entries wait for the rate limit.
+func (s *sender) waitsForLimit() bool { return s.pacing.Load() > 0 || s.paced.Load() }
+
+// trouble says in a few words why entries are not being delivered.
+func (c *core) trouble() string {
+	s := c.sender
+	if s.breaker.Tripped() {
+		return "the circuit breaker is open"
+	}
+	if m := meaningOf(s.gate.Holding()); m != nil {
+		return m.trouble
+	}
+	if s.waitsForLimit() {
+		return rateLimitUsed
+	}
+	if s.limiter.Shared() {
+		return "others with the same key use the server's rate limit, too"
+	}
+	return "the server has not answered yet"
+}
+
+// stamp notes that something has come into the empty queue, also while nothing
+// can be sent: the wait for a connection is part of FlushInterval.
+func (b *batcher) stamp() {
+	if b.since.IsZero() && b.backlog.Waiting() > 0 {
+		b.since = b.now()
+	}
+	b.count.Oldest.Store(b.oldest())
+}
+
+// oldest is when the oldest entry that waits was logged, as the counters keep time;
+// 0 when none waits.
+func (b *batcher) oldest() (at int64) {
+	consider := func(since time.Time) {
+		if its := b.count.At(since); !since.IsZero() && (at == 0 || its < at) {
+			at = its
+		}
+	}
+	consider(b.since)
+	consider(b.disk.Since())
+	for unsettled := range b.backlog.Batches() {
+		consider(unsettled.Notes.since)
+	}
+	return at
+}

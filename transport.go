@@ -212,3 +212,17 @@ func describe(out outcome, from string, resp *http.Response, key redact.Secret) 
 	}
 	return text
 }
+
+// suspectGzip has a refused body sent again without compression, once, as long
+// as the server has taken no compressed one: its oldest generation does not
+// know gzip (ledger-wire 0), and would cost every entry.
+func (s *sender) suspectGzip(out *outcome) {
+	switch {
+	case out.status != http.StatusBadRequest || s.gzipTaken.Load() || s.config.DisableCompression:
+	case !out.plain && s.gzipTried.CompareAndSwap(false, true):
+		s.transport.plain.Store(true)
+		out.again = true
+	case out.plain:
+		s.transport.plain.Store(false)
+	}
+}

@@ -206,7 +206,7 @@ func (s *Spill[N]) put(entries []*buffer.Entry, copies bool, done func(*buffer.E
 // Read reads a batch of at most n entries back; nil when there are none, and when
 // memory is better left to new entries.
 func (s *Spill[N]) Read(n int) *buffer.Batch[N] {
-	if s.Len() == 0 || !s.MayRead() {
+	if n == 0 || s.Len() == 0 || !s.MayRead() {
 		return nil
 	}
 	mostEntries, mostBytes := s.queue.Budget()
