@@ -310,6 +310,25 @@ func TestTheDropNoticeHasItsOwnTime(t *testing.T) {
 	})
 }
 
+// While all that there is room for is being tried, and comes back, there is no place for
+// the notice: another entry would go for it.
+func TestTheDropNoticeMakesNothingGoWhileAnAttemptHangs(t *testing.T) {
+	inBubble(t, func(o *ledger.Options) { o.MaxBufferSize, o.FlushSize = 100, 100 }, func(r *rig) {
+		r.server.Always(ledgertest.Hang())
+		r.burst(300)
+		r.wait(5 * time.Minute)
+		if n := r.handler.Metrics().Buffer.TotalDropped; n != 200 {
+			r.Errorf("%d entries dropped, want 200", n)
+		}
+		r.server.Always(ledgertest.OK())
+		back := time.Now()
+		r.wait(2 * time.Minute)
+		if e := r.arrived("ledger: dropped 200 entries"); e.Timestamp.Before(back) {
+			r.Errorf("the notice is of %v, before the server was back", e.Timestamp)
+		}
+	})
+}
+
 // So is what an earlier process died of.
 func TestLongCrashesAreStored(t *testing.T) {
 	forProtocols(t, func(t *testing.T, protocol ledger.Protocol) {

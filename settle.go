@@ -310,8 +310,9 @@ func (b *batcher) unspools() bool {
 
 // announce queues the notice of what overflow has dropped, when the episode is
 // over: nothing was dropped for FlushInterval, or somebody is flushing. It waits
-// for a place, so that the notice itself makes nothing go, but not when it is all that
-// somebody still waits for: loggers may keep the buffer full for ever.
+// for a place, so that the notice itself makes nothing go, also when what is being sent
+// comes back; but not when it is all that somebody still waits for: loggers may keep
+// the buffer full for ever.
 func (b *batcher) announce() (wanted bool) {
 	lost := b.count.Lost.Load()
 	if lost == 0 {
@@ -319,7 +320,7 @@ func (b *batcher) announce() (wanted bool) {
 	}
 	b.report.Tell("overflow", slog.LevelWarn, "the buffer is full: the oldest entries are dropped", slog.Int64("so far", lost))
 	wanted = slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice })
-	if b.queue.Full() && !slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice && b.settled(w) }) {
+	if b.queue.Utilization() >= 1 && !slices.ContainsFunc(b.waiters, func(w *waiter) bool { return w.notice && b.settled(w) }) {
 		return false
 	}
 	now, last := b.now(), b.count.LastDrop.Load()

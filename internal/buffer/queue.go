@@ -195,12 +195,6 @@ func (q *Queue) Room() int64 {
 	return max(room, 0)
 }
 
-// Full reports whether there is no room for one more entry.
-func (q *Queue) Full() bool {
-	n, bytes := q.droppable()
-	return n >= q.maxEntries || bytes >= q.byteLimit()
-}
-
 // Utilization is the larger share of the two budgets that is in use, attempts
 // included.
 func (q *Queue) Utilization() float64 {
