@@ -134,24 +134,6 @@ func (d *demo) work() {
 	}
 }
 
-func hex(n int) string {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = "0123456789abcdef"[rand.IntN(16)]
-	}
-	return string(b)
-}
-
-// sleep waits, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
 // discard is a client that reads nothing of its answer.
 type discard struct{ header http.Header }
 

@@ -170,3 +170,21 @@ func sendReceipt(to string) error {
 }
 
 func failure(err error) slog.Attr { return slog.Any("error", err) }
+
+func hex(n int) string {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = "0123456789abcdef"[rand.IntN(16)]
+	}
+	return string(b)
+}
+
+// sleep waits, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

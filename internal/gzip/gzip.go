@@ -106,17 +106,6 @@ func (w *Writer) Shed(keep int) {
 	}
 }
 
-// put writes n bits, at most 48.
-func (w *Writer) put(v uint64, n uint) {
-	w.bits |= v << w.n
-	w.n += n
-	for w.n >= 8 {
-		w.out = append(w.out, byte(w.bits))
-		w.bits >>= 8
-		w.n -= 8
-	}
-}
-
 // beginBlock writes a block's head. Whether it is the last cannot be known, so an empty
 // block is.
 func (w *Writer) beginBlock() {

@@ -226,6 +226,17 @@ func canonical(codes []code, sizes []uint32) {
 // codeLengthOrder is the order in which the code lengths' own codes are written.
 var codeLengthOrder = [19]int{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 
+// put writes n bits, at most 48.
+func (w *Writer) put(v uint64, n uint) {
+	w.bits |= v << w.n
+	w.n += n
+	for w.n >= 8 {
+		w.out = append(w.out, byte(w.bits))
+		w.bits >>= 8
+		w.n -= 8
+	}
+}
+
 // putCodes writes the sizes of the codes, which are all that a reader needs (RFC 1951,
 // 3.2.7).
 func (w *Writer) putCodes() {

@@ -39,6 +39,9 @@ func (d Delays) Rest(network bool, n int) time.Duration {
 // Throttled is the pause after a 429 that asked for none.
 func (d Delays) Throttled(n int) time.Duration { return d.Asked(min(doubled(d.First, n), d.Most)) }
 
+// Asked is the delay that a server asked for with Retry-After.
+func (d Delays) Asked(asked time.Duration) time.Duration { return jitter(min(asked, d.MostAsked)) }
+
 // Refused is the pause after an answer that refused the API key. A key may be new to
 // the server, which learns of it within half a minute (ledger-wire 1.4).
 func (d Delays) Refused(n int) time.Duration { return jitter(min(doubled(firstRefused, n), d.Most)) }

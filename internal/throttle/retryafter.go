@@ -33,9 +33,6 @@ func ParseRetryAfter(h http.Header, now time.Time) time.Duration {
 	return max(at.Sub(now), 0)
 }
 
-// Asked is the delay that a server asked for with Retry-After.
-func (d Delays) Asked(asked time.Duration) time.Duration { return jitter(min(asked, d.MostAsked)) }
-
 // Limits are the limits that an answer reported, in requests or records; 0
 // where it did not.
 type Limits struct{ PerMinute, PerHour int }
