@@ -258,14 +258,15 @@ func (e *Entry) checkAnalytics() {
 	}
 	endpoint := e.Attributes.Get("endpoint")
 	route := utf8.RuneCountInString(endpoint.Get("method").Text) + 1 + utf8.RuneCountInString(endpoint.Get("path").Text)
-	_, badStatus := strconv.Atoi(endpoint.Get("status_code").Text)
-	_, badDuration := strconv.ParseFloat(endpoint.Get("duration_ms").Text, 64)
+	status, duration := endpoint.Get("status_code"), endpoint.Get("duration_ms")
+	_, badStatus := strconv.Atoi(status.Text)
+	_, badDuration := strconv.ParseFloat(duration.Text, 64)
 	switch {
 	case route > maxRoute:
 		e.note(fmt.Sprintf("endpoint method and path have %d characters together: over %d the analytics jobs fail for all projects", route, maxRoute))
-	case badStatus != nil && endpoint.Get("status_code").Kind == String:
+	case badStatus != nil && status.Kind == String:
 		e.note("endpoint.status_code is no number: the analytics jobs fail for all projects")
-	case badDuration != nil && endpoint.Get("duration_ms").Kind == String:
+	case badDuration != nil && duration.Kind == String:
 		e.note("endpoint.duration_ms is no number: the analytics jobs fail for all projects")
 	default:
 		return
