@@ -117,7 +117,8 @@ var classes = func() (classes [256]class) {
 // isDynamic reports whether a segment of a path is an id. seen are the classes
 // of its characters.
 func isDynamic(segment string, seen class) bool {
-	switch n := len(segment); {
+	n := len(segment)
+	switch {
 	case seen == digit:
 		return true
 	case n < longSegment:
@@ -126,20 +127,12 @@ func isDynamic(segment string, seen class) bool {
 		return isJWT(segment)
 	case seen&digit != 0, n == 24 && seen == hexLetter:
 		return true
-	case n == 36: // a UUID without digits
-		return strings.Count(segment, "-") == 4 && segment[8] == '-' && segment[13] == '-' &&
-			segment[18] == '-' && segment[23] == '-' && isHexLetters(strings.ReplaceAll(segment, "-", ""))
 	}
-	return false
+	return n == 36 && uuidOfLetters.MatchString(segment)
 }
 
-func isHexLetters(s string) bool {
-	var seen class
-	for i := range len(s) {
-		seen |= classes[s[i]]
-	}
-	return seen == hexLetter
-}
+// uuidOfLetters is a UUID without digits.
+var uuidOfLetters = regexp.MustCompile(`^(?i)[a-f]{8}(-[a-f]{4}){3}-[a-f]{12}$`)
 
 // isJWT reports whether s looks like a JSON web token: base64 of a JSON object,
 // a dot, and more.
