@@ -3,6 +3,7 @@ package httplog
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -29,12 +30,7 @@ func newNormalizer(opts *Options) normalizer {
 		n.placeholder = ":id"
 	}
 	if len(opts.Patterns) > 0 {
-		n.patterns = make([]Pattern, 0, len(opts.Patterns))
-	}
-	for _, p := range opts.Patterns {
-		if p.Regexp != nil {
-			n.patterns = append(n.patterns, p)
-		}
+		n.patterns = slices.DeleteFunc(slices.Clone(opts.Patterns), func(p Pattern) bool { return p.Regexp == nil })
 	}
 	return n
 }
