@@ -186,17 +186,15 @@ func (c *core) wait(ctx context.Context, last bool) error {
 	}
 	select {
 	case <-w.done:
-		return nil
 	case <-c.batcher.stopped:
-		return nil
 	case <-ctx.Done():
 		select {
 		case <-w.done:
-			return nil
 		default:
 			return ctx.Err()
 		}
 	}
+	return nil
 }
 
 // admit takes out what w waits for. At the end it goes to disk, too, while it is sent.
