@@ -26,7 +26,6 @@ func newPanicError(value any, callers []uintptr) *panicError {
 	return &panicError{value: value, text: "panic: " + cutText(text, maxPanicText), callers: callers}
 }
 
-// Error returns the text of the panic.
 func (e *panicError) Error() string { return e.text }
 
 // Unwrap returns the value of the panic when it is an error, otherwise nil.
