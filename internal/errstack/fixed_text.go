@@ -61,7 +61,7 @@ func (c *causeWriter) next(text string) int {
 	case r <= ' ':
 		c.gap = c.n > 0
 		return 1
-	case strings.ContainsRune("\"'`“‘«", r) && (r != '\'' || !inside):
+	case isQuote(r) && (r != '\'' || !inside):
 		if n := quotedLen(text, r, size); n > 0 {
 			c.appendVariable()
 			return n
@@ -193,6 +193,14 @@ var endsWord = func() (ends [utf8.RuneSelf]bool) {
 	}
 	return ends
 }()
+
+func isQuote(r rune) bool {
+	switch r {
+	case '"', '\'', '`', '“', '‘', '«':
+		return true
+	}
+	return false
+}
 
 // isVariable reports whether a word changes from one error to the next: a number, an
 // id, an address, or a path.
