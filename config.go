@@ -74,12 +74,8 @@ func (c *config) applyDefaults() {
 	c.BaseURL = cmp.Or(strings.TrimSpace(c.BaseURL), "http://localhost:8000")
 	c.Protocol = cmp.Or(c.Protocol, ProtocolAuto)
 	c.Release = cmp.Or(c.Release, wire.BuildRelease())
-	if c.Level == nil {
-		c.Level = slog.LevelInfo
-	}
-	if c.StackLevel == nil {
-		c.StackLevel = slog.LevelError
-	}
+	c.Level = cmp.Or[slog.Leveler](c.Level, slog.LevelInfo)
+	c.StackLevel = cmp.Or[slog.Leveler](c.StackLevel, slog.LevelError)
 	c.FlushInterval = cmp.Or(c.FlushInterval, 5*time.Second)
 	c.MaxBufferSize = cmp.Or(c.MaxBufferSize, 10_000)
 	if c.FlushSize == 0 {
@@ -95,10 +91,7 @@ func (c *config) applyDefaults() {
 	c.RequestsPerMinute = cmp.Or(c.RequestsPerMinute, 1000)
 	c.RequestsPerHour = cmp.Or(c.RequestsPerHour, 50_000)
 	c.RateLimitBuffer = cmp.Or(c.RateLimitBuffer, 0.9)
-	if c.MaxRetries == 0 {
-		c.MaxRetries = 3
-	}
-	c.MaxRetries = max(c.MaxRetries, -1)
+	c.MaxRetries = max(cmp.Or(c.MaxRetries, 3), -1)
 	c.RetryBackoff = cmp.Or(c.RetryBackoff, 2*time.Second)
 	c.NetworkBackoff = cmp.Or(c.NetworkBackoff, 5*time.Second)
 	c.MaxRetryAfter = cmp.Or(c.MaxRetryAfter, 10*time.Minute)
@@ -140,15 +133,14 @@ func (c *config) check(fault faultFunc) {
 	default:
 		fault("Protocol", "%q is none of auto, ledger, otlp", string(c.Protocol))
 	}
-	if n := utf8.RuneCountInString(c.Environment); n > wire.MaxEnvironment {
-		fault("Environment", "%d characters, at most %d", n, wire.MaxEnvironment)
+	short := func(field, text string, most int) {
+		if n := utf8.RuneCountInString(text); n > most {
+			fault(field, "%d characters, at most %d", n, most)
+		}
 	}
-	if n := utf8.RuneCountInString(c.Release); n > wire.MaxRelease {
-		fault("Release", "%d characters, at most %d", n, wire.MaxRelease)
-	}
-	if n := utf8.RuneCountInString(c.Service); n > wire.MaxService {
-		fault("Service", "%d characters, at most %d", n, wire.MaxService)
-	}
+	short("Environment", c.Environment, wire.MaxEnvironment)
+	short("Release", c.Release, wire.MaxRelease)
+	short("Service", c.Service, wire.MaxService)
 	for field, n := range map[string]int64{
 		"FlushInterval": int64(c.FlushInterval), "FlushSize": int64(c.FlushSize),
 		"MaxBufferSize": int64(c.MaxBufferSize), "MaxBufferBytes": int64(c.MaxBufferBytes),

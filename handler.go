@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base32"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -135,9 +134,7 @@ func queueLimitsOf(c *config) buffer.QueueLimits {
 // newIDPrefix returns what every log_id of a handler begins with: 80 random bits,
 // so that ids are unique across processes without a random number a record.
 func newIDPrefix() string {
-	var random [10]byte
-	_, _ = rand.Read(random[:]) // never fails
-	return strings.ToLower(base32.StdEncoding.EncodeToString(random[:])) + "-"
+	return strings.ToLower(rand.Text()[:16]) + "-"
 }
 
 // Flush returns when everything logged before the call is settled: taken by the
@@ -175,17 +172,15 @@ func (c *core) wait(ctx context.Context, last bool) error {
 	}
 	select {
 	case <-w.done:
-		return nil
 	case <-c.batcher.stopped:
-		return nil
 	case <-ctx.Done():
 		select {
 		case <-w.done:
-			return nil
 		default:
 			return ctx.Err()
 		}
 	}
+	return nil
 }
 
 // Shutdown stops taking records, ends every pause of sending, flushes, and releases

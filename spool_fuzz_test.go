@@ -72,7 +72,7 @@ func FuzzSpooledRecordToBody(f *testing.F) {
 		if kinds&2 != 0 {
 			r.Protocol = "otlp"
 		}
-		_, _, _ = s.Append([]spool.Record{r})
+		_, _, _ = s.Append([]spool.Record{r}, nil)
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}

@@ -123,7 +123,6 @@ func (x *exchange) watchBody(limit int) {
 	x.passed.Body = x.body
 }
 
-// Read implements [io.Reader].
 func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if n <= 0 || n > len(p) {

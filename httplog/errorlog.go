@@ -4,6 +4,7 @@ import (
 	"context"
 	"log"
 	"log/slog"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -81,19 +82,15 @@ var lineLevels = []struct {
 }
 
 // Ends of lines about clients that went away.
-var goneAway = []string{": EOF", ": connection reset by peer", ": i/o timeout"}
+var goneAway = regexp.MustCompile(`: (EOF|connection reset by peer|i/o timeout)$`)
 
 func lineLevel(text string) slog.Level {
 	for _, l := range lineLevels {
 		if !strings.Contains(text, l.part) {
 			continue
 		}
-		if l.level == slog.LevelWarn {
-			for _, end := range goneAway {
-				if strings.HasSuffix(text, end) {
-					return slog.LevelInfo
-				}
-			}
+		if l.level == slog.LevelWarn && goneAway.MatchString(text) {
+			return slog.LevelInfo
 		}
 		return l.level
 	}

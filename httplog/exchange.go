@@ -146,7 +146,6 @@ func (x *exchange) isFor(r *http.Request) bool {
 	return r.RequestURI == x.received.RequestURI && r.RemoteAddr == x.received.RemoteAddr
 }
 
-// Value implements [context.Context].
 func (x *exchange) Value(key any) any {
 	if key == (exchangeKey{}) {
 		return x

@@ -2,6 +2,7 @@ package httplog
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -23,12 +24,9 @@ type noise struct {
 
 func newNoise(opts *Options) *noise {
 	n := &noise{
-		paths:      newSet(noisePaths),
-		prefixes:   append(noisePrefixes[:len(noisePrefixes):len(noisePrefixes)], opts.IgnoredPrefixes...),
-		extensions: noiseExtensions[:len(noiseExtensions):len(noiseExtensions)],
-	}
-	for _, p := range opts.IgnoredPaths {
-		n.paths[p] = struct{}{}
+		paths:      newSet(slices.Concat(noisePaths, opts.IgnoredPaths)),
+		prefixes:   slices.Concat(noisePrefixes, opts.IgnoredPrefixes),
+		extensions: slices.Clone(noiseExtensions),
 	}
 	for _, e := range opts.IgnoredExtensions {
 		if e = strings.TrimLeft(e, "*."); e != "" {

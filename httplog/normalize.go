@@ -3,6 +3,7 @@ package httplog
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -29,12 +30,7 @@ func newNormalizer(opts *Options) normalizer {
 		n.placeholder = ":id"
 	}
 	if len(opts.Patterns) > 0 {
-		n.patterns = make([]Pattern, 0, len(opts.Patterns))
-	}
-	for _, p := range opts.Patterns {
-		if p.Regexp != nil {
-			n.patterns = append(n.patterns, p)
-		}
+		n.patterns = slices.DeleteFunc(slices.Clone(opts.Patterns), func(p Pattern) bool { return p.Regexp == nil })
 	}
 	return n
 }
@@ -117,7 +113,8 @@ var classes = func() (classes [256]class) {
 // isDynamic reports whether a segment of a path is an id. seen are the classes
 // of its characters.
 func isDynamic(segment string, seen class) bool {
-	switch n := len(segment); {
+	n := len(segment)
+	switch {
 	case seen == digit:
 		return true
 	case n < longSegment:
@@ -126,20 +123,12 @@ func isDynamic(segment string, seen class) bool {
 		return isJWT(segment)
 	case seen&digit != 0, n == 24 && seen == hexLetter:
 		return true
-	case n == 36: // a UUID without digits
-		return strings.Count(segment, "-") == 4 && segment[8] == '-' && segment[13] == '-' &&
-			segment[18] == '-' && segment[23] == '-' && isHexLetters(strings.ReplaceAll(segment, "-", ""))
 	}
-	return false
+	return n == 36 && uuidOfLetters.MatchString(segment)
 }
 
-func isHexLetters(s string) bool {
-	var seen class
-	for i := range len(s) {
-		seen |= classes[s[i]]
-	}
-	return seen == hexLetter
-}
+// uuidOfLetters is a UUID without digits.
+var uuidOfLetters = regexp.MustCompile(`^(?i)[a-f]{8}(-[a-f]{4}){3}-[a-f]{12}$`)
 
 // isJWT reports whether s looks like a JSON web token: base64 of a JSON object,
 // a dot, and more.

@@ -26,7 +26,6 @@ func newPanicError(value any, callers []uintptr) *panicError {
 	return &panicError{value: value, text: "panic: " + cutText(text, maxPanicText), callers: callers}
 }
 
-// Error returns the text of the panic.
 func (e *panicError) Error() string { return e.text }
 
 // Unwrap returns the value of the panic when it is an error, otherwise nil.
@@ -75,22 +74,22 @@ func panicOn(value any) { panic(value) }
 // more than the type of a value that is composed of others: it may be huge,
 // secret, or contain itself.
 func panicText(value any) string {
-	switch v := value.(type) {
-	case nil:
-		return "nil"
-	case error:
-		return guard(typeText(value), v.Error)
-	case fmt.Stringer:
-		return guard(typeText(value), v.String)
-	}
-	switch kind := reflect.TypeOf(value).Kind(); {
-	case kind == reflect.String, kind >= reflect.Bool && kind <= reflect.Complex128:
-		return guard(typeText(value), func() string { return fmt.Sprint(value) })
-	}
-	return typeText(value)
+	typeText := fmt.Sprintf("(%T)", value)
+	return guard(typeText, func() string {
+		switch v := value.(type) {
+		case nil:
+			return "nil"
+		case error:
+			return v.Error()
+		case fmt.Stringer:
+			return v.String()
+		}
+		if kind := reflect.TypeOf(value).Kind(); kind == reflect.String || kind >= reflect.Bool && kind <= reflect.Complex128 {
+			return fmt.Sprint(value)
+		}
+		return typeText
+	})
 }
-
-func typeText(value any) string { return fmt.Sprintf("(%T)", value) }
 
 // maxFrames is how many frames of a stack are kept. The innermost ones tell
 // what happened, the outermost ones how the server was started.

@@ -1,6 +1,9 @@
 package httplog
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // stripPattern returns the path of a pattern of [http.ServeMux], which may begin
 // with a method and a host.
@@ -38,22 +41,16 @@ func matchesAll(template string) bool {
 // wildcards returns the names of the wildcards in the pattern of a request.
 func wildcards(pattern string) []string {
 	var names []string
-	for {
-		_, after, ok := strings.Cut(pattern, "{")
-		if !ok {
-			return names
-		}
-		name, rest, ok := strings.Cut(after, "}")
-		if !ok {
-			return names
-		}
-		name, _, _ = strings.Cut(name, ":") // chi has "{id:[0-9]+}"
+	for _, wildcard := range braces.FindAllStringSubmatch(pattern, -1) {
+		name, _, _ := strings.Cut(wildcard[1], ":") // chi has "{id:[0-9]+}"
 		if name = strings.TrimSuffix(name, "..."); name != "" && name != "$" {
 			names = append(names, name)
 		}
-		pattern = rest
 	}
+	return names
 }
+
+var braces = regexp.MustCompile(`\{([^}]*)\}`)
 
 // rewrite returns the template of any router with its parameters written in the
 // style: "/users/:id" and "/files/*path", as gin, Echo and fiber have it, and

@@ -1,6 +1,7 @@
 package httplog
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -104,12 +105,8 @@ func incomplete(b []byte) int {
 // headers are.
 func isToken(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; !isAlphanumeric(c) {
-			switch c {
-			case '!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~':
-			default:
-				return false
-			}
+		if c := s[i]; !isAlphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
 		}
 	}
 	return s != ""

@@ -56,11 +56,11 @@ func notes(e *ingest.Entry) []string {
 
 // stored is what became of the entries the server has taken. It is guarded by Server.mu.
 type stored struct {
-	received []Entry        // every one written, duplicates included
-	unique   []Entry        // the first of each identity
-	lost     []Entry        // acknowledged, then refused by the database
-	breaking []Entry        // stored, and the analytics break on them
-	seen     map[string]int // identity → how often
+	received []Entry         // every one written, duplicates included
+	unique   []Entry         // the first of each identity
+	lost     []Entry         // acknowledged, then refused by the database
+	breaking []Entry         // stored, and the analytics break on them
+	seen     map[string]bool // identities
 }
 
 // add writes e. By log id alone two entries are the same under the native protocol; under OTLP the timestamp
@@ -68,7 +68,7 @@ type stored struct {
 func (st *stored) add(e Entry, byTime bool, fallback string) {
 	st.received = append(st.received, e)
 	if st.seen == nil {
-		st.seen = make(map[string]int)
+		st.seen = make(map[string]bool)
 	}
 	plain, timed := "", ""
 	switch {
@@ -82,16 +82,10 @@ func (st *stored) add(e Entry, byTime bool, fallback string) {
 	if byTime {
 		key = timed
 	}
-	duplicate := key != "" && st.seen[key] > 0
-	if !duplicate {
+	if key == "" || !st.seen[key] {
 		st.unique = append(st.unique, e)
 	}
-	if plain != "" {
-		st.seen[plain]++
-	}
-	if timed != "" {
-		st.seen[timed]++
-	}
+	st.seen[plain], st.seen[timed] = true, true
 }
 
 // Entries returns what the server stores, oldest first by arrival. Entries that arrived again under the same log id

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/ledger-sdk/ledger-go/internal/ingest"
@@ -146,7 +145,7 @@ func (x *exchange) process(t tamper) *answer {
 	s.mu.Lock()
 	protocol := s.protocol
 	now := s.clock()
-	refused := authenticate(x.r.Header, func(key string) bool { return slices.Contains(s.keys, key) })
+	refused := authenticate(x.r.Header, s.keys)
 	if refused == nil {
 		refused = s.limits.admitRequest(now)
 	}

@@ -80,13 +80,7 @@ func Status(code int, body string, headers ...string) Fault {
 	return says(a)
 }
 
-func says(a *answer) Fault {
-	return Fault{do: func(x *exchange) {
-		fresh := *a
-		fresh.Header = a.Header.Clone()
-		fresh.Write(x.w)
-	}}
-}
+func says(a *answer) Fault { return Fault{do: func(x *exchange) { a.Write(x.w) }} }
 
 // RetryAfter answers code, usually 429 or 503, with that Retry-After value, which may be any text.
 func RetryAfter(code int, value string) Fault { return Status(code, "", "Retry-After: "+value) }

@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -114,7 +115,7 @@ func (l *limits) checkQuota(now time.Time) *answer {
 
 // authenticate checks the request's API key and says how it is refused, or nil. User tokens are not simulated:
 // a Bearer value that does not begin ledger_ is always malformed.
-func authenticate(h http.Header, known func(string) bool) *answer {
+func authenticate(h http.Header, known []string) *answer {
 	if key := h.Get("X-Api-Key"); key != "" {
 		return checkKey(key, known)
 	}
@@ -133,8 +134,8 @@ func authenticate(h http.Header, known func(string) bool) *answer {
 	}
 }
 
-func checkKey(key string, known func(string) bool) *answer {
-	if known(key) {
+func checkKey(key string, known []string) *answer {
+	if slices.Contains(known, key) {
 		return nil
 	}
 	return detail(http.StatusUnauthorized, "Invalid or expired API key")

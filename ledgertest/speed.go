@@ -41,12 +41,11 @@ type works struct {
 	speed Speed
 
 	mu      sync.Mutex
-	jobs    map[*job]struct{}
-	at      time.Time     // up to which the jobs' progress is counted
+	jobs    int           // side by side
+	served  time.Duration // the work that one job would have got that was always there
+	at      time.Time     // up to which served is counted
 	changed chan struct{} // closed when the number of jobs changes
 }
-
-type job struct{ left time.Duration }
 
 // do works for as long as total takes beside the other jobs, but no longer than limit. It returns the part of the
 // work that was done, from 0 to 1, and false when up ended meanwhile.
@@ -56,21 +55,17 @@ func (w *works) do(up context.Context, total, limit time.Duration) (part float64
 	}
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
-	j := &job{left: total}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.progress()
-	w.change(func() { w.jobs[j] = struct{}{} })
-	defer func() {
-		w.progress()
-		w.change(func() { delete(w.jobs, j) })
-	}()
+	w.change(1)
+	defer w.change(-1)
+	end := w.served + total
 	for {
 		w.progress()
-		if j.left <= 0 {
+		if w.served >= end {
 			return 1, true
 		}
-		changed, finished := w.changed, time.NewTimer(j.left*time.Duration(len(w.jobs)))
+		changed, finished := w.changed, time.NewTimer((end-w.served)*time.Duration(w.jobs))
 		w.mu.Unlock()
 		over := false
 		select {
@@ -85,7 +80,7 @@ func (w *works) do(up context.Context, total, limit time.Duration) (part float64
 		w.mu.Lock()
 		if over {
 			w.progress()
-			return 1 - float64(max(0, j.left))/float64(total), ok
+			return 1 - float64(max(0, end-w.served))/float64(total), ok
 		}
 	}
 }
@@ -93,22 +88,19 @@ func (w *works) do(up context.Context, total, limit time.Duration) (part float64
 // progress gives every job its share of the time that has passed. w.mu is held.
 func (w *works) progress() {
 	now := time.Now()
-	if n := time.Duration(len(w.jobs)); n > 0 {
-		share := now.Sub(w.at) / n
-		for j := range w.jobs {
-			j.left -= share
-		}
+	if w.jobs > 0 {
+		w.served += now.Sub(w.at) / time.Duration(w.jobs)
 	}
 	w.at = now
 }
 
-// change changes the jobs and lets those there are reckon again. w.mu is held.
-func (w *works) change(how func()) {
-	if w.jobs == nil {
-		w.jobs, w.changed = make(map[*job]struct{}), make(chan struct{})
+// change changes the number of jobs and lets those there are reckon again. w.mu is held.
+func (w *works) change(by int) {
+	w.progress()
+	w.jobs += by
+	if w.changed != nil {
+		close(w.changed)
 	}
-	how()
-	close(w.changed)
 	w.changed = make(chan struct{})
 }
 

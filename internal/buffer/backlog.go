@@ -46,7 +46,7 @@ func (b *Backlog[N]) lanes() [2]*lane { return [2]*lane{&b.queue.urgent, &b.queu
 // Cut makes a batch of the oldest queued entries, at most n of them and of
 // bodyBytes; nil when there are none. Urgent ones come first when there are more
 // than fit; within the batch the order is that of logging.
-func (b *Backlog[N]) Cut(n, bodyBytes int) *Batch[N] { return b.cut((*lane).take, n, bodyBytes) }
+func (b *Backlog[N]) Cut(n, bodyBytes int) *Batch[N] { return b.cut(false, n, bodyBytes) }
 
 // Mark marks what is queued now, for CutMarked.
 func (b *Backlog[N]) Mark() {
@@ -57,14 +57,14 @@ func (b *Backlog[N]) Mark() {
 // CutMarked is Cut for what was marked. What came since is left, or somebody who
 // waits for the marked entries would wait for them too.
 func (b *Backlog[N]) CutMarked(n, bodyBytes int) *Batch[N] {
-	return b.cut((*lane).takeMarked, n, bodyBytes)
+	return b.cut(true, n, bodyBytes)
 }
 
-func (b *Backlog[N]) cut(method taking, n, bodyBytes int) *Batch[N] {
+func (b *Backlog[N]) cut(marked bool, n, bodyBytes int) *Batch[N] {
 	entries := make([]*Entry, 0, min(b.Waiting(), int64(n)))
 	size := 0
 	for len(entries) < n {
-		from := b.form(method, n-len(entries))
+		from := b.form(marked, n-len(entries))
 		if from == nil {
 			break
 		}
@@ -86,10 +86,10 @@ func (b *Backlog[N]) cut(method taking, n, bodyBytes int) *Batch[N] {
 
 // form returns the entries that are forming and go next; nil for none. If none are, it
 // takes out some, at most n.
-func (b *Backlog[N]) form(method taking, n int) *[]*Entry {
+func (b *Backlog[N]) form(marked bool, n int) *[]*Entry {
 	for i, l := range b.lanes() {
 		if len(b.forming[i]) == 0 {
-			b.forming[i] = b.queue.take(l, method, b.formed[i][:0], n)
+			b.forming[i] = b.queue.take(l, marked, b.formed[i][:0], n)
 			b.queue.count.Taken.Add(int64(len(b.forming[i])))
 		}
 		if len(b.forming[i]) > 0 {
@@ -105,7 +105,7 @@ func (b *Backlog[N]) Gather(upTo uint64) {
 	for i, l := range b.lanes() {
 		for {
 			before := len(b.forming[i])
-			b.forming[i] = b.queue.take(l, (*lane).take, b.forming[i], maxTaken)
+			b.forming[i] = b.queue.take(l, false, b.forming[i], maxTaken)
 			taken := len(b.forming[i]) - before
 			b.queue.count.Taken.Add(int64(taken))
 			if taken == 0 || b.forming[i][before+taken-1].Seq > upTo {

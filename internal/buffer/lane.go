@@ -75,12 +75,6 @@ func (l *lane) pop() *Entry {
 	}
 }
 
-// take moves at most n entries, the oldest, to the end of entries, and no more
-// once they have that many bytes. It is for the batcher.
-func (l *lane) take(entries []*Entry, n int, bytes int64) []*Entry {
-	return l.takeOut(entries, n, bytes, false)
-}
-
 // mark marks what is in the lane now.
 func (l *lane) mark() {
 	l.taking.Lock()
@@ -89,12 +83,10 @@ func (l *lane) mark() {
 	l.push(&Entry{mark: true})
 }
 
-// takeMarked is take for those that were marked.
-func (l *lane) takeMarked(entries []*Entry, n int, bytes int64) []*Entry {
-	return l.takeOut(entries, n, bytes, true)
-}
-
-func (l *lane) takeOut(entries []*Entry, n int, bytes int64, marked bool) []*Entry {
+// take moves at most n entries, the oldest, to the end of entries, and no more
+// once they have that many bytes, or none but those that were marked. It is for the
+// batcher.
+func (l *lane) take(entries []*Entry, n int, bytes int64, marked bool) []*Entry {
 	l.taking.Lock()
 	defer l.taking.Unlock()
 	for n > 0 && bytes > 0 && (!marked || l.marks > 0) {

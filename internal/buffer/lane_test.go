@@ -35,7 +35,7 @@ func TestLaneIsAQueue(t *testing.T) {
 			case 2:
 				n := rapid.IntRange(1, 8).Draw(t, "n")
 				budget := rapid.Int64Range(1, 1000).Draw(t, "bytes")
-				entries := l.take(nil, n, budget)
+				entries := l.take(nil, n, budget, false)
 				if len(entries) > n || len(entries) == 0 && taken < pushed {
 					t.Fatalf("%d entries of %d at once, with %d queued", len(entries), n, pushed-taken)
 				}
@@ -79,11 +79,11 @@ func TestLaneTakesWhatIsMarked(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 20).Draw(t, "rounds") {
 			push("before")
-			out(l.take(nil, rapid.IntRange(1, 3).Draw(t, "taken"), 1000)...)
+			out(l.take(nil, rapid.IntRange(1, 3).Draw(t, "taken"), 1000, false)...)
 			marked, last := len(queued), pushed
 			l.mark()
 			for {
-				entries := l.takeMarked(nil, rapid.IntRange(1, 8).Draw(t, "n"), rapid.Int64Range(1, 1000).Draw(t, "bytes"))
+				entries := l.take(nil, rapid.IntRange(1, 8).Draw(t, "n"), rapid.Int64Range(1, 1000).Draw(t, "bytes"), true)
 				if len(entries) == 0 {
 					break
 				}
@@ -139,7 +139,7 @@ func TestLaneLosesNothingBetweenCallers(t *testing.T) {
 			for last := false; ; {
 				before := len(own)
 				if i == 0 {
-					own = l.take(own, 7, math.MaxInt64)
+					own = l.take(own, 7, math.MaxInt64, false)
 				} else if e := l.receive(); e != nil {
 					own = append(own, e)
 				}

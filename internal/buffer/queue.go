@@ -236,13 +236,13 @@ func (q *Queue) popIf(l *lane, tooMuch func() Excess) (*Entry, Excess) {
 	return q.pop(l), x
 }
 
-// take moves at most n entries to the end of entries, the oldest that the method
-// takes of the lane, and holds them. They are few, since until all are out they
+// take moves at most n entries to the end of entries, the oldest of the lane, or of
+// those marked in it, and holds them. They are few, since until all are out they
 // are counted as queued: the count is in memory that callers would wait for if it
 // changed at every entry.
-func (q *Queue) take(l *lane, method taking, entries []*Entry, n int) []*Entry {
+func (q *Queue) take(l *lane, marked bool, entries []*Entry, n int) []*Entry {
 	before := len(entries)
-	entries = method(l, entries, min(n, q.few), q.fewBytes)
+	entries = l.take(entries, min(n, q.few), q.fewBytes, marked)
 	taken, bytes := int64(len(entries)-before), int64(0)
 	if taken == 0 {
 		return entries
@@ -257,9 +257,6 @@ func (q *Queue) take(l *lane, method taking, entries []*Entry, n int) []*Entry {
 	}
 	return entries
 }
-
-// taking is one of the methods [lane.take] and [lane.takeMarked].
-type taking = func(l *lane, entries []*Entry, n int, bytes int64) []*Entry
 
 // tellEvery is how many entries make room for one time that the batcher is woken: it
 // has to know that entries are being lost, but not of each.

@@ -1,8 +1,11 @@
 package chaos
 
 import (
+	"context"
+	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -10,18 +13,18 @@ import (
 type link struct {
 	proxy  *Proxy
 	client *net.TCPConn
-	silent chan struct{} // closed when nothing is handed on any more
-	gone   chan struct{} // closed when both ends are
+	silent atomic.Bool     // nothing is handed on any more
+	gone   context.Context // ends when both ends are reset
+	end    func()          // ends gone
 
-	mu       sync.Mutex
-	server   *net.TCPConn // nil until there is one
-	isSilent bool
-	isGone   bool
+	mu     sync.Mutex
+	server *net.TCPConn // nil until there is one
 }
 
 // serve treats one connection to its end.
 func (p *Proxy) serve(client *net.TCPConn) {
-	l := &link{proxy: p, client: client, silent: make(chan struct{}), gone: make(chan struct{})}
+	l := &link{proxy: p, client: client}
+	l.gone, l.end = context.WithCancel(context.Background())
 	p.mu.Lock()
 	m := p.mood
 	refused := p.closed || m.Down
@@ -41,7 +44,7 @@ func (p *Proxy) serve(client *net.TCPConn) {
 	}()
 	if m.HalfOpen {
 		l.silence()
-		l.swallow(client)
+		_, _ = io.Copy(io.Discard, client) // until the peer leaves or the link is reset
 		return
 	}
 	server, err := (&net.Dialer{}).DialContext(p.ctx, "tcp", p.target)
@@ -63,19 +66,15 @@ func (l *link) join(server *net.TCPConn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.server = server
-	if l.isGone {
+	if l.gone.Err() != nil {
 		abort(server)
 	}
-	return !l.isGone
+	return l.gone.Err() == nil
 }
 
 // silence lets what is sent from now on vanish.
 func (l *link) silence() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.isSilent {
-		l.isSilent = true
-		close(l.silent)
+	if l.silent.CompareAndSwap(false, true) {
 		l.proxy.silenced.Add(1)
 	}
 }
@@ -84,11 +83,7 @@ func (l *link) silence() {
 func (l *link) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.isGone {
-		return
-	}
-	l.isGone = true
-	close(l.gone)
+	l.end()
 	abort(l.client)
 	if l.server != nil {
 		abort(l.server)
@@ -98,16 +93,6 @@ func (l *link) reset() {
 func abort(c *net.TCPConn) {
 	_ = c.SetLinger(0) // a reset instead of an orderly end
 	_ = c.Close()      // it is gone either way
-}
-
-// swallow reads until the peer leaves or the link is reset.
-func (l *link) swallow(from net.Conn) {
-	var nowhere [4096]byte
-	for {
-		if _, err := from.Read(nowhere[:]); err != nil {
-			return
-		}
-	}
 }
 
 // pass hands on what comes from one end to the other, as the mood of the moment
@@ -120,19 +105,12 @@ func (l *link) pass(from, to *net.TCPConn, request bool) {
 		if n > 0 && !l.handOn(to, buffer[:n], request, p.current()) {
 			return
 		}
-		if err == nil {
+		switch {
+		case err == nil:
 			continue
-		}
-		select {
-		case <-l.silent:
-			if !request { // the client is not told, and leaves when it is tired of waiting
-				return
-			}
-		default:
-		}
-		if request {
+		case request:
 			l.reset() // a client that leaves takes the connection with it
-		} else {
+		case !l.silent.Load(): // otherwise the client is not told, and leaves when it is tired of waiting
 			_ = to.CloseWrite() // what was sent so far may still be read
 		}
 		return
@@ -150,18 +128,13 @@ func (l *link) handOn(to *net.TCPConn, piece []byte, request bool, m Mood) bool 
 		wait += time.Duration(float64(len(piece)) / float64(m.Bandwidth) * float64(time.Second))
 	}
 	if wait > 0 {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-l.gone:
-			return false
-		}
+		l.sleep(wait)
 	}
-	select {
-	case <-l.silent:
+	if l.gone.Err() != nil {
+		return false
+	}
+	if l.silent.Load() {
 		return true // it has vanished
-	default:
 	}
 	likely, count := m.CutAnswer, &p.cutAnswers
 	if request {
@@ -188,7 +161,7 @@ func (l *link) handOn(to *net.TCPConn, piece []byte, request bool, m Mood) bool 
 func (l *link) sleep(d time.Duration) {
 	select {
 	case <-time.After(d):
-	case <-l.gone:
+	case <-l.gone.Done():
 	}
 }
 

@@ -9,8 +9,10 @@ package chaos
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -117,10 +119,7 @@ func (p *Proxy) Set(m Mood) error {
 	defer p.life.Unlock()
 	p.mu.Lock()
 	p.mood = m
-	var links []*link
-	for l := range p.links {
-		links = append(links, l)
-	}
+	links := slices.Collect(maps.Keys(p.links))
 	p.mu.Unlock()
 	p.moods.Add(1)
 	if m.Down {

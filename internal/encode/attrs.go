@@ -197,18 +197,15 @@ func (w *walk) appendResolved(a slog.Attr, failure error) bool {
 	if w.level == 0 && w.limits.OwnFields && w.takeOwn(&a) {
 		return true
 	}
-	if kind == slog.KindGroup {
-		if failure != nil && w.err == nil {
-			w.err, w.errMessage = failure, errstack.Text(failure)
-		}
-		return w.group(a.Key, a.Value.Group())
-	}
 	if kind == slog.KindAny && a.Value.Any() != nil {
 		w.appendAny(a.Key, a.Value.Any(), failure)
 		return true
 	}
 	if failure != nil && w.err == nil {
-		w.err, w.errMessage = failure, errstack.Text(failure)
+		w.noteError(failure)
+	}
+	if kind == slog.KindGroup {
+		return w.group(a.Key, a.Value.Group())
 	}
 	w.appendScalar(a.Key, a.Value)
 	return true

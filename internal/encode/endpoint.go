@@ -76,7 +76,7 @@ func number(v slog.Value) (f float64, ok bool) {
 	return 0, false
 }
 
-// resolved is an attr after [walk.resolveAttr].
+// A resolvedAttr is an attr after [walk.resolveAttr].
 type resolvedAttr struct {
 	attr    slog.Attr
 	failure error

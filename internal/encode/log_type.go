@@ -1,6 +1,8 @@
 package encode
 
 import (
+	"cmp"
+
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
@@ -31,18 +33,10 @@ func (f *facts) complete(with, fromContext *facts) {
 	if fromContext.hasEndpoint && !f.sawEndpoint {
 		f.hasEndpoint, f.Endpoint = true, fromContext.Endpoint
 	}
-	if f.logType == wire.NoLogType {
-		f.logType = fromContext.logType
-	}
-	if f.importance == wire.NoImportance {
-		f.importance = fromContext.importance
-	}
-	if f.TraceID == "" {
-		f.TraceID = fromContext.TraceID
-	}
-	if f.SpanID == "" {
-		f.SpanID = fromContext.SpanID
-	}
+	f.logType = cmp.Or(f.logType, fromContext.logType)
+	f.importance = cmp.Or(f.importance, fromContext.importance)
+	f.TraceID = cmp.Or(f.TraceID, fromContext.TraceID)
+	f.SpanID = cmp.Or(f.SpanID, fromContext.SpanID)
 }
 
 // hideEndpoint notes that another root attr "endpoint" hides those before it.

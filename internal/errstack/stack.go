@@ -1,6 +1,7 @@
 package errstack
 
 import (
+	"fmt"
 	"reflect"
 	"runtime"
 	"runtime/debug"
@@ -89,9 +90,7 @@ func (s *stackWriter) frames(frames, outer []frame) {
 		s.b = append(s.b, '\n')
 	}
 	if common := len(frames) - own; common > 0 {
-		s.b = append(s.b, `  ... `...)
-		s.b = strconv.AppendInt(s.b, int64(common), 10)
-		s.b = append(s.b, " more\n"...)
+		s.b = fmt.Appendf(s.b, "  ... %d more\n", common)
 	}
 }
 
@@ -108,11 +107,7 @@ func (s *stackWriter) causes(err error, outer []frame, said string) {
 			frames = framesOf(cause)
 		}
 		if message != said || len(frames) > 0 || len(causesOf(err)) > 1 {
-			s.b = append(s.b, "Caused by: "...)
-			s.b = append(s.b, reflect.TypeOf(cause).String()...)
-			s.b = append(s.b, ": "...)
-			s.b = append(s.b, quoteless(jsontext.Cut(message, 1000))...)
-			s.b = append(s.b, '\n')
+			s.b = fmt.Appendf(s.b, "Caused by: %T: %s\n", cause, quoteless(jsontext.Cut(message, 1000)))
 			s.frames(frames, outer)
 		}
 		if len(frames) == 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -168,30 +169,26 @@ func (e *Entry) unencodable() string {
 
 // store does what servers from 2.0 on do: an entry that the database refuses takes its envelope with it.
 func (b *Batch) store() {
-	var group []*Entry
-	lost := -1
-	settle := func() {
-		for _, e := range group {
-			if lost >= 0 && e.Verdict.Outcome == Accepted {
+	var accepted []int
+	for i := range b.Entries {
+		if b.Entries[i].Verdict.Outcome == Accepted {
+			accepted = append(accepted, i)
+		}
+	}
+	for group := range slices.Chunk(accepted, envelope) {
+		lost := -1
+		for _, i := range group {
+			if reason := b.Entries[i].loss(true); reason != "" {
+				b.Entries[i].lose(reason)
+				lost = i
+			}
+		}
+		for _, i := range group {
+			if e := &b.Entries[i]; lost >= 0 && e.Verdict.Outcome == Accepted {
 				e.lose(fmt.Sprintf("entry %d of the request takes its neighbours with it", lost))
 			}
 		}
-		group, lost = group[:0], -1
 	}
-	for i := range b.Entries {
-		e := &b.Entries[i]
-		if e.Verdict.Outcome != Accepted {
-			continue
-		}
-		if group = append(group, e); e.loss(true) != "" {
-			e.lose(e.loss(true))
-			lost = i
-		}
-		if len(group) == envelope {
-			settle()
-		}
-	}
-	settle()
 }
 
 func (e *Entry) lose(reason string) {
@@ -258,14 +255,15 @@ func (e *Entry) checkAnalytics() {
 	}
 	endpoint := e.Attributes.Get("endpoint")
 	route := utf8.RuneCountInString(endpoint.Get("method").Text) + 1 + utf8.RuneCountInString(endpoint.Get("path").Text)
-	_, badStatus := strconv.Atoi(endpoint.Get("status_code").Text)
-	_, badDuration := strconv.ParseFloat(endpoint.Get("duration_ms").Text, 64)
+	status, duration := endpoint.Get("status_code"), endpoint.Get("duration_ms")
+	_, badStatus := strconv.Atoi(status.Text)
+	_, badDuration := strconv.ParseFloat(duration.Text, 64)
 	switch {
 	case route > maxRoute:
 		e.note(fmt.Sprintf("endpoint method and path have %d characters together: over %d the analytics jobs fail for all projects", route, maxRoute))
-	case badStatus != nil && endpoint.Get("status_code").Kind == String:
+	case badStatus != nil && status.Kind == String:
 		e.note("endpoint.status_code is no number: the analytics jobs fail for all projects")
-	case badDuration != nil && endpoint.Get("duration_ms").Kind == String:
+	case badDuration != nil && duration.Kind == String:
 		e.note("endpoint.duration_ms is no number: the analytics jobs fail for all projects")
 	default:
 		return

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -111,10 +112,8 @@ func (v Value) messages(camel, snake string, camelSoFar bool) (items []Value, is
 	if f.Kind != List {
 		return nil, false, mismatch(camel, "a list")
 	}
-	for i := range f.Items {
-		if f.Items[i].Kind != Object {
-			return nil, false, mismatch(camel, "a list of objects")
-		}
+	if !f.holdsObjects() {
+		return nil, false, mismatch(camel, "a list of objects")
 	}
 	return f.Items, isCamel && camelSoFar, nil
 }
@@ -126,16 +125,14 @@ func (v Value) iterable() bool {
 		return v.Text == ""
 	case Object:
 		return len(v.Items) == 0
-	case List:
-		for i := range v.Items {
-			if v.Items[i].Kind != Object {
-				return false
-			}
-		}
-		return true
 	default:
-		return false
+		return v.Kind == List && v.holdsObjects()
 	}
+}
+
+// holdsObjects reports whether all items are objects.
+func (v Value) holdsObjects() bool {
+	return !slices.ContainsFunc(v.Items, func(item Value) bool { return item.Kind != Object })
 }
 
 func readRecord(v Value, camel bool) (logRecord, error) {
@@ -215,8 +212,9 @@ func (v Value) whole() (float64, bool) {
 	return d, v.Kind == Float && err == nil && d == math.Trunc(d)
 }
 
-// severities are the names of SeverityNumber, from 1 on in steps of four.
-var severities = []string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}
+// severities are the names of SeverityNumber.
+var severities = strings.Fields("UNSPECIFIED TRACE TRACE2 TRACE3 TRACE4 DEBUG DEBUG2 DEBUG3 DEBUG4 INFO INFO2 INFO3 INFO4 " +
+	"WARN WARN2 WARN3 WARN4 ERROR ERROR2 ERROR3 ERROR4 FATAL FATAL2 FATAL3 FATAL4")
 
 // severityNumber reads an enum as the real parser does when it ignores what it does not know: a name, or what
 // Python's int makes of the value.
@@ -228,16 +226,8 @@ func (v Value) severityNumber() (int64, error) {
 	case True, False:
 		return int64(f.Kind - False), nil
 	case String:
-		if name, ok := strings.CutPrefix(f.Text, "SEVERITY_NUMBER_"); ok {
-			for i := range 4 * len(severities) {
-				known := severities[i/4]
-				if i%4 > 0 {
-					known += strconv.Itoa(i%4 + 1)
-				}
-				if name == known {
-					return int64(i + 1), nil
-				}
-			}
+		if name, ok := strings.CutPrefix(f.Text, "SEVERITY_NUMBER_"); ok && slices.Contains(severities, name) {
+			return int64(slices.Index(severities, name)), nil
 		}
 		n, err := strconv.ParseInt(f.Text, 10, 64)
 		if errors.Is(err, strconv.ErrSyntax) {

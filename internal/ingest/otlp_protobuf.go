@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"math"
@@ -85,16 +86,11 @@ func readField(s string) (f field, rest string, err error) {
 }
 
 func uvarint(s string) (n uint64, rest string, err error) {
-	for i := 0; i < len(s) && i < 10; i++ {
-		n |= uint64(s[i]&0x7f) << (7 * i)
-		if s[i] < 0x80 {
-			if i == 9 && s[i] > 1 {
-				return 0, "", errTruncated
-			}
-			return n, s[i+1:], nil
-		}
+	n, size := binary.Uvarint([]byte(s[:min(len(s), binary.MaxVarintLen64)]))
+	if size <= 0 {
+		return 0, "", errTruncated
 	}
-	return 0, "", errTruncated
+	return n, s[size:], nil
 }
 
 // skipGroup takes the rest of a group off the front of s.

@@ -90,25 +90,22 @@ func (v Value) AppendJSON(b []byte) []byte {
 		return append(b, v.Text...)
 	case String:
 		return appendString(b, v.Text)
-	case List:
-		b = append(b, '[')
+	case List, Object:
+		brackets := "[]"
+		if v.Kind == Object {
+			brackets = "{}"
+		}
+		b = append(b, brackets[0])
 		for i := range v.Items {
 			if i > 0 {
 				b = append(b, ", "...)
 			}
-			b = v.Items[i].AppendJSON(b)
-		}
-		return append(b, ']')
-	case Object:
-		b = append(b, '{')
-		for i := range v.Items {
-			if i > 0 {
-				b = append(b, ", "...)
+			if v.Kind == Object {
+				b = append(appendString(b, v.Items[i].Name), ": "...)
 			}
-			b = append(appendString(b, v.Items[i].Name), ": "...)
 			b = v.Items[i].AppendJSON(b)
 		}
-		return append(b, '}')
+		return append(b, brackets[1])
 	default:
 		return append(b, "null"...)
 	}

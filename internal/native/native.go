@@ -93,7 +93,6 @@ var levelFields = func() (fields [wire.Levels][]byte) {
 	return fields
 }()
 
-// Begin appends an entry up to its attributes.
 func (f *Format) Begin(b []byte, level slog.Level, message string) []byte {
 	return f.beginAt(b, wire.LevelOf(level), message)
 }
@@ -104,7 +103,6 @@ func (f *Format) beginAt(b []byte, level wire.Level, message string) []byte {
 	return append(b, f.attrsHead...)
 }
 
-// Head reads what Begin wrote.
 func (*Format) Head(data []byte) (level wire.Level, message []byte) {
 	for l, field := range levelFields {
 		text, ok := bytes.CutPrefix(data, field)
@@ -128,14 +126,12 @@ func (*Format) Head(data []byte) (level wire.Level, message []byte) {
 	return wire.Info, nil
 }
 
-// AppendKnown appends an attribute whose key is known and whose value is a scalar.
 func (*Format) AppendKnown(b []byte, k *wire.KnownKey, kind slog.Kind, v slog.Value, _ bool) []byte {
 	b = k.AppendJSON(b)
 	b = appendScalar(b, kind, v)
 	return append(b, ',')
 }
 
-// AppendAttr appends an attribute whose value is a scalar, or nil.
 func (*Format) AppendAttr(b []byte, key string, v slog.Value, _ bool) []byte {
 	b = jsontext.AppendString(b, key)
 	b = append(b, ':')
@@ -143,7 +139,6 @@ func (*Format) AppendAttr(b []byte, key string, v slog.Value, _ bool) []byte {
 	return append(b, ',')
 }
 
-// AppendJSON appends an attribute whose value is JSON.
 func (*Format) AppendJSON(b []byte, key string, json []byte, _ bool) []byte {
 	b = jsontext.AppendString(b, key)
 	b = append(b, ':')
@@ -172,18 +167,15 @@ func appendScalar(b []byte, kind slog.Kind, v slog.Value) []byte {
 	return append(b, "null"...)
 }
 
-// OpenGroup begins a group.
 func (*Format) OpenGroup(b []byte, key string, _ bool) []byte {
 	b = jsontext.AppendString(b, key)
 	return append(b, ':', '{')
 }
 
-// CloseGroup ends the innermost group.
 func (*Format) CloseGroup(b []byte, _ int) []byte {
 	return append(jsontext.CloseObject(b), ',')
 }
 
-// EndAttrs ends the attributes, whose members begin at mark.
 func (f *Format) EndAttrs(b []byte, mark int) []byte {
 	if len(b) == mark && len(f.attrsHead) == len(attrsOpening) {
 		return b[:mark-len(attrsOpening)]

@@ -10,7 +10,6 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
-// Origin is the program that the entries come from.
 func (f *Format) Origin() wire.Origin { return f.from }
 
 // Standalone returns entry unchanged: each entry names its origin.

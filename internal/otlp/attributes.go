@@ -52,14 +52,12 @@ func appendDoubleAttr(b []byte, tag byte, key string, f float64) []byte {
 	return binary.LittleEndian.AppendUint64(append(b, tagDouble), math.Float64bits(f))
 }
 
-// AppendAttr appends an attribute whose value is a scalar, or nil.
 func (*Format) AppendAttr(b []byte, key string, v slog.Value, root bool) []byte {
 	start := len(b)
 	b = appendTextField(append(b, attrTag(root), 0), tagKey, key)
 	return appendScalarValue(append(b, tagValue, 0), start, v.Kind(), v)
 }
 
-// AppendKnown appends an attribute whose key is known and whose value is a scalar.
 func (*Format) AppendKnown(b []byte, k *wire.KnownKey, kind slog.Kind, v slog.Value, root bool) []byte {
 	start := len(b)
 	b = append(b, attrTag(root), 0, tagKey, byte(k.Len()))

@@ -60,25 +60,17 @@ func (*Format) FromJSON(b, members []byte, level int, hasEndpoint bool, own *wir
 func readEndpoint(own *wire.Fields, members []byte) (rest []byte) {
 	e := &wire.Endpoint{}
 	own.Endpoint = e
+	texts := map[string]*string{"method": &e.Method, "path": &e.Path, "query_params": &e.Query, "response_body": &e.ResponseBody}
 	for quoted, value := range jsontext.Members(members) {
-		key, text, isText := jsontext.Unquote(quoted), "", value[0] == '"'
-		if isText {
-			text = jsontext.Unquote(value)
-		}
+		key, isText := jsontext.Unquote(quoted), value[0] == '"'
 		number, _ := strconv.ParseFloat(string(value), 64)
-		switch {
-		case key == "method" && isText:
-			e.Method = text
-		case key == "path" && isText:
-			e.Path = text
+		switch text := texts[key]; {
+		case text != nil && isText:
+			*text = jsontext.Unquote(value)
 		case key == "status_code" && !isText:
 			e.Status = int64(number)
 		case key == "duration_ms" && !isText:
 			e.Duration = number
-		case key == "query_params" && isText:
-			e.Query = text
-		case key == "response_body" && isText:
-			e.ResponseBody = text
 		case key == "path_params" && value[0] == '{':
 			e.PathParams = string(value)
 		default:

@@ -19,3 +19,16 @@ func TestTextsAreWrittenAsTexts(t *testing.T) {
 		}
 	}
 }
+
+// A program's own attribute that the server cannot read as a release is renamed, and
+// must not keep the release of the program that logged from being written.
+func TestRenamedAttributeHidesNoOrigin(t *testing.T) {
+	f := New(wire.Program{Release: "ours"})
+	entry := f.Emit(&wire.Parsed{
+		Severity: 9, Message: "m", LogID: "id", Kinds: wire.Kinds{LogType: wire.TypeLogger, Importance: wire.ImportanceStandard},
+		Members: []byte(`"service.version":{"major":1},`), From: &wire.Origin{Release: "theirs"},
+	})
+	if p, err := f.Parse(entry); err != nil || p.From == nil || p.From.Release != "theirs" {
+		t.Errorf("%+v, %v", p, err)
+	}
+}

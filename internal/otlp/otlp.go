@@ -88,7 +88,6 @@ func (*Format) ContentType() string { return "application/x-protobuf" }
 // Cost is the number of entries: the server counts records.
 func (*Format) Cost(n int) int { return n }
 
-// Head reads what Begin wrote.
 func (*Format) Head(data []byte) (level wire.Level, message []byte) {
 	if f, _, ok := nextField(data); ok && f.tag == tagRecord { // the entry is whole
 		data = f.bytes

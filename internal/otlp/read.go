@@ -203,16 +203,11 @@ func (f *Format) Emit(p *wire.Parsed) []byte {
 	b = appendStringAttr(b, tagAttribute, logIDKey, p.LogID)
 	b = appendTimes(b, max(p.Sec, earliest), p.Nsec)
 	if p.From != nil && *p.From != f.from {
-		said := map[string]bool{}
-		for quoted := range jsontext.Members(p.Members) {
-			said[jsontext.Unquote(quoted)] = true
-		}
-		b = appendOrigin(b, *p.From, said)
+		b, _ = appendOrigin(b, *p.From) // it names none yet
 	}
 	return append(appendHeading(nil, len(b)), b...)
 }
 
-// Origin is the program that the entries come from.
 func (f *Format) Origin() wire.Origin { return f.from }
 
 // Standalone adds the origin behind the times, where there are no other
@@ -223,39 +218,35 @@ func (f *Format) Standalone(entry []byte, from wire.Origin) []byte {
 	if from == f.from || !ok || len(rest) > 0 || whole.tag != tagRecord {
 		return entry
 	}
-	timed := false
-	said := map[string]bool{}
-	record := fields{rest: whole.bytes}
-	for record.next() {
-		switch record.tag {
-		case tagTime:
-			timed = true
-		case tagAttribute:
-			key, _, ok := readKeyValue(&record)
-			if !ok || timed {
-				return entry // names its origin already
-			}
-			if key == releaseKey || key == environmentKey {
-				said[key] = true
-			}
-		}
-	}
-	if record.broken {
+	b, ok := appendOrigin(slices.Clone(whole.bytes), from)
+	if !ok {
 		return entry
 	}
-	b := appendOrigin(slices.Clone(whole.bytes), from, said)
 	return append(appendHeading(nil, len(b)), b...)
 }
 
-// appendOrigin appends an origin, except what the program's own attributes
-// say already. It writes empty values too: otherwise those of the
-// resource would take their place.
-func appendOrigin(b []byte, from wire.Origin, said map[string]bool) []byte {
-	if !said[releaseKey] {
-		b = appendStringAttr(b, tagAttribute, releaseKey, from.Release)
+// appendOrigin appends an origin to a record, except what the program's own attributes
+// say already; false for a record that names its origin, and for what is none. It writes
+// empty values too: otherwise those of the resource would take their place.
+func appendOrigin(record []byte, from wire.Origin) (_ []byte, ok bool) {
+	said, timed := map[string]bool{}, false
+	all := fields{rest: record}
+	for all.next() {
+		switch all.tag {
+		case tagTime:
+			timed = true
+		case tagAttribute:
+			key, _, ok := readKeyValue(&all)
+			if !ok || timed {
+				return record, false
+			}
+			said[key] = true
+		}
 	}
-	if !said[environmentKey] {
-		b = appendStringAttr(b, tagAttribute, environmentKey, from.Environment)
+	for _, attr := range [...]struct{ key, value string }{{releaseKey, from.Release}, {environmentKey, from.Environment}} {
+		if !said[attr.key] {
+			record = appendStringAttr(record, tagAttribute, attr.key, attr.value)
+		}
 	}
-	return b
+	return record, !all.broken
 }

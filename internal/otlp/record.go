@@ -20,7 +20,6 @@ var levelHeads = func() (heads [24][]byte) {
 	return heads
 }()
 
-// Begin appends an entry up to its attributes.
 func (*Format) Begin(b []byte, level slog.Level, message string) []byte {
 	if i := int(level) + 8; 0 <= i && i < len(levelHeads) {
 		b = append(b, levelHeads[i]...)
@@ -86,7 +85,6 @@ const (
 	valueHead  = string(rune(tagValue)) + "\x00"
 )
 
-// AppendFailure appends an entry's error.
 func (*Format) AppendFailure(b []byte, e wire.Failure) []byte {
 	start := len(b)
 	b = append(b, exceptionTypeHead...)

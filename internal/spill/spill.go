@@ -163,19 +163,17 @@ func (s *Spill[N]) Write(entries []*buffer.Entry) (kept []*buffer.Entry) {
 func (s *Spill[N]) put(entries []*buffer.Entry, copies bool, done func(*buffer.Entry, spool.Ticket)) (kept []*buffer.Entry) {
 	records := make([]spool.Record, 0, min(len(entries), atOnce))
 	found := make([]spool.Ticket, cap(records))
+	var tickets []spool.Ticket
+	if copies {
+		tickets = found
+	}
 	for moved := false; len(entries) > 0; {
 		some := entries[:min(len(entries), atOnce)]
 		records = records[:0]
 		for _, e := range some {
 			records = append(records, spool.Record{Protocol: e.Format.Protocol(), Urgent: e.Urgent, From: e})
 		}
-		var written, dropped int
-		var err error
-		if copies {
-			written, dropped, err = s.spool.AppendCopies(records, found)
-		} else {
-			written, dropped, err = s.spool.Append(records)
-		}
+		written, dropped, err := s.spool.Append(records, tickets)
 		for i, e := range some[:written] {
 			done(e, found[i])
 		}

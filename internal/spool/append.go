@@ -12,17 +12,10 @@ import (
 // not all of them, err says why, and the spool is as usable as before. A record
 // that was half written is cut off again. Where the cap would be passed, the
 // oldest segment goes, and dropped counts its records that were not handed out.
-func (s *Spool) Append(records []Record) (written, dropped int, err error) {
-	return s.append(records, nil)
-}
-
-// AppendCopies is Append for records that somebody still has: they are handed out
-// from the beginning, with tickets for those that were written.
-func (s *Spool) AppendCopies(records []Record, tickets []Ticket) (written, dropped int, err error) {
-	return s.append(records, tickets)
-}
-
-func (s *Spool) append(records []Record, tickets []Ticket) (written, dropped int, err error) {
+//
+// Tickets, if not nil, is for records that somebody still has, and as long: they are
+// handed out from the beginning, with tickets for those that were written.
+func (s *Spool) Append(records []Record, tickets []Ticket) (written, dropped int, err error) {
 	for written < len(records) {
 		n, lost, err := s.appendSome(records[written:], tickets)
 		written += n

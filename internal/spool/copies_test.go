@@ -16,7 +16,7 @@ func TestSpoolCopies(t *testing.T) {
 	s := mustOpenSpool(t, dir, testSpoolBytes)
 	mustAppend(t, s, "before")
 	tickets := make([]Ticket, 4)
-	if n, dropped, err := s.AppendCopies(spoolRecords("a", "b", "c", "d"), tickets); n != 4 || dropped != 0 || err != nil {
+	if n, dropped, err := s.Append(spoolRecords("a", "b", "c", "d"), tickets); n != 4 || dropped != 0 || err != nil {
 		t.Fatalf("%d written, %d dropped, %v", n, dropped, err)
 	}
 	mustAppend(t, s, "after")
@@ -43,7 +43,7 @@ func TestSpoolForgetsWhereManyRecordsAre(t *testing.T) {
 	var tickets []Ticket
 	for range 30 { // 6 to a segment
 		one := make([]Ticket, 1)
-		if n, _, err := s.AppendCopies([]Record{{Data: text}}, one); n != 1 {
+		if n, _, err := s.Append([]Record{{Data: text}}, one); n != 1 {
 			t.Fatal(err)
 		}
 		tickets = append(tickets, one...)
@@ -115,7 +115,7 @@ func TestSpoolFormatStaysAsItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	records := []Record{{Protocol: ledgerProtocol, Data: []byte("a")}, {Protocol: otlpProtocol, Urgent: true, Data: []byte("bc")}}
-	if _, _, err := s.Append(records); err != nil {
+	if _, _, err := s.Append(records, nil); err != nil {
 		t.Fatal(err)
 	}
 	mustCloseSpool(t, s)
@@ -152,7 +152,7 @@ func TestSpoolPassesOverANameThatIsTaken(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, segmentName(number)), []byte("not ours"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if n, _, err := s.Append(spoolRecords("a")); n != 0 || !errors.Is(err, fs.ErrExist) {
+		if n, _, err := s.Append(spoolRecords("a"), nil); n != 0 || !errors.Is(err, fs.ErrExist) {
 			t.Errorf("segment %d: %d written, %v", number, n, err)
 		}
 	}
@@ -187,7 +187,7 @@ func TestSpoolWhoseDirectoryWasRemoved(t *testing.T) {
 		t.Skip(err)
 	}
 	for range 2 {
-		if n, dropped, err := s.Append(spoolRecords("b")); n != 0 || dropped != 0 || !errors.Is(err, ErrMoved) {
+		if n, dropped, err := s.Append(spoolRecords("b"), nil); n != 0 || dropped != 0 || !errors.Is(err, ErrMoved) {
 			t.Errorf("append: %d, %d dropped, %v; want %v", n, dropped, err, ErrMoved)
 		}
 		_ = os.Mkdir(dir, 0o700)

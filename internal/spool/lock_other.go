@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -75,12 +76,7 @@ func lockAlive(root *os.Root, name string) bool {
 		return false // torn when it was written
 	}
 	if pid == os.Getpid() {
-		for _, lock := range locks {
-			if os.SameFile(lock.file, info) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(locks, func(lock *pidLock) bool { return os.SameFile(lock.file, info) })
 	}
 	_, err = os.Stat("/proc/" + strconv.Itoa(pid)) // on all of these that have processes
 	return err == nil
@@ -90,13 +86,12 @@ func lockAlive(root *os.Root, name string) bool {
 func (l *pidLock) Close() error {
 	locksMu.Lock()
 	defer locksMu.Unlock()
-	for i, lock := range locks {
-		if lock == l {
-			locks = append(locks[:i], locks[i+1:]...)
-			return l.root.Remove(l.name)
-		}
+	i := slices.Index(locks, l)
+	if i < 0 {
+		return nil
 	}
-	return nil
+	locks = slices.Delete(locks, i, i+1)
+	return l.root.Remove(l.name)
 }
 
 // openNames opens nothing: directories cannot be synced here, or need not be.

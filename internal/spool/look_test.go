@@ -44,7 +44,7 @@ func TestLookChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, _, err := s.Append([]Record{{Data: []byte("one")}, {Protocol: otlpProtocol, Data: []byte("two")}, {Data: []byte("three"), Urgent: true}}); err != nil {
+	if _, _, err := s.Append([]Record{{Data: []byte("one")}, {Protocol: otlpProtocol, Data: []byte("two")}, {Data: []byte("three"), Urgent: true}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	_, claim := s.Read(3, 1000)

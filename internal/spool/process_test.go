@@ -82,7 +82,7 @@ func spoolChildOwns(dir string) error {
 	if err != nil {
 		return err
 	}
-	if _, _, err := s.Append(spoolRecords("from the child")); err != nil {
+	if _, _, err := s.Append(spoolRecords("from the child"), nil); err != nil {
 		return err
 	}
 	fmt.Println("owned")
@@ -144,7 +144,7 @@ func spoolChildOnFullDisk(dir string) error {
 			return err
 		}
 		batch := texts[i*10:][:10]
-		n, dropped, err := s.Append(spoolRecords(batch...))
+		n, dropped, err := s.Append(spoolRecords(batch...), nil)
 		if n != step.want || dropped != 0 || (err == nil) != (n == 10) {
 			return fmt.Errorf("step %d: %d written, want %d; %d dropped: %v", i, n, step.want, dropped, err)
 		}
@@ -216,7 +216,7 @@ func spoolChildWithoutRights(dir string) error {
 		return fmt.Errorf("%d records, %d bytes after release", s.Len(), s.bytes())
 	}
 	s.segmentBytes = 1 // the next append begins a segment
-	n, _, err := s.Append(spoolRecords("b"))
+	n, _, err := s.Append(spoolRecords("b"), nil)
 	if n != 0 || !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), dir) {
 		return fmt.Errorf("append without rights: %d, %w", n, err)
 	}
@@ -293,7 +293,7 @@ func spoolChildAppends(dir string) error {
 			next++
 		}
 		fmt.Println("!", first, next)
-		if n, dropped, err := s.Append(spoolRecords(texts...)); n != len(texts) || dropped != 0 || err != nil {
+		if n, dropped, err := s.Append(spoolRecords(texts...), nil); n != len(texts) || dropped != 0 || err != nil {
 			return fmt.Errorf("append: %d of %d, %d dropped: %w", n, len(texts), dropped, err)
 		}
 		fmt.Println("+", first, next)

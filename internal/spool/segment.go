@@ -97,19 +97,17 @@ func appendRecord(b []byte, r Record) []byte {
 }
 
 func appendFlagged(b []byte, flags byte, r Record) []byte {
-	b = append(append(b, marker...), 0, flags)
-	start := len(b) - 1
-	b = append(b, make([]byte, 8)...) // length and checksum
-	head := b[start:]
+	start := len(b) + len(marker) + 1
+	b = append(append(b, marker...), 0, flags, 0, 0, 0, 0, 0, 0, 0, 0) // length and checksum are to come
+	data := len(b)
 	if r.From != nil {
 		b = r.From.AppendTo(b)
 	} else {
 		b = append(b, r.Data...)
 	}
-	head = b[start:][:len(head)]
-	data := b[start+len(head):]
-	binary.LittleEndian.PutUint32(head[1:], uint32(len(data)))
-	sum := crc32.Update(crc32.Checksum(head[:5], crc32c), crc32c, data)
+	head := b[start:data]
+	binary.LittleEndian.PutUint32(head[1:], uint32(len(b)-data))
+	sum := crc32.Update(crc32.Checksum(head[:5], crc32c), crc32c, b[data:])
 	binary.LittleEndian.PutUint32(head[5:], sum)
 	return b
 }

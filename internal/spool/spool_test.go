@@ -43,7 +43,7 @@ func mustCloseSpool(t testing.TB, s *Spool) {
 func mustAppend(t testing.TB, s *Spool, texts ...string) (dropped int) {
 	t.Helper()
 	records := spoolRecords(texts...)
-	written, dropped, err := s.Append(records)
+	written, dropped, err := s.Append(records, nil)
 	if err != nil || written != len(records) {
 		t.Fatalf("append: %d of %d records written: %v", written, len(records), err)
 	}
@@ -270,7 +270,7 @@ func TestSpoolClosed(t *testing.T) {
 	mustAppend(t, s, "a")
 	mustCloseSpool(t, s)
 	mustCloseSpool(t, s)
-	if n, _, err := s.Append(spoolRecords("b")); n != 0 || !errors.Is(err, fs.ErrClosed) {
+	if n, _, err := s.Append(spoolRecords("b"), nil); n != 0 || !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("append after close: %d, %v", n, err)
 	}
 	if err := s.sync(); !errors.Is(err, fs.ErrClosed) {
@@ -578,7 +578,7 @@ func TestSpoolCapWithLaterVersions(t *testing.T) {
 	if dropped := mustAppend(t, s, strings.Repeat("y", 700)); dropped != 1 {
 		t.Errorf("dropped %d, want 1", dropped)
 	}
-	if n, _, err := s.Append(spoolRecords(strings.Repeat("z", 1000))); n != 0 || !errors.Is(err, ErrFull) {
+	if n, _, err := s.Append(spoolRecords(strings.Repeat("z", 1000)), nil); n != 0 || !errors.Is(err, ErrFull) {
 		t.Errorf("append: %d, %v; want %v", n, err, ErrFull)
 	}
 	mustCloseSpool(t, s)
@@ -596,12 +596,12 @@ func (s source) AppendTo(b []byte) []byte { return append(b, s...) }
 func TestSpoolRecordTooLarge(t *testing.T) {
 	s := mustOpenSpool(t, t.TempDir(), testSpoolBytes)
 	largest := strings.Repeat("x", 4<<20-headerSize-recordHead)
-	n, _, err := s.Append(spoolRecords("a", largest+"x", "b"))
+	n, _, err := s.Append(spoolRecords("a", largest+"x", "b"), nil)
 	most := len(largest) + recordHead
 	if want := fmt.Sprintf("record too large: %d bytes, at most %d", most+1, most); n != 1 || !errors.Is(err, ErrRecordTooLarge) || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("append: %d written, %v; want 1, %v", n, err, ErrRecordTooLarge)
 	}
-	if n, _, err := s.Append([]Record{{From: source(largest + "x")}}); n != 0 || !errors.Is(err, ErrRecordTooLarge) {
+	if n, _, err := s.Append([]Record{{From: source(largest + "x")}}, nil); n != 0 || !errors.Is(err, ErrRecordTooLarge) {
 		t.Errorf("append from a source: %d written, %v; want %v", n, err, ErrRecordTooLarge)
 	}
 	mustAppend(t, s, "b", largest, "c")
@@ -624,7 +624,7 @@ func TestSpoolWriteError(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.tail.file = bad
-	n, _, err := s.Append(spoolRecords("b", "c"))
+	n, _, err := s.Append(spoolRecords("b", "c"), nil)
 	if n != 0 || err == nil || !strings.HasPrefix(err.Error(), "ledger: write spool "+dir+": ") {
 		t.Errorf("append: %d, %v", n, err)
 	}
@@ -836,7 +836,7 @@ func (m *spoolModel) draw(t *rapid.T) (texts []string) {
 func (m *spoolModel) appendCopies(t *rapid.T) {
 	texts := m.draw(t)
 	tickets := make([]Ticket, len(texts))
-	n, dropped, err := m.spool.AppendCopies(spoolRecords(texts...), tickets)
+	n, dropped, err := m.spool.Append(spoolRecords(texts...), tickets)
 	if n != len(texts) || err != nil {
 		t.Fatalf("append: %d of %d: %v", n, len(texts), err)
 	}
@@ -848,7 +848,7 @@ func (m *spoolModel) appendCopies(t *rapid.T) {
 func (m *spoolModel) append(t *rapid.T) {
 	texts := m.draw(t)
 	records := spoolRecords(texts...)
-	n, dropped, err := m.spool.Append(records)
+	n, dropped, err := m.spool.Append(records, nil)
 	if n != len(records) || err != nil {
 		t.Fatalf("append: %d of %d: %v", n, len(records), err)
 	}
@@ -1038,7 +1038,7 @@ func BenchmarkSpoolAppend(b *testing.B) {
 	s := mustOpenSpool(b, b.TempDir(), testSpoolBytes)
 	b.SetBytes(1000 * 300)
 	for b.Loop() {
-		if _, _, err := s.Append(records); err != nil {
+		if _, _, err := s.Append(records, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -1051,7 +1051,7 @@ func fillSpool(b *testing.B) string {
 	records := spoolRecords(slices.Repeat([]string{strings.Repeat("x", 300)}, 1000)...)
 	s := mustOpenSpool(b, dir, testSpoolBytes)
 	for s.bytes() < testSpoolBytes-400_000 {
-		if _, _, err := s.Append(records); err != nil {
+		if _, _, err := s.Append(records, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
