@@ -1,19 +1,12 @@
 package ledgertest
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"io"
 	"net/http"
 	"strings"
 
 	"github.com/ledger-sdk/ledger-go/internal/ingest"
 )
-
-type answer = ingest.Answer
-
-func detail(status int, text string) *answer { return ingest.Detail(status, text) }
 
 const pathSpans = "/api/v1/ingest/spans/batch"
 
@@ -37,96 +30,6 @@ type exchange struct {
 	body    []byte        // after gzip; nil when there is a fault
 	fault   error         // of the body: ingest.ErrGzip or ingest.ErrTooLarge
 	batch   *ingest.Batch // what the body holds, when the path is one for entries
-}
-
-// Handler returns the server's handler, for a listener or a RoundTripper of your own.
-func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
-
-func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	if keys, ok := r.Context().Value(keysKey{}).([]string); ok && keys != nil {
-		r.Header["X-Api-Key"] = keys
-	}
-	up, ok := s.begin()
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	defer context.AfterFunc(up, cancel)()
-	x := &exchange{s: s, r: r, ctx: ctx, up: up, request: &Request{
-		Time:     s.clock(),
-		Method:   r.Method,
-		Path:     r.URL.Path,
-		Header:   r.Header.Clone(),
-		Encoding: r.Header.Get("Content-Encoding"),
-	}}
-	x.w = &statusWriter{ResponseWriter: w, x: x}
-	if !ok {
-		x.cut()
-		return
-	}
-	defer s.running.Done()
-
-	var fault Fault
-	var choose func(*Request) Fault
-	if r.Method == http.MethodPost {
-		fault, choose = s.nextFault()
-	}
-	if fault.early {
-		x.record()
-		fault.do(x)
-		return
-	}
-	if !x.readBody() {
-		x.record()
-		x.cut()
-		return
-	}
-	x.decode()
-	x.record()
-	if choose != nil {
-		seen := x.request.clone()
-		fault = choose(&seen)
-	}
-	x.meet(fault)
-}
-
-// record makes the request visible to [Server.Requests].
-func (x *exchange) record() {
-	x.s.mu.Lock()
-	defer x.s.mu.Unlock()
-	x.s.requests = append(x.s.requests, x.request)
-	x.s.wake()
-}
-
-// readBody reports whether the client sent its whole body.
-func (x *exchange) readBody() bool {
-	limit := x.s.maxMessage
-	wire, err := io.ReadAll(io.LimitReader(x.r.Body, limit+1))
-	if err != nil {
-		return false
-	}
-	x.request.WireSize = len(wire)
-	x.body, x.fault = ingest.Decompress(wire, x.request.Encoding, limit)
-	x.request.Size = len(x.body)
-	if x.s.keepBodies {
-		x.request.Body = x.body
-	}
-	return true
-}
-
-// decode reads the body as its path says, so that faults can look at the entries before the server does.
-func (x *exchange) decode() {
-	path := x.r.URL.Path
-	if x.fault != nil || x.r.Method != http.MethodPost || path != ingest.PathBatch && path != ingest.PathSingle && path != ingest.PathLogs {
-		return
-	}
-	x.batch = ingest.Decode(ingest.Request{
-		Path: path, ContentType: x.r.Header.Get("Content-Type"), Body: x.body, MaxBytes: x.s.maxMessage,
-	}, x.s.clock())
-	if entries := x.batch.Entries; entries != nil {
-		x.request.Entries = make([]Entry, len(entries))
-		for i := range entries {
-			x.request.Entries[i] = newEntry(&entries[i])
-		}
-	}
 }
 
 // process takes the request through the server's checks in their order and stores what passes.
@@ -310,60 +213,4 @@ func (x *exchange) settings() *answer {
 		},
 		"features": map[string]bool{"compression": false}, // likewise
 	})
-}
-
-// hang keeps the connection open and silent until the client leaves or the server goes down.
-func (x *exchange) hang() {
-	<-x.ctx.Done()
-	x.cut()
-}
-
-// cut resets the connection.
-func (x *exchange) cut() {
-	conn, _, err := http.NewResponseController(x.w.ResponseWriter).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	if tcp, ok := conn.(interface{ SetLinger(sec int) error }); ok {
-		err = tcp.SetLinger(0) // a reset instead of an orderly end
-	}
-	_ = errors.Join(err, conn.Close()) // it is gone either way
-}
-
-// statusWriter notes the status in the request's record before the client can see it.
-type statusWriter struct {
-	http.ResponseWriter
-	x     *exchange
-	wrote bool
-}
-
-func (w *statusWriter) WriteHeader(status int) {
-	if !w.wrote && (status >= 200 || status == http.StatusSwitchingProtocols) {
-		w.wrote = true
-		w.Header().Set("Date", w.x.s.clock().UTC().Format(http.TimeFormat))
-		w.x.s.mu.Lock()
-		w.x.request.Status = status
-		w.x.s.mu.Unlock()
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *statusWriter) Write(b []byte) (int, error) {
-	if !w.wrote {
-		w.WriteHeader(http.StatusOK)
-	}
-	return w.ResponseWriter.Write(b)
-}
-
-func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-func (w *statusWriter) flush() error { return http.NewResponseController(w.ResponseWriter).Flush() }
-
-// withBody returns the request with its body to be read again, after gzip.
-func (x *exchange) withBody() *http.Request {
-	r := x.r.Clone(x.r.Context())
-	r.Body = io.NopCloser(bytes.NewReader(x.body))
-	r.ContentLength = int64(len(x.body))
-	r.Header.Del("Content-Encoding")
-	return r
 }

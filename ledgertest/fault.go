@@ -1,8 +1,6 @@
 package ledgertest
 
 import (
-	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -91,15 +89,6 @@ func QueueFull() Fault { return says(ingest.QueueFull()) }
 // HTML answers code with a proxy's error page.
 func HTML(code int) Fault { return says(htmlAnswer(code)) }
 
-func htmlAnswer(code int) *answer {
-	title := fmt.Sprintf("%d %s", code, http.StatusText(code))
-	return &answer{
-		Status: code,
-		Header: http.Header{"Content-Type": {"text/html"}},
-		Body:   []byte("<html><head><title>" + title + "</title></head><body><h1>" + title + "</h1></body></html>\n"),
-	}
-}
-
 // Garbage answers code with bytes that are neither JSON nor text but claim to be JSON.
 func Garbage(code int) Fault {
 	a := ingest.JSON(code, nil)
@@ -127,18 +116,6 @@ func After(d time.Duration, f Fault) Fault {
 			x.cut()
 		}
 	}}
-}
-
-// sleep returns false when ctx ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 func (x *exchange) meet(f Fault) {

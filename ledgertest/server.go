@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -243,4 +244,94 @@ func (s *Server) begin() (up context.Context, ok bool) {
 		s.running.Add(1)
 	}
 	return s.up, ok
+}
+
+// Handler returns the server's handler, for a listener or a RoundTripper of your own.
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if keys, ok := r.Context().Value(keysKey{}).([]string); ok && keys != nil {
+		r.Header["X-Api-Key"] = keys
+	}
+	up, ok := s.begin()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(up, cancel)()
+	x := &exchange{s: s, r: r, ctx: ctx, up: up, request: &Request{
+		Time:     s.clock(),
+		Method:   r.Method,
+		Path:     r.URL.Path,
+		Header:   r.Header.Clone(),
+		Encoding: r.Header.Get("Content-Encoding"),
+	}}
+	x.w = &statusWriter{ResponseWriter: w, x: x}
+	if !ok {
+		x.cut()
+		return
+	}
+	defer s.running.Done()
+
+	var fault Fault
+	var choose func(*Request) Fault
+	if r.Method == http.MethodPost {
+		fault, choose = s.nextFault()
+	}
+	if fault.early {
+		x.record()
+		fault.do(x)
+		return
+	}
+	if !x.readBody() {
+		x.record()
+		x.cut()
+		return
+	}
+	x.decode()
+	x.record()
+	if choose != nil {
+		seen := x.request.clone()
+		fault = choose(&seen)
+	}
+	x.meet(fault)
+}
+
+// record makes the request visible to [Server.Requests].
+func (x *exchange) record() {
+	x.s.mu.Lock()
+	defer x.s.mu.Unlock()
+	x.s.requests = append(x.s.requests, x.request)
+	x.s.wake()
+}
+
+// readBody reports whether the client sent its whole body.
+func (x *exchange) readBody() bool {
+	limit := x.s.maxMessage
+	wire, err := io.ReadAll(io.LimitReader(x.r.Body, limit+1))
+	if err != nil {
+		return false
+	}
+	x.request.WireSize = len(wire)
+	x.body, x.fault = ingest.Decompress(wire, x.request.Encoding, limit)
+	x.request.Size = len(x.body)
+	if x.s.keepBodies {
+		x.request.Body = x.body
+	}
+	return true
+}
+
+// decode reads the body as its path says, so that faults can look at the entries before the server does.
+func (x *exchange) decode() {
+	path := x.r.URL.Path
+	if x.fault != nil || x.r.Method != http.MethodPost || path != ingest.PathBatch && path != ingest.PathSingle && path != ingest.PathLogs {
+		return
+	}
+	x.batch = ingest.Decode(ingest.Request{
+		Path: path, ContentType: x.r.Header.Get("Content-Type"), Body: x.body, MaxBytes: x.s.maxMessage,
+	}, x.s.clock())
+	if entries := x.batch.Entries; entries != nil {
+		x.request.Entries = make([]Entry, len(entries))
+		for i := range entries {
+			x.request.Entries[i] = newEntry(&entries[i])
+		}
+	}
 }

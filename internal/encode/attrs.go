@@ -131,16 +131,6 @@ func (w *walk) appendOrdinary(known *wire.KnownKey, kind slog.Kind, a *slog.Attr
 	return false, false
 }
 
-// noteError returns the text of err, and keeps err as the entry's error if it is
-// the first one.
-func (w *walk) noteError(err error) string {
-	text := errstack.Text(err)
-	if w.err == nil {
-		w.err, w.errMessage = err, text
-	}
-	return text
-}
-
 // resolveAttr resolves a's value and lets ReplaceAttr see it. failure is the error
 // that a holds, if any. ok is false when nothing is left.
 func (w *walk) resolveAttr(a slog.Attr) (_ slog.Attr, failure error, ok bool) {
@@ -209,10 +199,6 @@ func (w *walk) appendResolved(a slog.Attr, failure error) bool {
 	}
 	w.appendScalar(a.Key, a.Value)
 	return true
-}
-
-func (w *walk) appendScalar(key string, v slog.Value) {
-	w.b = w.f.AppendAttr(w.b, key, v, w.level == 0)
 }
 
 // group appends a group. Without a key it is inlined. A group that turns out to be
@@ -319,4 +305,36 @@ func (w *walk) replaced(a slog.Attr) (replaced slog.Attr) {
 		}
 	}()
 	return w.replace(slices.Clip(w.groups), a)
+}
+
+// attrSafely is attr for one that may panic outside of Append. It then appends what
+// the panic said.
+func (w *walk) attrSafely(a slog.Attr) (some bool) {
+	mark := len(w.b)
+	defer func() {
+		if p := recover(); p != nil {
+			w.b = w.f.AppendAttr(w.b[:mark], jsontext.Clean(a.Key), slog.StringValue(errstack.PanicText(nil, p)), w.level == 0)
+			some = true
+		}
+	}()
+	return w.attr(a)
+}
+
+// appendKeys appends the keys that a has at its level: its own, or those of the
+// members of an inlined group.
+func appendKeys(keys []string, a slog.Attr) []string {
+	if a.Key == "" && a.Value.Kind() == slog.KindGroup {
+		for _, member := range a.Value.Group() {
+			keys = appendKeys(keys, member)
+		}
+		return keys
+	}
+	if isEmptyGroup(a.Value) {
+		return keys
+	}
+	return append(keys, a.Key)
+}
+
+func isEmptyGroup(v slog.Value) bool {
+	return v.Kind() == slog.KindGroup && len(v.Group()) == 0
 }

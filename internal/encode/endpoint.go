@@ -82,6 +82,8 @@ type resolvedAttr struct {
 	failure error
 }
 
+// This file and attrs.go call each other: the group is one of the attrs, and has some.
+
 // endpointGroup appends the root group "endpoint". Only its end shows whether the
 // server takes it for an endpoint, so its members are resolved before one is
 // written.

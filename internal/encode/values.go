@@ -96,3 +96,17 @@ func resolve(v slog.Value) (resolved slog.Value) {
 	}
 	return slog.StringValue(fmt.Sprintf("LogValue called too many times on Value of type %T", v.Any()))
 }
+
+func (w *walk) appendScalar(key string, v slog.Value) {
+	w.b = w.f.AppendAttr(w.b, key, v, w.level == 0)
+}
+
+// noteError returns the text of err, and keeps err as the entry's error if it is
+// the first one.
+func (w *walk) noteError(err error) string {
+	text := errstack.Text(err)
+	if w.err == nil {
+		w.err, w.errMessage = err, text
+	}
+	return text
+}

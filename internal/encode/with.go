@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/ledger-sdk/ledger-go/internal/errstack"
 	"github.com/ledger-sdk/ledger-go/internal/jsontext"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
@@ -117,19 +116,6 @@ func (enc *Encoder) WithAttrs(s *Scope, attrs []slog.Attr) *Scope {
 	return d
 }
 
-// attrSafely is attr for one that may panic outside of Append. It then appends what
-// the panic said.
-func (w *walk) attrSafely(a slog.Attr) (some bool) {
-	mark := len(w.b)
-	defer func() {
-		if p := recover(); p != nil {
-			w.b = w.f.AppendAttr(w.b[:mark], jsontext.Clean(a.Key), slog.StringValue(errstack.PanicText(nil, p)), w.level == 0)
-			some = true
-		}
-	}()
-	return w.attr(a)
-}
-
 // with returns b with attributes added in the innermost group of s.
 func (b *bound) with(f Format, depth int, s *Scope, attrs []byte) *bound {
 	segments := make([][]byte, max(s.opened+1, len(b.segments)))
@@ -186,23 +172,4 @@ func (enc *Encoder) boundIn(s *Scope, format int) *bound {
 // its fields in one format.
 func (s *Scope) hasFacts(own wire.Fields) bool {
 	return s.err != nil || s.logType != wire.NoLogType || s.importance != wire.NoImportance || s.sawEndpoint || own != (wire.Fields{})
-}
-
-func isEmptyGroup(v slog.Value) bool {
-	return v.Kind() == slog.KindGroup && len(v.Group()) == 0
-}
-
-// appendKeys appends the keys that a has at its level: its own, or those of the
-// members of an inlined group.
-func appendKeys(keys []string, a slog.Attr) []string {
-	if a.Key == "" && a.Value.Kind() == slog.KindGroup {
-		for _, member := range a.Value.Group() {
-			keys = appendKeys(keys, member)
-		}
-		return keys
-	}
-	if isEmptyGroup(a.Value) {
-		return keys
-	}
-	return append(keys, a.Key)
 }

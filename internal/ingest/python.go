@@ -74,5 +74,3 @@ func fromBase64(s string) ([]byte, error) {
 		}
 	}, s))
 }
-
-func bytesValue(b []byte) Value { return textValue(base64.StdEncoding.EncodeToString(b)) }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"math"
 	"strconv"
@@ -186,6 +187,8 @@ func textValue(s string) Value {
 	size, odd := measure(s)
 	return Value{Kind: String, Text: s, size: size + 2, odd: odd}
 }
+
+func bytesValue(b []byte) Value { return textValue(base64.StdEncoding.EncodeToString(b)) }
 
 func boolValue(b bool) Value {
 	if b {

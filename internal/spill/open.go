@@ -106,3 +106,12 @@ func (s *Spill[N]) Leave() (wait func()) {
 		}
 	}
 }
+
+// countLost counts entries that were on disk and are not any more.
+func (s *Spill[N]) countLost(n int64) {
+	if n == 0 {
+		return
+	}
+	s.count.DropSpooled(n, s.Now())
+	s.Tell("spool full", slog.LevelWarn, "the spool is full: its oldest entries are dropped")
+}

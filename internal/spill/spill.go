@@ -271,15 +271,6 @@ func (s *Spill[N]) Keep(left []*buffer.Entry) (kept []*buffer.Entry) {
 	return s.Write(left)
 }
 
-// countLost counts entries that were on disk and are not any more.
-func (s *Spill[N]) countLost(n int64) {
-	if n == 0 {
-		return
-	}
-	s.count.DropSpooled(n, s.Now())
-	s.Tell("spool full", slog.LevelWarn, "the spool is full: its oldest entries are dropped")
-}
-
 // countUnreadable counts entries that the spool has found itself unable to give.
 func (s *Spill[N]) countUnreadable() {
 	lost := s.spool.Lost()

@@ -260,3 +260,26 @@ func shareOf(ascending []*part, room int) int {
 func (p *part) shrinksTo(share int) bool {
 	return p.isContainer() && p.copies*memberSize(p.key, len(`{}`)) <= share
 }
+
+// copiesOf is how often the server counts a root member. It counts an endpoint
+// several times, and a query also as part of the endpoint.
+func copiesOf(key []byte, l Limits) int {
+	if l.OwnFields {
+		switch string(key) {
+		case quotedEndpoint:
+			return endpointCopies
+		case `"` + queryKey + `"`:
+			return queryCopies
+		}
+	}
+	return 1
+}
+
+// memberSize is the size of a member with its punctuation, whose value takes n. An
+// element of an array has no key.
+func memberSize(key []byte, n int) int {
+	if key == nil {
+		return n + len(`, `)
+	}
+	return jsontext.Measure(key) + len(`: , `) + n
+}
