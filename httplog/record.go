@@ -119,7 +119,7 @@ func (m *middleware) describe(e *endpoint, x *exchange, res *Result) {
 	}
 	pathEnd := len(b)
 	b = append(b, " - "...)
-	b = strconv.AppendInt(b, int64(res.Status), 10)
+	b = appendStatus(b, res.Status)
 	b = append(b, " ("...)
 	b = strconv.AppendInt(b, int64((res.Duration+time.Millisecond/2)/time.Millisecond), 10)
 	b = append(b, "ms)"...)
@@ -147,6 +147,14 @@ func (m *middleware) describe(e *endpoint, x *exchange, res *Result) {
 	if masked {
 		e.query = text[ipEnd:]
 	}
+}
+
+// appendStatus appends a status, which has three digits.
+func appendStatus(b []byte, status int) []byte {
+	if n := uint(status); n >= 100 && n < 1000 {
+		return append(b, '0'+byte(n/100), '0'+byte(n/10%10), '0'+byte(n%10))
+	}
+	return strconv.AppendInt(b, int64(status), 10)
 }
 
 // endpointAttrs returns the attrs of the group endpoint: those that the Ledger
