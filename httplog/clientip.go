@@ -109,8 +109,10 @@ func splitForwarded(line string) []string {
 
 // appendClient appends the address of the request's client, if any.
 func (p proxies) appendClient(b []byte, r *http.Request) []byte {
-	if len(p) == 0 && isIPv4Port(r.RemoteAddr) { // is written as it is logged
-		return append(b, r.RemoteAddr[:strings.IndexByte(r.RemoteAddr, ':')]...)
+	if len(p) == 0 {
+		if n := ipv4Len(r.RemoteAddr); n > 0 { // is written as it is logged
+			return append(b, r.RemoteAddr[:n]...)
+		}
 	}
 	if addr := p.client(r); addr.IsValid() {
 		return addr.AppendTo(b)
@@ -147,30 +149,27 @@ func parseAddr(s string) netip.Addr {
 	return addr.Unmap()
 }
 
-// isIPv4Port reports whether s is an IPv4 address, as it should be written, and a
-// port: what most servers see of their peers.
-func isIPv4Port(s string) bool {
-	value, digits, dots := 0, 0, 0
-	for i := range len(s) {
-		switch c := s[i]; {
-		case isDigit(c):
-			if digits++; digits > 1 && value == 0 { // "01"
-				return false
-			}
-			if value = 10*value + int(c-'0'); value > 255 {
-				return false
-			}
-		case digits == 0:
-			return false
-		case c == '.' && dots < 3:
-			value, digits, dots = 0, 0, dots+1
-		case c == ':' && dots == 3:
-			return isPort(s[i+1:])
-		default:
-			return false
+// ipv4Len returns the length of the address in s when that is an IPv4 address, as
+// it should be written, and a port: what most servers see of their peers. It is 0
+// for all else.
+func ipv4Len(s string) int {
+	begin, end := 0, 0 // of a number
+	for dots := 0; ; dots++ {
+		value := 0
+		for ; end < len(s) && isDigit(s[end]); end++ {
+			value = 10*value + int(s[end]-'0')
 		}
+		switch digits := end - begin; {
+		case digits == 0, digits > 3, value > 255, digits > 1 && s[begin] == '0', end == len(s):
+			return 0
+		case s[end] == ':' && dots == 3 && isPort(s[end+1:]):
+			return end
+		case s[end] != '.' || dots == 3:
+			return 0
+		}
+		end++
+		begin = end
 	}
-	return false
 }
 
 func isPort(s string) bool {

@@ -41,9 +41,10 @@ type idAttrs struct {
 
 // appendIDs appends the correlation attrs of the request.
 func (x *exchange) appendIDs(attrs []slog.Attr) []slog.Attr {
-	attrs = append(attrs, slog.String("request_id", x.requestID[0]))
+	attrs = appendString(attrs, "request_id", x.requestID[0])
 	if t := x.traceparent; t != "" {
-		attrs = append(attrs, slog.String("trace_id", t[traceStart:traceEnd]), slog.String("span_id", t[spanStart:spanEnd]))
+		attrs = appendString(attrs, "trace_id", t[traceStart:traceEnd])
+		attrs = appendString(attrs, "span_id", t[spanStart:spanEnd])
 	}
 	return attrs
 }

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // The standard library is the judge of what is faster than it.
@@ -44,7 +46,24 @@ func TestIsLowerHex(t *testing.T) {
 	}
 }
 
-func FuzzIsIPv4Port(f *testing.F) {
+// The clock is that of the wall, from whatever moment it counts.
+func TestClockTellsTheTime(t *testing.T) {
+	var c clock
+	outside := c.now() // the bubble's time is another
+	synctest.Test(t, func(t *testing.T) {
+		for _, pause := range []time.Duration{0, 1, wallClockAge - 2, 1, wallClockAge, time.Hour} {
+			time.Sleep(pause)
+			if got, want := c.now(), time.Now(); !got.Equal(want) {
+				t.Errorf("%s after %s, want %s", got, outside, want)
+			}
+		}
+	})
+	if got := time.Since(c.now()).Abs(); got > time.Minute {
+		t.Errorf("%s off, back outside", got)
+	}
+}
+
+func FuzzIPv4Len(f *testing.F) {
 	for _, s := range []string{"192.0.2.1:80", "1.2.3.4", "1.2.3.4:", "01.2.3.4:1", "0.0.0.0:0", "256.1.1.1:1", "1.2.3:4", "1.2.3.4.5:6", "1..2.3:4", "1.2.3.4:123456", "[::1]:80"} {
 		f.Add(s)
 	}
@@ -52,8 +71,12 @@ func FuzzIsIPv4Port(f *testing.F) {
 		addr, err := netip.ParseAddrPort(s)
 		want := err == nil && addr.Addr().Is4() && addr.Addr().String() == s[:strings.IndexByte(s, ':')]
 		// ParseAddrPort wants the port to fit into 16 bits.
-		if got := isIPv4Port(s); got != want && !(got && strings.Contains(err.Error(), "invalid port")) {
+		n := ipv4Len(s)
+		if got := n > 0; got != want && !(got && strings.Contains(err.Error(), "invalid port")) {
 			t.Errorf("%q: %t, want %t", s, got, want)
+		}
+		if n > 0 && s[n] != ':' {
+			t.Errorf("%q: the address ends at %d", s, n)
 		}
 	})
 }

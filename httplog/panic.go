@@ -40,7 +40,7 @@ func (e *panicError) Callers() []uintptr { return slices.Clone(e.callers) }
 
 // record returns the record of the panic of a request. Its message is the first
 // line of the text: a long one makes the server lose the entry.
-func (e *panicError) record(at time.Time, x *exchange, what endpoint) slog.Record {
+func (e *panicError) record(at time.Time, x *exchange, what *endpoint) slog.Record {
 	var source uintptr
 	if len(e.callers) > 0 {
 		source = e.callers[0]

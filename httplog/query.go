@@ -1,6 +1,7 @@
 package httplog
 
 import (
+	"math/bits"
 	"net/url"
 	"slices"
 	"strings"
@@ -35,7 +36,7 @@ func appendMasked(b []byte, query string, limit int, safe func(name string) bool
 			}
 		case p.equals+1 < p.end:
 			name, value := query[start:start+p.equals], query[start+p.equals+1:start+p.end]
-			if p.escaped {
+			if p.nested {
 				name = unescape(name)
 			}
 			if !safe(name) || p.marked() && holdsSecret(value, safe) {
@@ -61,29 +62,29 @@ func appendMasked(b []byte, query string, limit int, safe func(name string) bool
 
 // A param is where the parts of the first parameter of a query are.
 type param struct {
-	end     int  // of the parameter
-	equals  int  // the first "=", or -1
-	more    bool // there is another "="
-	escaped bool // there is a "%" or "+"
+	end    int  // of the parameter
+	equals int  // the first "=", or -1
+	nested bool // there is another "=", a "%" or a "+"
 }
 
 // scanParam looks at every byte once: few have more than a name and a value.
 func scanParam(query string) param {
-	p := param{equals: -1}
-	for ; p.end < len(query); p.end++ {
-		switch special[query[p.end]] {
-		case separates:
-			return p
-		case assigns:
-			p.more = p.equals >= 0
-			if !p.more {
-				p.equals = p.end
-			}
-		case escapes:
-			p.escaped = true
+	end, equals, nested := 0, -1, false
+	for ; end < len(query); end++ {
+		meaning := special[query[end]]
+		if meaning == 0 {
+			continue
 		}
+		if meaning == separates {
+			break
+		}
+		if meaning == assigns && equals < 0 {
+			equals = end
+			continue
+		}
+		nested = true
 	}
-	return p
+	return param{end, equals, nested}
 }
 
 // What the bytes of a query mean; most mean nothing.
@@ -96,7 +97,7 @@ const (
 var special = [256]byte{'&': separates, ';': separates, '=': assigns, '%': escapes, '+': escapes}
 
 // marked reports whether the parameter may hold secrets within its value.
-func (p param) marked() bool { return p.more || p.escaped || p.end >= longSegment }
+func (p param) marked() bool { return p.nested || p.end >= longSegment }
 
 // holdsSecret reports whether a value is a JSON web token or holds a query of
 // its own with a secret in it, as the target of a redirect may.
@@ -156,39 +157,50 @@ var (
 	}
 )
 
-// By their first letter, the short ones first.
-var (
-	secretPartsBy = byFirstLetter(secretParts)
-	secretWordsBy = byFirstLetter(secretWords)
-)
+// secrets are the parts, then the words.
+var secrets = slices.Concat(secretParts, secretWords)
 
-func byFirstLetter(texts []string) (by [32][]string) {
-	for _, text := range texts {
-		by[text[0]&31] = append(by[text[0]&31], text)
+// A secretSet has a bit for each of secrets.
+type secretSet uint64
+
+// partSet are those that are secretParts.
+var partSet = secretSet(1)<<len(secretParts) - 1
+
+// secretsWith are the secrets with a letter in the first, second and third place.
+// The shortest have three letters.
+var secretsWith = func() (with [shortestSecret][32]secretSet) {
+	for i, secret := range secrets {
+		for place := range with {
+			with[place][secret[place]&31] |= 1 << i
+		}
 	}
-	for _, list := range by {
-		slices.SortFunc(list, func(a, b string) int { return len(a) - len(b) })
-	}
-	return by
-}
+	return with
+}()
+
+const shortestSecret = 3 // pwd, key
 
 // secretName reports whether the value of a parameter with that name is
 // probably a secret.
 func secretName(name string) bool {
-	const shortest = 3 // pwd, key
-	if len(name) < shortest {
-		return false
-	}
-	for i := 0; i <= len(name)-shortest; i++ {
-		for _, part := range secretPartsBy[name[i]&31] {
-			if len(part) > len(name)-i {
-				break
-			}
-			if equalsLower(name[i:i+len(part)], part) {
+	words := false // one of secretWords may be in it
+	for i := 0; i <= len(name)-shortestSecret; i++ {
+		begin := secretsWith[0][name[i]&31] & secretsWith[1][name[i+1]&31] & secretsWith[2][name[i+2]&31]
+		if begin == 0 { // most do
+			continue
+		}
+		words = words || begin&^partSet != 0
+		for parts := begin & partSet; parts != 0; parts &= parts - 1 {
+			part := secrets[bits.TrailingZeros64(uint64(parts))]
+			if len(part) <= len(name)-i && equalsLower(name[i:i+len(part)], part) {
 				return true
 			}
 		}
 	}
+	return words && hasSecretWord(name)
+}
+
+// hasSecretWord reports whether one of the words of the name is a secret one.
+func hasSecretWord(name string) bool {
 	start := 0
 	for i := 0; i <= len(name); i++ {
 		if i < len(name) && isWordByte(name[i]) && (i == start || !beginsWord(name, i)) {
@@ -236,13 +248,7 @@ func isUpper(s string, i int) bool { return i < len(s) && 'A' <= s[i] && s[i] <=
 func isLower(s string, i int) bool { return i < len(s) && 'a' <= s[i] && s[i] <= 'z' }
 
 func isSecretWord(word string) bool {
-	if word == "" {
-		return false
-	}
-	for _, secret := range secretWordsBy[word[0]&31] {
-		if len(word) == len(secret) && equalsLower(word, secret) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(secretWords, func(secret string) bool {
+		return len(word) == len(secret) && equalsLower(word, secret)
+	})
 }

@@ -48,13 +48,12 @@ func (m *middleware) log(x *exchange, end time.Time, failure *panicError) {
 	if failure == nil && m.leftOut(x, route) {
 		return
 	}
-	res := Result{
-		Status:   x.response.finalStatus(),
-		Bytes:    x.response.bytes,
-		Duration: end.Sub(x.start),
-		Route:    template,
-		Panicked: failure != nil,
-	}
+	var res Result // set in place, as attrs are
+	res.Status = x.response.finalStatus()
+	res.Bytes = x.response.bytes
+	res.Duration = end.Sub(x.start)
+	res.Route = template
+	res.Panicked = failure != nil
 	level := m.levelOf(x, res.Status, res.Panicked)
 	ctx := recordContext{x}
 	sink := x.logger.Handler()
@@ -62,24 +61,30 @@ func (m *middleware) log(x *exchange, end time.Time, failure *panicError) {
 	if !enabled && failure == nil {
 		return
 	}
-	e := m.describe(x, res)
+	var e endpoint
+	m.describe(&e, x, &res)
 	if failure != nil && sink.Enabled(ctx, slog.LevelError) {
-		_ = sink.Handle(ctx, failure.record(end, x, e))
+		_ = sink.Handle(ctx, failure.record(end, x, &e))
 		x.panicLogged = true
 	}
 	if !enabled {
 		return
 	}
 
-	record := slog.NewRecord(end, level, e.message, m.source)
 	var buf [12]slog.Attr
-	attrs := append(buf[:0], slog.Attr{Key: "endpoint", Value: slog.GroupValue(m.endpointAttrs(e, x, res, route, added)...)})
-	attrs = x.appendIDs(attrs)
-	attrs = m.appendAccess(attrs, e, x)
+	attrs := x.appendIDs(buf[:1])
+	attrs = m.appendAccess(attrs, &e, x)
+	attrs[0].Key = "endpoint"
+	attrs[0].Value = slog.GroupValue(m.endpointAttrs(&e, x, &res, route, added)...)
 	attrs = append(attrs, added.attrs...)
 	if m.opts.Attrs != nil {
 		attrs = append(attrs, guard(nil, func() []slog.Attr { return m.opts.Attrs(&x.passed, res) })...)
 	}
+	var record slog.Record
+	record.Time = end
+	record.Message = e.message
+	record.Level = level
+	record.PC = m.source
 	record.AddAttrs(attrs...)
 	_ = sink.Handle(ctx, record) // as slog.Logger does
 }
@@ -95,10 +100,10 @@ func (m *middleware) leftOut(x *exchange, route *route) bool {
 // usualText is how long the texts of a usual record are together.
 const usualText = 96
 
-// describe returns the texts of the record. They are parts of one string, which
+// describe sets e to the texts of the record. They are parts of one string, which
 // a generated id is a part of too, so that together they cost one allocation.
-func (m *middleware) describe(x *exchange, res Result) endpoint {
-	e := endpoint{method: requestMethod(x.received), path: res.Route, query: x.query}
+func (m *middleware) describe(e *endpoint, x *exchange, res *Result) {
+	e.method, e.path, e.query = requestMethod(x.received), res.Route, x.query
 	var buf [256]byte
 	b := append(buf[:0], e.method...)
 	b = append(b, ' ')
@@ -114,7 +119,7 @@ func (m *middleware) describe(x *exchange, res Result) endpoint {
 	}
 	pathEnd := len(b)
 	b = append(b, " - "...)
-	b = strconv.AppendInt(b, int64(res.Status), 10)
+	b = appendStatus(b, res.Status)
 	b = append(b, " ("...)
 	b = strconv.AppendInt(b, int64((res.Duration+time.Millisecond/2)/time.Millisecond), 10)
 	b = append(b, "ms)"...)
@@ -142,28 +147,35 @@ func (m *middleware) describe(x *exchange, res Result) endpoint {
 	if masked {
 		e.query = text[ipEnd:]
 	}
-	return e
+}
+
+// appendStatus appends a status, which has three digits.
+func appendStatus(b []byte, status int) []byte {
+	if n := uint(status); n >= 100 && n < 1000 {
+		return append(b, '0'+byte(n/100), '0'+byte(n/10%10), '0'+byte(n%10))
+	}
+	return strconv.AppendInt(b, int64(status), 10)
 }
 
 // endpointAttrs returns the attrs of the group endpoint: those that the Ledger
 // server reads, and what belongs to them. Handlers may keep the attrs, so they
 // cannot be reused; the exchange has room for those of a usual request.
-func (m *middleware) endpointAttrs(e endpoint, x *exchange, res Result, route *route, added *additions) []slog.Attr {
+func (m *middleware) endpointAttrs(e *endpoint, x *exchange, res *Result, route *route, added *additions) []slog.Attr {
 	const usual = len(x.attrs) - usualParams
 	attrs := x.attrs[:4:usual] // appending four would copy them
-	attrs[0] = slog.String("method", e.method)
-	attrs[1] = slog.String("path", e.path)
-	attrs[2] = slog.Int("status_code", res.Status)
-	attrs[3] = slog.Float64("duration_ms", milliseconds(res.Duration))
+	setString(&attrs[0], "method", e.method)
+	setString(&attrs[1], "path", e.path)
+	attrs[2].Key, attrs[2].Value = "status_code", slog.IntValue(res.Status)
+	attrs[3].Key, attrs[3].Value = "duration_ms", slog.Float64Value(milliseconds(res.Duration))
 	if e.query != "" && !m.opts.OmitQuery {
-		attrs = append(attrs, slog.String("query_params", e.query))
+		attrs = appendString(attrs, "query_params", e.query)
 	}
 	if params := m.appendPathParams(x.attrs[usual:usual], &x.passed, route, added); len(params) > 0 {
-		attrs = append(attrs, slog.Attr{Key: "path_params", Value: slog.GroupValue(params...)})
+		attrs = appendGroup(attrs, "path_params", params)
 	}
 	attrs = x.response.appendAttrs(attrs)
 	if e.pathFull != "" {
-		attrs = append(attrs, slog.String("path_full", e.pathFull))
+		attrs = appendString(attrs, "path_full", e.pathFull)
 	}
 	return attrs
 }
@@ -174,31 +186,31 @@ const usualParams = 1
 
 // appendAccess appends what an access log says of a request, and the headers
 // and the body that the options ask for.
-func (m *middleware) appendAccess(attrs []slog.Attr, e endpoint, x *exchange) []slog.Attr {
+func (m *middleware) appendAccess(attrs []slog.Attr, e *endpoint, x *exchange) []slog.Attr {
 	r := x.received
 	if e.clientIP != "" {
-		attrs = append(attrs, slog.String("client_ip", e.clientIP))
+		attrs = appendString(attrs, "client_ip", e.clientIP)
 	}
 	if m.opts.Omit&UserAgent == 0 {
 		if values := r.Header["User-Agent"]; len(values) > 0 && values[0] != "" {
-			attrs = append(attrs, slog.String("user_agent", printable(values[0], maxUserAgent)))
+			attrs = appendString(attrs, "user_agent", printable(values[0], maxUserAgent))
 		}
 	}
 	if m.opts.Omit&Host == 0 && r.Host != "" {
-		attrs = append(attrs, slog.String("host", printable(r.Host, maxHost)))
+		attrs = appendString(attrs, "host", printable(r.Host, maxHost))
 	}
 	if m.opts.Omit&HTTPVersion == 0 {
-		attrs = append(attrs, slog.String("http_version", httpVersion(r)))
+		attrs = appendString(attrs, "http_version", httpVersion(r))
 	}
 	if m.opts.Omit&RequestBytes == 0 {
-		attrs = append(attrs, slog.Int64("request_bytes", x.requestBytes()))
+		attrs = appendInt64(attrs, "request_bytes", x.requestBytes())
 	}
 	attrs = m.appendHeaders(attrs, "request_headers", m.requestHeaders, r.Header)
 	if len(m.responseHeaders) > 0 && !x.response.hijacked {
 		attrs = m.appendHeaders(attrs, "response_headers", m.responseHeaders, x.response.Header())
 	}
 	if text := x.body.text(m.safe); text != "" {
-		attrs = append(attrs, slog.String("request_body", text))
+		attrs = appendString(attrs, "request_body", text)
 	}
 	return attrs
 }

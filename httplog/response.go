@@ -138,10 +138,10 @@ func clientLeft(ctx context.Context) bool {
 // appendAttrs appends what is known of the response.
 func (rw *response) appendAttrs(attrs []slog.Attr) []slog.Attr {
 	if text := rw.body.String(); text != "" {
-		attrs = append(attrs, slog.String("response_body", text))
+		attrs = appendString(attrs, "response_body", text)
 	}
 	if !rw.hijacked {
-		attrs = append(attrs, slog.Int64("bytes", rw.bytes))
+		attrs = appendInt64(attrs, "bytes", rw.bytes)
 	}
 	if rw.aborted {
 		attrs = append(attrs, slog.Bool("client_aborted", true))

@@ -133,20 +133,20 @@ func (m *middleware) appendPathParams(attrs []slog.Attr, r *http.Request, route 
 		params = added.params
 	}
 	for _, p := range params {
-		attrs = append(attrs, m.pathParam(p.Key, p.Value.String()))
+		attrs = m.appendParam(attrs, p.Key, p.Value.String())
 	}
 	if len(params) > 0 {
 		return attrs
 	}
 	for _, name := range route.params {
-		attrs = append(attrs, m.pathParam(name, r.PathValue(name)))
+		attrs = m.appendParam(attrs, name, r.PathValue(name))
 	}
 	return attrs
 }
 
-func (m *middleware) pathParam(name, value string) slog.Attr {
+func (m *middleware) appendParam(attrs []slog.Attr, name, value string) []slog.Attr {
 	if value != "" && !m.safe(name) || isJWT(value) {
 		value = mask
 	}
-	return slog.String(name, printable(value, maxParam))
+	return appendString(attrs, name, printable(value, maxParam))
 }

@@ -51,22 +51,30 @@ func appendPrintable(b []byte, s string, limit int) []byte {
 }
 
 // isPrintableASCII reports whether s consists of the characters from space to
-// tilde. It looks at eight bytes at a time: a byte outside of that range has its
-// highest bit set, or gets it when a space is taken away or one is added.
+// tilde. It looks at eight bytes at a time, the last eight included, some of
+// which it then sees twice.
 func isPrintableASCII(s string) bool {
+	if len(s) < 8 {
+		for i := range len(s) {
+			if s[i] < ' ' || s[i] > '~' {
+				return false
+			}
+		}
+		return true
+	}
+	strange := strangeBytes(eightBytes(s[len(s)-8:]))
+	for ; len(s) > 8; s = s[8:] {
+		strange |= strangeBytes(eightBytes(s))
+	}
+	return strange == 0
+}
+
+// strangeBytes is not 0 when one of the eight bytes is outside of the range: such
+// a byte has its highest bit set, or gets it when a space is taken away or one is
+// added.
+func strangeBytes(x uint64) uint64 {
 	const high, spaces, ones = 0x8080808080808080, 0x2020202020202020, 0x0101010101010101
-	for ; len(s) >= 8; s = s[8:] {
-		x := eightBytes(s)
-		if (x|(x-spaces)|(x+ones))&high != 0 {
-			return false
-		}
-	}
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
+	return (x | (x - spaces) | (x + ones)) & high
 }
 
 // eightBytes returns the first eight bytes of s as one number. The compiler makes

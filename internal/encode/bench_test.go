@@ -39,6 +39,11 @@ func BenchmarkEntry(b *testing.B) {
 			slog.Any("err", errors.New("connection refused")),
 			slog.String("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736"), slog.Uint64("bytes", 1234))...)},
 		{"bound", bound, benchRecord(five...)},
+		{"request", nil, benchRecord( // as httplog makes it
+			slog.Group("endpoint", slog.String("method", "GET"), slog.String("path", "/users/{id}"), slog.Int("status_code", 200),
+				slog.Float64("duration_ms", 0.04), slog.Group("path_params", slog.String("id", "42")), slog.Int64("bytes", 27)),
+			slog.String("request_id", "4bf92f3577b34da6a3ce929d0e0e4736"), slog.String("client_ip", "192.0.2.1"),
+			slog.String("host", "example.com"), slog.String("http_version", "1.1"), slog.Int64("request_bytes", 0))},
 	}
 	for _, c := range cases {
 		b.Run(c.name+"/slog", func(b *testing.B) {

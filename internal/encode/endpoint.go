@@ -28,7 +28,7 @@ const (
 // readMember reads one member of an endpoint into e and returns the value to log.
 // known is false for a member that the server does not look at. valid is false if
 // the server would lose the entry because of the value.
-func readMember(e *wire.Endpoint, a slog.Attr) (_ slog.Value, known, valid bool) {
+func readMember(e *wire.Endpoint, a *slog.Attr) (_ slog.Value, known, valid bool) {
 	v := a.Value
 	switch a.Key {
 	case "method":
@@ -80,27 +80,47 @@ func number(v slog.Value) (f float64, ok bool) {
 type resolvedAttr struct {
 	attr    slog.Attr
 	failure error
+	hidden  bool // its value is masked
 }
 
 // This file and attrs.go call each other: the group is one of the attrs, and has some.
+
+// usualMembers are more than an endpoint mostly has.
+const usualMembers = 8
 
 // endpointGroup appends the root group "endpoint". Only its end shows whether the
 // server takes it for an endpoint, so its members are resolved before one is
 // written.
 func (w *walk) endpointGroup(attrs []slog.Attr) bool {
-	var few [12]resolvedAttr
-	members := few[:0]
+	var few [usualMembers]resolvedAttr
+	if w.replace == nil && len(attrs) <= len(few) && copyResolved(&few, attrs) {
+		return w.endpointMembers(few[:len(attrs)])
+	}
+	var members []resolvedAttr
 	w.enterEndpoint(func() {
-		members = w.resolveAll(members, attrs)
+		members = w.resolveAll(nil, attrs)
 	})
 	return w.endpointMembers(members)
+}
+
+// copyResolved copies attrs, which fit, as [walk.resolveAll] appends them, and
+// reports whether it did: not when one needs a closer look.
+func copyResolved(members *[usualMembers]resolvedAttr, attrs []slog.Attr) bool {
+	for i := range attrs {
+		a := &attrs[i]
+		kind := a.Value.Kind()
+		if !isScalar(kind) && (kind != slog.KindGroup || a.Key == "") || !jsontext.IsPlain(a.Key) {
+			return false
+		}
+		members[i].attr = *a
+	}
+	return true
 }
 
 // endpointRecord is endpointGroup for the attrs of a record within
 // WithGroup("endpoint").
 func (w *walk) endpointRecord(r *slog.Record) {
-	var few [12]resolvedAttr
-	members := few[:0]
+	var members []resolvedAttr
 	r.Attrs(func(a slog.Attr) bool {
 		members = w.resolveAll(members, []slog.Attr{a})
 		return true
@@ -138,7 +158,7 @@ func (w *walk) resolveAll(members []resolvedAttr, attrs []slog.Attr) []resolvedA
 		case a.Key == "" && a.Value.Kind() == slog.KindGroup:
 			members = w.resolveInlined(members, a.Value.Group())
 		default:
-			members = append(members, resolvedAttr{a, failure})
+			members = append(members, resolvedAttr{attr: a, failure: failure})
 		}
 	}
 	return members
@@ -165,12 +185,13 @@ func (w *walk) endpointMembers(members []resolvedAttr) bool {
 	bits, fullPath, keepsFull := 0, "", false
 	for i := range members {
 		a := &members[i].attr
-		value, known, valid := readMember(&e, *a)
+		members[i].hidden = w.hides(a.Key)
+		value, known, valid := readMember(&e, a)
 		keepsFull = keepsFull || a.Key == fullPathKey
 		if !known {
 			continue
 		}
-		if w.hides(a.Key) {
+		if members[i].hidden {
 			valid = false
 		}
 		if bit := wire.RequiredMember(a.Key); valid {
@@ -183,7 +204,7 @@ func (w *walk) endpointMembers(members []resolvedAttr) bool {
 		}
 	}
 	if fullPath != "" && !keepsFull {
-		members = append(members, resolvedAttr{attr: slog.String(fullPathKey, fullPath)})
+		members = append(members, resolvedAttr{attr: slog.String(fullPathKey, fullPath), hidden: w.hides(fullPathKey)})
 	}
 	w.hasEndpoint = bits == wire.AllRequired
 	separate := w.hasEndpoint && w.limits.OwnFields
@@ -198,13 +219,16 @@ func (w *walk) endpointMembers(members []resolvedAttr) bool {
 	empty := len(w.b)
 	some := false
 	w.enterEndpoint(func() {
-		for _, m := range members {
-			if separate && !w.hides(m.attr.Key) && w.takeMember(&e, m.attr) {
+		for i := range members {
+			m := &members[i]
+			switch {
+			case separate && !m.hidden && w.takeMember(&e, &m.attr):
 				some = true
-				continue
-			}
-			if w.appendResolved(m.attr, m.failure) {
+			case !m.hidden && m.failure == nil && isScalar(m.attr.Value.Kind()): // as appendResolved does
+				w.appendScalar(m.attr.Key, m.attr.Value)
 				some = true
+			default:
+				some = w.appendResolved(m.attr, m.failure) || some
 			}
 		}
 	})
@@ -229,7 +253,7 @@ func cutOff(whole, kept string) string {
 }
 
 // takeMember moves a member that has a field of its own into e.
-func (w *walk) takeMember(e *wire.Endpoint, a slog.Attr) bool {
+func (w *walk) takeMember(e *wire.Endpoint, a *slog.Attr) bool {
 	if wire.RequiredMember(a.Key) != 0 {
 		return true
 	}
