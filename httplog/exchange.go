@@ -81,31 +81,14 @@ type exchange struct {
 	panicLogged bool
 }
 
-// end returns the time at which the request ended, which is now. After a second
-// of work the wall clock may have been set.
+// end returns the time at which the request ended, which is now. The clock that
+// cannot be set back is read alone, which is faster; after a second of work
+// nobody notices the difference, and the wall clock may have been set.
 func (x *exchange) end() time.Time {
 	if elapsed := time.Since(x.start); elapsed < time.Second {
 		return x.start.Add(elapsed)
 	}
 	return time.Now()
-}
-
-// A clock tells the time by the clock that cannot be set back alone, which is
-// faster, from a moment that is not long ago. So it notices within wallClockAge
-// when the wall clock is set, or the machine was asleep.
-type clock struct{ moment atomic.Pointer[time.Time] }
-
-const wallClockAge = 100 * time.Millisecond
-
-func (c *clock) now() time.Time {
-	if moment := c.moment.Load(); moment != nil {
-		if elapsed := time.Since(*moment); elapsed >= 0 && elapsed < wallClockAge { // a test has a time of its own
-			return moment.Add(elapsed)
-		}
-	}
-	now := time.Now()
-	c.moment.Store(&now)
-	return now
 }
 
 // additions are what handlers and an inner Middleware have said of the request.

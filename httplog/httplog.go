@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"sync/atomic"
+	"time"
 )
 
 // Middleware returns a function that wraps a handler so that every request to
@@ -78,7 +79,6 @@ type middleware struct {
 	requestHeaders, responseHeaders []header
 	idHeader                        string // canonical
 
-	clock    clock
 	patterns patterns
 	writers  atomic.Pointer[writerKind] // the first kind of response writer that there was
 }
@@ -120,7 +120,7 @@ func (m *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.next.ServeHTTP(w, r)
 		return
 	}
-	x := &exchange{Context: ctx, outer: outer, logger: logger, start: m.clock.now(), received: r}
+	x := &exchange{Context: ctx, outer: outer, logger: logger, start: time.Now(), received: r}
 	x.path, x.query = requestTarget(r)
 	x.correlate(m.idHeader, w, r)
 	x.passed = *r.WithContext(x)

@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 )
 
 // The standard library is the judge of what is faster than it.
@@ -43,23 +41,6 @@ func TestIsLowerHex(t *testing.T) {
 				t.Fatalf("byte %#x at %d: %t, want %t", c, at, got, want)
 			}
 		}
-	}
-}
-
-// The clock is that of the wall, from whatever moment it counts.
-func TestClockTellsTheTime(t *testing.T) {
-	var c clock
-	outside := c.now() // the bubble's time is another
-	synctest.Test(t, func(t *testing.T) {
-		for _, pause := range []time.Duration{0, 1, wallClockAge - 2, 1, wallClockAge, time.Hour} {
-			time.Sleep(pause)
-			if got, want := c.now(), time.Now(); !got.Equal(want) {
-				t.Errorf("%s after %s, want %s", got, outside, want)
-			}
-		}
-	})
-	if got := time.Since(c.now()).Abs(); got > time.Minute {
-		t.Errorf("%s off, back outside", got)
 	}
 }
 
