@@ -104,3 +104,11 @@ func hasPrefixFold(s, prefix string) bool {
 // lower returns the letter in lower case, and other bytes in a way of their own
 // that is the same for equal bytes.
 func lower(c byte) byte { return c | 0x20 }
+
+func newSet(keys []string) map[string]struct{} {
+	set := make(map[string]struct{}, len(keys))
+	for _, key := range keys {
+		set[key] = struct{}{}
+	}
+	return set
+}

@@ -248,3 +248,22 @@ func requestMethod(r *http.Request) string {
 	}
 	return r.Method
 }
+
+// levelOf returns the level of a request. After a panic it is Error by default,
+// whatever the status.
+func (m *middleware) levelOf(x *exchange, status int, panicked bool) slog.Level {
+	level := slog.LevelInfo
+	switch {
+	case status >= 500 || panicked:
+		level = slog.LevelError
+	case status >= 400 && !x.response.left:
+		level = slog.LevelWarn
+	}
+	switch {
+	case m.opts.LevelFunc != nil:
+		return guard(level, func() slog.Level { return m.opts.LevelFunc(&x.passed, status) })
+	case m.opts.Level != nil:
+		return guard(level, func() slog.Level { return m.opts.Level(status) })
+	}
+	return level
+}
