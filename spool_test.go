@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -93,6 +94,36 @@ func TestSpoolTakesWhatMemoryCannotHold(t *testing.T) {
 				r.Errorf("%d came twice", n)
 			}
 		})
+	})
+}
+
+// Half of the requests are new entries' while there is more on disk: who looks at a
+// service after an outage sees what it does now.
+func TestNewEntriesDoNotWaitForTheDisk(t *testing.T) {
+	dir := t.TempDir()
+	inOneBubble(t, ledger.ProtocolLedger, func(o *ledger.Options) {
+		o.SpoolDir, o.MaxBufferSize, o.FlushSize, o.RequestsPerMinute = dir, 1000, 10, 100_000
+	}, func(r *rig) {
+		r.server.Always(ledgertest.Status(503, ""))
+		for range 100 {
+			r.burst(100)
+			r.wait(100 * time.Millisecond)
+		}
+		r.server.Always(ledgertest.Delay(time.Second))
+		for r.stored() == 0 {
+			r.wait(time.Second)
+		}
+		r.wait(20 * time.Second) // what was in memory goes first
+		for i := range 10 {
+			r.log.Info(fmt.Sprint("new ", i))
+			r.wait(8 * time.Second)
+			if !slices.ContainsFunc(r.server.Entries(), func(e ledgertest.Entry) bool { return e.Message == fmt.Sprint("new ", i) }) {
+				r.Errorf("entry %d waits for more than 8 s, with %d on disk", i, r.handler.Metrics().Buffer.Spooled)
+			}
+		}
+		if n := r.handler.Metrics().Buffer.Spooled; n < 1000 {
+			r.Errorf("only %d entries are on disk at the end", n)
+		}
 	})
 }
 
