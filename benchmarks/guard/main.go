@@ -3,8 +3,8 @@
 // depends on how busy the machine is, so a run fails only when the code has become
 // slower: by more than tolerance, or by an allocation.
 //
-//	go run ./guard          compare
-//	go run ./guard -record  write down what is counted now
+//	go build -o /tmp/guard ./guard && /tmp/guard          compare
+//	go build -o /tmp/guard ./guard && /tmp/guard -record  write down what is counted now
 package main
 
 import (
@@ -100,7 +100,7 @@ func main() {
 		fmt.Println(fault)
 	}
 	if len(faults) > 0 {
-		fmt.Println("where that is worth it, write the new figures down with: go run ./guard -record")
+		fmt.Println("where that is worth it, write the new figures down with -record")
 		os.Exit(1)
 	}
 }
@@ -145,6 +145,9 @@ func perTurn(valgrind, name string) (int64, error) {
 			return 0, err
 		}
 		taken[i] = n
+	}
+	if taken[1] <= taken[0] {
+		return 0, fmt.Errorf("valgrind counted nothing for %q: this program needs the names of its functions, which go run leaves out", name)
 	}
 	return (taken[1] - taken[0]) / int64(turns), nil
 }
