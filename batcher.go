@@ -115,7 +115,7 @@ func (b *batcher) run() {
 func (b *batcher) admit(w *waiter) {
 	w.notice = b.count.Lost.Load() > 0
 	b.waiters = append(b.waiters, w)
-	_ = b.announce()
+	_ = b.announce() // whether it wants to be drained or not
 	b.drain()
 	w.taken = true
 	if w.last {
@@ -363,8 +363,8 @@ func (b *batcher) nextTurn() (time.Duration, bool) {
 				soonest(waiting.Notes.notBefore)
 			}
 		}
-		if b.backlog.Waiting() > 0 && !b.since.IsZero() && b.paced.IsZero() {
-			soonest(b.since.Add(b.config.FlushInterval))
+		if due := b.since.Add(b.config.FlushInterval); b.backlog.Waiting() > 0 && !b.since.IsZero() && (b.paced.IsZero() || due.After(b.now())) {
+			soonest(due)
 		}
 	}
 	soonest(b.disk.NextCopy())
