@@ -127,6 +127,33 @@ func TestNewEntriesDoNotWaitForTheDisk(t *testing.T) {
 	})
 }
 
+// A few new entries go when they are due, though the next batch from disk is too large
+// for what is left of the rate limit.
+func TestFewNewEntriesDoNotWaitForALargeBatchOnDisk(t *testing.T) {
+	dir := t.TempDir()
+	spooling := func(o *ledger.Options) {
+		o.SpoolDir, o.SpoolAfter, o.FlushSize, o.RequestsPerMinute = dir, -1, 400, 1000
+	}
+	inOneBubble(t, ledger.ProtocolOTLP, spooling, func(r *rig) {
+		r.server.Always(ledgertest.Status(503, ""))
+		r.burst(3000)
+		ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+		defer cancel()
+		_ = r.handler.Shutdown(ctx)
+	})
+	inOneBubble(t, ledger.ProtocolOTLP, spooling, func(r *rig) {
+		r.wait(20 * time.Second)
+		if n := r.stored(); n != 800 {
+			r.Fatalf("%d entries of the disk are stored, want 800", n)
+		}
+		r.burst(5)
+		r.wait(6 * time.Second)
+		if n := r.stored(); n != 805 {
+			r.Errorf("%d entries are stored, want 805", n)
+		}
+	})
+}
+
 func TestSpoolThatIsFullDropsItsOldest(t *testing.T) {
 	forProtocols(t, func(t *testing.T, protocol ledger.Protocol) {
 		dir := t.TempDir()
