@@ -150,8 +150,10 @@ func checkAttributes(c *Call, r Record, want outcome) error {
 		if v, ok := want.attributes.last("url.query"); ok { // the server may copy it into an endpoint
 			whole = append(whole, Member{"url.query", v})
 		}
-		if v, ok := want.attributes.last("endpoint"); ok { // and may count that three times
-			whole = append(whole, Member{"endpoint", v}, Member{"endpoint", v})
+		for _, key := range []string{"endpoint", "ledger.endpoint"} { // and may count that three times
+			if v, ok := whole.last(key); ok {
+				whole = append(whole, Member{key, v}, Member{key, v})
+			}
 		}
 		if size := unmergedSize(whole); size < limit-5_000 {
 			return fmt.Errorf("truncated without need: whole they measure %d characters\n%s", size, brief(whole))
