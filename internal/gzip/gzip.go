@@ -25,7 +25,7 @@ const (
 	// Codes are made anew after firstBlock bytes, of which they are all that is known,
 	// and then after twice as many each time, up to maxBlock.
 	firstBlock = 32 << 10
-	maxBlock   = 256 << 10
+	maxBlock   = 512 << 10
 	// small is the size of a body that is not worth codes of its own.
 	small = 4 << 10
 )
@@ -45,6 +45,7 @@ type Writer struct {
 
 	codes   codes
 	learned counts
+	tree    tree
 	fixed   bool // this body uses the fixed codes
 	block   int  // how large the last one was
 	left    int  // of it
@@ -120,7 +121,7 @@ func (w *Writer) beginBlock() {
 	}
 	w.block = min(max(2*w.block, firstBlock), maxBlock)
 	w.left = w.block
-	w.codes.make(&w.learned)
+	w.codes.make(&w.tree, &w.learned)
 	w.put(0b100, 3)
 	w.putCodes()
 }

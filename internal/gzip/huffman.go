@@ -77,7 +77,7 @@ func distanceExtra(symbol uint32) uint { return uint(max(symbol>>1, 1)-1) & 15 }
 
 // make makes codes of what was learned, in which every symbol has one, and lets half of
 // that be forgotten.
-func (c *codes) make(learned *counts) {
+func (c *codes) make(t *tree, learned *counts) {
 	var literals [literalCodes]uint32
 	for i := range learned.literals {
 		literals[i] = learned.literals[i] + 1
@@ -101,8 +101,8 @@ func (c *codes) make(learned *counts) {
 	for i := range literals[firstLength:] {
 		literals[firstLength+i]++
 	}
-	assign(c.literals[:], literals[:], longest)
-	assign(c.distances[:], far[:], longest)
+	t.assign(c.literals[:], literals[:], longest)
+	t.assign(c.distances[:], far[:], longest)
 	c.setLengths()
 }
 
@@ -140,40 +140,49 @@ var fixedCodes = func() (c codes) {
 // most is how many symbols an alphabet has.
 const most = 288
 
+// A tree is what Huffman codes are made with: as variables it would make the stacks
+// of goroutines grow, time and again.
+type tree struct {
+	sizes, weights  [most]uint32
+	symbols         [most]uint64 // weights, and symbols in the low bits, to be sorted
+	heavy           [2 * most]uint64
+	parents, depths [2 * most]uint16
+}
+
 // assign gives symbols Huffman codes for how often they come, none of them longer than
 // limit. A symbol that does not come has none.
-func assign(codes []code, often []uint32, limit uint32) {
-	var sizes, weights [most]uint32
-	copy(weights[:], often)
-	for !huffman(&sizes, weights[:len(often)], limit) {
+func (t *tree) assign(codes []code, often []uint32, limit uint32) {
+	sizes, weights := t.sizes[:len(often)], t.weights[:len(often)]
+	clear(sizes)
+	copy(weights, often)
+	for !t.measure(sizes, weights, limit) {
 		for i, n := range weights {
 			if n > 1 {
 				weights[i] = n/2 + 1
 			}
 		}
 	}
-	canonical(codes, sizes[:len(often)])
+	canonical(codes, sizes)
 }
 
-// huffman sets the sizes of the symbols' codes, and reports whether none is above the
+// measure sets the sizes of the symbols' codes, and reports whether none is above the
 // limit.
-func huffman(sizes *[most]uint32, weights []uint32, limit uint32) bool {
-	var symbols [most]uint64 // weights, and symbols in the low bits, to be sorted
+func (t *tree) measure(sizes, weights []uint32, limit uint32) bool {
 	leaves := 0
 	for i, n := range weights {
 		if n > 0 {
-			symbols[leaves] = uint64(n)<<16 | uint64(i)
+			t.symbols[leaves] = uint64(n)<<16 | uint64(i)
 			leaves++
 		}
 	}
+	symbols := t.symbols[:leaves]
 	if leaves == 1 {
 		sizes[symbols[0]&0xffff] = 1
 		return true
 	}
-	slices.Sort(symbols[:leaves])
-	var heavy [2 * most]uint64 // the nodes of the tree: leaves first, the root last
-	var parents, depths [2 * most]uint16
-	for i, s := range symbols[:leaves] {
+	slices.Sort(symbols)
+	heavy, parents, depths := &t.heavy, &t.parents, &t.depths // the nodes: leaves first, the root last
+	for i, s := range symbols {
 		heavy[i] = s >> 16
 	}
 	leaf, inner, nodes := 0, leaves, leaves
@@ -192,10 +201,11 @@ func huffman(sizes *[most]uint32, weights []uint32, limit uint32) bool {
 		parents[a], parents[b] = uint16(nodes), uint16(nodes)
 		nodes++
 	}
+	depths[nodes-1] = 0
 	for i := nodes - 2; i >= 0; i-- {
 		depths[i] = depths[parents[i]] + 1
 	}
-	for i, s := range symbols[:leaves] {
+	for i, s := range symbols {
 		if sizes[s&0xffff] = uint32(depths[i]); uint32(depths[i]) > limit {
 			return false
 		}
@@ -272,7 +282,7 @@ func (w *Writer) putCodes() {
 	}
 	end()
 	var own [19]code
-	assign(own[:], often[:], 7)
+	w.tree.assign(own[:], often[:], 7)
 	w.put(literalCodes-257, 5)
 	w.put(distances-1, 5)
 	w.put(19-4, 4)
