@@ -10,7 +10,7 @@ import (
 // A work is what one process measures of one peer: deliveries, a point of a curve,
 // or bursts.
 type work struct {
-	Peer                int // of peers
+	Peer                int // of peers, and plain behind them
 	Deliver, Decode     bool
 	Goroutines, Records int  // where the point is; the other is 0
 	Handlers, Bytes     int  // of a point by goroutines; 0 for one, and for five attrs
@@ -29,16 +29,21 @@ func (s size) alone(w work) (result sample) {
 	if err != nil {
 		fatal(err)
 	}
-	cmd := exec.Command(os.Args[0], "-alone", string(text), fmt.Sprintf("-quick=%t", s == quick))
+	s.another(&result, "-alone", string(text))
+	return result
+}
+
+// another runs this program again, with these arguments, and reads what it prints.
+func (s size) another(result any, args ...string) {
+	cmd := exec.Command(os.Args[0], append(args, fmt.Sprintf("-quick=%t", s == quick))...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err == nil {
-		err = jsontext.Unmarshal(out, &result)
+		err = jsontext.Unmarshal(out, result)
 	}
 	if err != nil {
-		fatal(fmt.Errorf("%s: %w: %s", text, err, out))
+		fatal(fmt.Errorf("%s: %w: %s", args, err, out))
 	}
-	return result
 }
 
 // do does the work that alone asked for.
@@ -48,7 +53,7 @@ func (s size) do(text string) {
 		fatal(err)
 	}
 	var result sample
-	switch p := peers()[w.Peer]; {
+	switch p := append(peers(), plain()...)[w.Peer]; {
 	case w.Deliver:
 		result = second(func() sample { return deliver(s, p, w.Decode) })
 	case w.Goroutines > 0:

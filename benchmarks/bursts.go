@@ -35,14 +35,14 @@ func handle(size size, t *table) {
 			allocs := testing.AllocsPerRun(size.burst, func() { log.LogAttrs(ctx, slog.LevelInfo, marker, shape.attrs...) })
 			l.close()
 			r := row{
-				figure: "Handle, " + shape.name, who: p.name,
-				value: fmt.Sprintf("%.0f ns, %.0f allocs", times[i].median(), allocs),
-				ratio: times[i].over(times[0]),
+				Figure: "Handle, " + shape.name, Who: p.name,
+				Value: fmt.Sprintf("%.0f ns, %.0f allocs", times[i].median(), allocs),
+				Ratio: times[i].over(times[0]),
 			}
 			if p.ours {
-				r.target = fmt.Sprintf("≤ %.2f×, 0 allocs beyond slog's", shape.target)
+				r.Target = fmt.Sprintf("≤ %.2f×, 0 allocs beyond slog's", shape.target)
 				// Above five attrs slog itself allocates, once.
-				r.judge(r.ratio <= shape.target && (allocs == 0 || len(shape.attrs) > 5 && allocs <= 1))
+				r.judge(r.Ratio <= shape.target && (allocs == 0 || len(shape.attrs) > 5 && allocs <= 1))
 			}
 			t.add(r)
 		}
@@ -78,12 +78,12 @@ func sideBySide(size size, t *table) {
 					continue
 				}
 				r := row{
-					figure: f.name + shape.name, who: p.name,
-					value: fmt.Sprintf("%.0f ns", times[i].median()), ratio: times[i].over(times[0]),
+					Figure: f.name + shape.name, Who: p.name,
+					Value: fmt.Sprintf("%.0f ns", times[i].median()), Ratio: times[i].over(times[0]),
 				}
 				if p.ours {
-					r.target = fmt.Sprintf("≤ %.2f×", shape.besides)
-					r.judge(r.ratio <= shape.besides)
+					r.Target = fmt.Sprintf("≤ %.2f×", shape.besides)
+					r.judge(r.Ratio <= shape.besides)
 				}
 				t.add(r)
 			}

@@ -10,6 +10,7 @@
 package main
 
 import (
+	jsontext "encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -29,6 +30,7 @@ func main() {
 	service := flag.String("serve", "", "used by the program itself: be a service that logs so")
 	sinkURL := flag.String("sink", "", "used by the program itself: where that ships to")
 	one := flag.String("alone", "", "used by the program itself: do this work, and print what it took")
+	part := flag.String("part", "", "used by the program itself: measure this figure, and print its rows")
 	flag.Parse()
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // peers' own complaints
 
@@ -54,44 +56,60 @@ func main() {
 		growth(scale, *plots)
 		return
 	}
-	t := &table{progress: os.Stderr}
+	if *part != "" {
+		t := &table{}
+		parts[slices.IndexFunc(parts, func(p figure) bool { return p.name == *part })].measure(scale, t)
+		if err := jsontext.NewEncoder(os.Stdout).Encode(t.Rows); err != nil {
+			fatal(err)
+		}
+		return
+	}
+	t := &table{}
 	began := time.Now()
-	for _, part := range []struct {
-		name string
-		run  func(size, *table)
-	}{
-		{"handle", handle},
-		{"beside", sideBySide},
-		{"delivery", delivery},
-		{"wire", wire},
-		{"memory", memory},
-		{"slow", slowServer},
-		{"hang", hanging},
-		{"middleware", requests},
-		{"status", status},
-		{"start", starting},
-		{"size", binarySize},
-		{"service", underLoad},
-	} {
-		if *only == "" || slices.Contains(strings.Split(*only, ","), part.name) {
-			part.run(scale, t)
-			fmt.Fprintf(t.progress, "%s done after %s\n", part.name, time.Since(began).Round(time.Second))
+	for _, p := range parts {
+		if *only == "" || slices.Contains(strings.Split(*only, ","), p.name) {
+			var rows []row
+			scale.another(&rows, "-part", p.name)
+			t.Rows = append(t.Rows, rows...)
+			fmt.Fprintf(os.Stderr, "%s done after %s\n", p.name, time.Since(began).Round(time.Second))
 		}
 	}
 	t.print(os.Stdout)
 }
 
+// A figure is a part of the table. Each is measured by a process of its own: peers leave
+// goroutines that go on trying, and garbage.
+type figure struct {
+	name    string
+	measure func(size, *table)
+}
+
+var parts = []figure{
+	{"handle", handle},
+	{"beside", sideBySide},
+	{"delivery", delivery},
+	{"wire", wire},
+	{"memory", memory},
+	{"slow", slowServer},
+	{"hang", hanging},
+	{"middleware", requests},
+	{"status", status},
+	{"start", starting},
+	{"size", binarySize},
+	{"service", underLoad},
+}
+
 // A row is one peer's result for one figure.
 type row struct {
-	figure, who, value string
-	ratio              float64 // to the yardstick; 0 when there is none
-	target, met        string
+	Figure, Who, Value string
+	Ratio              float64 // to the yardstick; 0 when there is none
+	Target, Met        string
 }
 
 func (r *row) judge(met bool) {
-	r.met = "yes"
+	r.Met = "yes"
 	if !met {
-		r.met = "**no**"
+		r.Met = "**no**"
 	}
 }
 
@@ -101,8 +119,8 @@ Printed by ` + "`make bench`" + ` on %d cores, %s, %s/%s. All figures are of one
 delivery are medians of rounds in which all take turns, in random order, each in a process of
 its own, so that nobody pays for what others leave behind, and each warmed up: by a tenth of a
 second of logging, or by a delivery of the same size. Their ratios are medians of the rounds'
-ratios to ` + "`slog.JSONHandler`" + ` writing to ` + "`io.Discard`" + `. The middlewares take turns as well; every
-other figure is measured once.
+ratios to ` + "`slog.JSONHandler`" + ` writing to ` + "`io.Discard`" + `. The middlewares take turns as well, and the services under load;
+every other figure is measured once. Each figure has a process of its own.
 
 Handle is the processor time of the thread that logs, queueing included; CPU per delivered
 record is that of the whole process, from the call of the logger to the answer of an HTTP
@@ -114,28 +132,25 @@ server OTel's keeps the 2048 records of its default and drops the others.
 
 `
 
-type table struct {
-	rows     []row
-	progress io.Writer
-}
+type table struct{ Rows []row }
 
-func (t *table) add(r row) { t.rows = append(t.rows, r) }
+func (t *table) add(r row) { t.Rows = append(t.Rows, r) }
 
 func (t *table) print(w io.Writer) {
 	fmt.Fprintf(w, introduction, runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprintln(w, "| figure | who | measured | × JSONHandler | target | met |")
 	fmt.Fprintln(w, "| --- | --- | --- | --- | --- | --- |")
 	last := ""
-	for _, r := range t.rows {
-		figure := r.figure
+	for _, r := range t.Rows {
+		figure := r.Figure
 		if figure == last {
 			figure = ""
 		}
-		last = r.figure
+		last = r.Figure
 		ratio := ""
-		if r.ratio > 0 {
-			ratio = fmt.Sprintf("%.2f", r.ratio)
+		if r.Ratio > 0 {
+			ratio = fmt.Sprintf("%.2f", r.Ratio)
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s |\n", figure, r.who, r.value, ratio, r.target, r.met)
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s |\n", figure, r.Who, r.Value, ratio, r.Target, r.Met)
 	}
 }

@@ -118,14 +118,14 @@ func requests(size size, t *table) {
 		for i := range added {
 			added[i] = c.times[i] - c.without[i]
 		}
-		r := row{figure: "BenchmarkMiddleware", who: c.name, value: fmt.Sprintf("%.0f ns, %.0f allocs", added.median(), allocs)}
+		r := row{Figure: "BenchmarkMiddleware", Who: c.name, Value: fmt.Sprintf("%.0f ns, %.0f allocs", added.median(), allocs)}
 		if c != line {
-			r.value += fmt.Sprintf(" beyond %.0f ns without", c.without.median())
-			r.ratio = added.over(line.times)
+			r.Value += fmt.Sprintf(" beyond %.0f ns without", c.without.median())
+			r.Ratio = added.over(line.times)
 		}
 		if c.mostLines > 0 {
-			r.target = fmt.Sprintf("≤ %.1f lines, ≤ %.0f allocs", c.mostLines, c.mostAllocs)
-			r.judge(r.ratio <= c.mostLines && allocs <= c.mostAllocs)
+			r.Target = fmt.Sprintf("≤ %.1f lines, ≤ %.0f allocs", c.mostLines, c.mostAllocs)
+			r.judge(r.Ratio <= c.mostLines && allocs <= c.mostAllocs)
 		}
 		t.add(r)
 	}

@@ -55,8 +55,8 @@ const json = "slog.JSONHandler"
 func peers() []peer {
 	all := []peer{
 		{name: json, local: true, open: local(func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) })},
-		{name: "ledger", ours: true, open: openLedger(ledger.ProtocolLedger)},
-		{name: "ledger, OTLP", ours: true, open: openLedger(ledger.ProtocolOTLP)},
+		{name: "ledger", ours: true, open: openLedger(ledger.ProtocolLedger, false)},
+		{name: "ledger, OTLP", ours: true, open: openLedger(ledger.ProtocolOTLP, false)},
 	}
 	return append(all,
 		peer{name: "otelslog + otlploghttp", open: openOTel(otlploghttp.NoCompression)},
@@ -72,6 +72,14 @@ func peers() []peer {
 		})},
 		peer{name: "phuslu/log slog handler", local: true, open: local(func(w io.Writer) slog.Handler { return phuslu.SlogNewJSONHandler(w, nil) })},
 	)
+}
+
+// plain are our handlers without compression, of which only the cost of delivery is told.
+func plain() []peer {
+	return []peer{
+		{name: "ledger, without compression", ours: true, open: openLedger(ledger.ProtocolLedger, true)},
+		{name: "ledger, OTLP, without compression", ours: true, open: openLedger(ledger.ProtocolOTLP, true)},
+	}
 }
 
 // shippers are the peers that deliver, ours first.
@@ -90,18 +98,20 @@ func local(handler func(io.Writer) slog.Handler) func(*sink, int) logger {
 	}
 }
 
-// openLedger opens our handler with the server's rate limits raised.
-func openLedger(protocol ledger.Protocol) func(*sink, int) logger {
+// openLedger opens our handler with the server's rate limits raised, and without
+// compression where plain is set.
+func openLedger(protocol ledger.Protocol, plain bool) func(*sink, int) logger {
 	return func(s *sink, buffer int) logger {
 		opts := &ledger.Options{
-			APIKey:            "ledger_benchmark",
-			BaseURL:           s.URL,
-			Protocol:          protocol,
-			Diagnostics:       slog.DiscardHandler,
-			MaxBufferSize:     buffer,
-			MaxBufferBytes:    max(buffer*1000, 16<<20), // the default, or 1 kB a record
-			RequestsPerMinute: math.MaxInt32,
-			RequestsPerHour:   math.MaxInt32,
+			APIKey:             "ledger_benchmark",
+			BaseURL:            s.URL,
+			Protocol:           protocol,
+			DisableCompression: plain,
+			Diagnostics:        slog.DiscardHandler,
+			MaxBufferSize:      buffer,
+			MaxBufferBytes:     max(buffer*1000, 16<<20), // the default, or 1 kB a record
+			RequestsPerMinute:  math.MaxInt32,
+			RequestsPerHour:    math.MaxInt32,
 		}
 		h, err := ledger.NewHandler(opts)
 		if err != nil {

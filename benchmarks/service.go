@@ -55,9 +55,9 @@ func underLoad(size size, t *table) {
 	}
 	for i, kind := range kinds {
 		ratio := rates[i].over(rates[0])
-		r := row{figure: "A net/http service under load", who: kind, value: fmt.Sprintf("%s requests/s, %.2f of %s%s", thousands(rates[i].median()), ratio, bare, lost[i])}
+		r := row{Figure: "A net/http service under load", Who: kind, Value: fmt.Sprintf("%s requests/s, %.2f of %s%s", thousands(rates[i].median()), ratio, bare, lost[i])}
 		if strings.HasPrefix(kind, "ledger") {
-			r.target = "≥ 0.65"
+			r.Target = "≥ 0.65"
 			r.judge(ratio >= 0.65)
 		}
 		t.add(r)

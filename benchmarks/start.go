@@ -26,9 +26,9 @@ func starting(size size, t *table) {
 			}
 			within(atMost, l.close)()
 		}
-		r := row{figure: "Making a handler", who: p.name, value: fmt.Sprintf("%.0f µs, %.0f kB", took.median()/1e3, bytes.median()/1e3)}
+		r := row{Figure: "Making a handler", Who: p.name, Value: fmt.Sprintf("%.0f µs, %.0f kB", took.median()/1e3, bytes.median()/1e3)}
 		if p.ours {
-			r.target = "≤ 200 µs, ≤ 100 kB"
+			r.Target = "≤ 200 µs, ≤ 100 kB"
 			r.judge(took.median() <= 200e3 && bytes.median() <= 100e3)
 		}
 		t.add(r)
@@ -95,6 +95,6 @@ func binarySize(_ size, t *table) {
 			`h, _ := axiomslog.New(); slog.SetDefault(slog.New(h))`,
 		},
 	} {
-		t.add(row{figure: "Added to a binary with net/http", who: p.name, value: fmt.Sprintf("%.1f MB", build(p.imports+"\n", p.setUp)-plain)})
+		t.add(row{Figure: "Added to a binary with net/http", Who: p.name, Value: fmt.Sprintf("%.1f MB", build(p.imports+"\n", p.setUp)-plain)})
 	}
 }
