@@ -31,19 +31,24 @@ func IsPlain(s string) bool {
 	if n < 8 {
 		return plainWord(shortWord(s, ones*' '))
 	}
-	for i := 0; i+8 < n; i += 8 {
-		if !plainWord(Load64(s[i:])) {
+	i := 0
+	for ; i+16 < n; i += 16 {
+		if (marks(Load64(s[i:]))|marks(Load64(s[i+8:])))&highs != 0 {
 			return false
 		}
 	}
-	return plainWord(Load64(s[n-8:]))
+	return (i+8 >= n || plainWord(Load64(s[i:]))) && plainWord(Load64(s[n-8:]))
 }
 
-// plainWord is IsPlain for eight bytes at once. A byte below ' ', equal to '"' or
-// '\\', or with its high bit set, leaves a high bit in the result.
-func plainWord(x uint64) bool {
+// plainWord is IsPlain for eight bytes at once.
+func plainWord(x uint64) bool { return marks(x)&highs == 0 }
+
+// marks returns a word with a high bit set where x has a byte below ' ', one equal to '"'
+// or '\\', or one with its high bit set. Other bits mean nothing, nor do those after the
+// first.
+func marks(x uint64) uint64 {
 	quote, slash := x^(ones*'"'), x^(ones*'\\')
-	return (x|(x-ones*' ')|(quote-ones)|(slash-ones))&highs == 0
+	return x | (x - ones*' ') | (quote - ones) | (slash - ones)
 }
 
 // shortWord returns fewer than eight bytes as a word, some of them perhaps twice,
