@@ -119,8 +119,9 @@ Printed by ` + "`make bench`" + ` on %d cores, %s, %s/%s. All figures are of one
 delivery are medians of rounds in which all take turns, in random order, each in a process of
 its own, so that nobody pays for what others leave behind, and each warmed up: by a tenth of a
 second of logging, or by a delivery of the same size. Their ratios are medians of the rounds'
-ratios to ` + "`slog.JSONHandler`" + ` writing to ` + "`io.Discard`" + `. The middlewares take turns as well, and the services under load;
-every other figure is measured once. Each figure has a process of its own.
+ratios to ` + "`slog.JSONHandler`" + ` writing to ` + "`io.Discard`" + `. The middlewares take turns as well, in a process
+whose heap holds 64 MiB, and the services under load; every other figure is measured once. Each figure has a
+process of its own.
 
 Handle is the processor time of the thread that logs, queueing included; CPU per delivered
 record is that of the whole process, from the call of the logger to the answer of an HTTP
