@@ -62,18 +62,24 @@ func (b *Backlog[N]) CutMarked(n, bodyBytes int) *Batch[N] {
 
 func (b *Backlog[N]) cut(marked bool, n, bodyBytes int) *Batch[N] {
 	entries := make([]*Entry, 0, min(b.Waiting(), int64(n)))
-	size := 0
-	for len(entries) < n {
+	for size := 0; len(entries) < n; {
 		from := b.form(marked, n-len(entries))
 		if from == nil {
 			break
 		}
-		e := (*from)[0]
-		if size += bodySize(e); size > bodyBytes && len(entries) > 0 {
+		fit := 0
+		for _, e := range (*from)[:min(len(*from), n-len(entries))] {
+			if size += bodySize(e); size > bodyBytes && len(entries)+fit > 0 {
+				break
+			}
+			fit++
+		}
+		if fit == 0 {
 			break
 		}
-		entries = append(entries, e)
-		(*from)[0], *from = nil, (*from)[1:]
+		entries = append(entries, (*from)[:fit]...)
+		clear((*from)[:fit])
+		*from = (*from)[fit:]
 	}
 	if len(entries) == 0 {
 		return nil
