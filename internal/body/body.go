@@ -14,24 +14,12 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
-const (
-	// pieceSize is how much of a body is compressed at once: gzip is slower on many
-	// small pieces, its checksum alone by a factor of three.
-	pieceSize = 32 << 10
-	// usualEntry is what most entries fit in: a piece has room for one more.
-	usualEntry = 2 << 10
-	// maxKept is the largest buffer that is kept for another body.
-	maxKept = 256 << 10
-)
+// maxKept is the largest buffer that is kept for another body.
+const maxKept = 256 << 10
 
 // A Maker makes bodies, and keeps what compressing them takes. The zero Maker is ready,
 // and safe for concurrent use.
-type Maker struct{ compressors sync.Pool } // of *compressor
-
-type compressor struct {
-	piece []byte
-	gzip  *gzip.Writer
-}
+type Maker struct{ compressors sync.Pool } // of *gzip.Writer
 
 // Make returns the body of a request with entries, all encoded in format: as it is when
 // plain, otherwise by gzip. Nobody else has the slice: an HTTP transport may read a
@@ -46,19 +34,15 @@ func (m *Maker) Make(format wire.Format, entries []*buffer.Entry, plain bool) []
 		b := make([]byte, 0, len(before)+size+len(between)*len(entries)+len(after))
 		return write(nil, b, entries, before, between, after)
 	}
-	c, _ := m.compressors.Get().(*compressor)
-	if c == nil {
-		c = &compressor{piece: make([]byte, 0, pieceSize+usualEntry), gzip: gzip.NewWriter()}
+	zw, _ := m.compressors.Get().(*gzip.Writer)
+	if zw == nil {
+		zw = gzip.NewWriter()
 	}
-	c.gzip.Begin(size)
-	c.piece = write(c.gzip, c.piece[:0], entries, before, between, after)
-	c.gzip.Write(c.piece)
-	packed := bytes.Clone(c.gzip.End()) // it may be long until the server has answered
-	c.gzip.Shed(maxKept)                // of a batch that does not compress
-	if cap(c.piece) > maxKept {
-		c.piece = nil // of a huge entry
-	}
-	m.compressors.Put(c)
+	zw.Begin(size)
+	zw.Write(write(zw, zw.Space(), entries, before, between, after))
+	packed := bytes.Clone(zw.End()) // it may be long until the server has answered
+	zw.Shed(maxKept)                // of a batch that does not compress
+	m.compressors.Put(zw)
 	return packed
 }
 
@@ -71,9 +55,9 @@ func write(zw *gzip.Writer, b []byte, entries []*buffer.Entry, before, between, 
 			b = append(b, between...)
 		}
 		b = e.AppendTo(b)
-		if zw != nil && len(b) >= pieceSize {
+		if zw != nil && len(b) >= gzip.PieceSize {
 			zw.Write(b)
-			b = b[:0]
+			b = zw.Space()
 		}
 	}
 	return append(b, after...)

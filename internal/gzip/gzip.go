@@ -15,9 +15,13 @@ import (
 	"math/bits"
 )
 
+// PieceSize is how much is best compressed at once: many small pieces are slower, the
+// checksum alone by a factor of three.
+const PieceSize = 32 << 10
+
 const (
 	maxDistance = 32 << 10
-	maxPiece    = 32 << 10 // what is compressed at once
+	spare       = 2 << 10 // beyond a piece: most entries fit
 	minMatch    = 4
 	maxMatch    = 258
 	tail        = 8 // bytes at a piece's end that no match begins in: they are read as one word
@@ -55,7 +59,7 @@ type Writer struct {
 
 // NewWriter returns a Writer that knows nothing yet. Begin is to be called first.
 func NewWriter() *Writer {
-	return &Writer{window: make([]byte, 0, maxDistance+maxPiece), base: maxDistance + 1}
+	return &Writer{window: make([]byte, 0, maxDistance+PieceSize+spare), base: maxDistance + 1}
 }
 
 // Begin begins a body of about size bytes.
@@ -70,22 +74,41 @@ func (w *Writer) Begin(size int) {
 	w.beginBlock()
 }
 
+// Space is where to write what is to be compressed next: an empty slice, to be appended
+// to and given to Write, which then need not copy it. It has room for PieceSize and
+// for one more entry, unless that is large.
+func (w *Writer) Space() []byte {
+	if cap(w.window)-len(w.window) < PieceSize+spare {
+		w.slide()
+	}
+	return w.window[len(w.window):]
+}
+
+// slide forgets what is out of reach.
+func (w *Writer) slide() {
+	w.base += uint32(len(w.window) - maxDistance)
+	w.window = w.window[:copy(w.window, w.window[len(w.window)-maxDistance:])]
+}
+
 // Write compresses p.
 func (w *Writer) Write(p []byte) {
 	w.crc = crc32.Update(w.crc, crc32.IEEETable, p)
 	w.size += uint32(len(p))
 	for len(p) > 0 {
-		if len(w.window) == cap(w.window) {
-			w.base += uint32(len(w.window) - maxDistance)
-			w.window = w.window[:copy(w.window, w.window[len(w.window)-maxDistance:])]
-		}
 		if w.left <= 0 && !w.fixed {
 			w.endBlock(false)
 			w.beginBlock()
 		}
+		if len(w.window) == cap(w.window) {
+			w.slide()
+		}
 		from := len(w.window)
-		n := min(len(p), cap(w.window)-from, maxPiece)
-		w.window = append(w.window, p[:n]...)
+		room := w.window[from:cap(w.window)]
+		if &room[0] != &p[0] {
+			copy(room, p)
+		}
+		n := min(len(p), len(room))
+		w.window = w.window[:from+n]
 		p = p[n:]
 		w.left -= n
 		w.compress(from)

@@ -16,12 +16,16 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// pack compresses a body in pieces.
+// pack compresses a body in pieces, some of which are made where they stay.
 func pack(w *Writer, body []byte, piece int) []byte {
 	w.Begin(len(body))
 	for rest := body; len(rest) > 0; {
 		n := min(piece, len(rest))
-		w.Write(rest[:n])
+		if len(rest)%2 == 0 {
+			w.Write(append(w.Space(), rest[:n]...))
+		} else {
+			w.Write(rest[:n])
+		}
 		rest = rest[n:]
 	}
 	return w.End()
@@ -120,7 +124,7 @@ func TestEveryLengthAndDistance(t *testing.T) {
 		for i := range body {
 			body[i] = byte(r.Uint32())
 		}
-		check(t, w, append(bytes.Repeat(body, 2), "........"...), maxPiece)
+		check(t, w, append(bytes.Repeat(body, 2), "........"...), PieceSize)
 	}
 }
 
@@ -152,17 +156,17 @@ func TestCodesKeepTheirLimit(t *testing.T) {
 func TestSizes(t *testing.T) {
 	w := NewWriter()
 	body := entries(1000)
-	if n := check(t, w, body, maxPiece); n > 45*1000 {
+	if n := check(t, w, body, PieceSize); n > 45*1000 {
 		t.Errorf("the first 1000 entries take %d bytes", n)
 	}
-	if n := check(t, w, body, maxPiece); n > 38*1000 {
+	if n := check(t, w, body, PieceSize); n > 38*1000 {
 		t.Errorf("1000 more take %d bytes", n)
 	}
 	noise := make([]byte, 1<<20)
 	for i := range noise {
 		noise[i] = byte(rand.Uint32())
 	}
-	if n := check(t, w, noise, maxPiece); n > len(noise)*3/2 {
+	if n := check(t, w, noise, PieceSize); n > len(noise)*3/2 {
 		t.Errorf("1 MiB of noise takes %d bytes", n)
 	}
 }
@@ -172,7 +176,7 @@ func TestPositionsBeginAgain(t *testing.T) {
 	w := NewWriter()
 	w.base = 1<<31 - 100_000
 	for range 5 {
-		check(t, w, entries(300), maxPiece)
+		check(t, w, entries(300), PieceSize)
 	}
 	if w.base > 1<<30 {
 		t.Error("they did not begin again")
@@ -183,15 +187,15 @@ func TestPositionsBeginAgain(t *testing.T) {
 func TestAllocs(t *testing.T) {
 	w := NewWriter()
 	body := entries(3000)
-	pack(w, body, maxPiece)
-	if n := testing.AllocsPerRun(10, func() { pack(w, body, maxPiece) }); n > 0 {
+	pack(w, body, PieceSize)
+	if n := testing.AllocsPerRun(10, func() { pack(w, body, PieceSize) }); n > 0 {
 		t.Errorf("%.0f allocations", n)
 	}
 }
 
 func TestShed(t *testing.T) {
 	w := NewWriter()
-	check(t, w, entries(1000), maxPiece)
+	check(t, w, entries(1000), PieceSize)
 	w.Shed(1 << 30)
 	if w.out == nil {
 		t.Error("what is small enough is gone")
@@ -200,7 +204,7 @@ func TestShed(t *testing.T) {
 	if w.out != nil {
 		t.Error("what is too large is kept")
 	}
-	check(t, w, entries(1000), maxPiece)
+	check(t, w, entries(1000), PieceSize)
 }
 
 func FuzzBodiesComeBack(f *testing.F) {
@@ -227,7 +231,7 @@ func BenchmarkEntries(b *testing.B) {
 	w := NewWriter()
 	n := 0
 	for b.Loop() {
-		n = len(pack(w, body, maxPiece))
+		n = len(pack(w, body, PieceSize))
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/entry")
 	b.ReportMetric(float64(n)/1000, "B/entry")
