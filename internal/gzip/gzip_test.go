@@ -171,6 +171,27 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+// Behind a number that differs the match goes on, wherever in the word it begins and as
+// often as it does: nothing but the number is written, and the code of one match.
+func TestMatchesGoOnBehindNumbers(t *testing.T) {
+	random := rand.New(rand.NewPCG(6, 7))
+	for digits := 1; digits <= 4; digits++ {
+		var b bytes.Buffer
+		for range 2000 {
+			b.WriteString(`{"level":"info","message":"request handled","n":`)
+			for range digits {
+				b.WriteByte('0' + byte(random.IntN(10)))
+			}
+			b.WriteString(`,"service":"checkout"},`)
+		}
+		w := NewWriter()
+		check(t, w, b.Bytes(), PieceSize) // the codes are learned
+		if n := check(t, w, b.Bytes(), PieceSize); n > 2000*(3+digits) {
+			t.Errorf("%d digits: %d bytes", digits, n)
+		}
+	}
+}
+
 // Positions are counted on from body to body, until they begin again.
 func TestPositionsBeginAgain(t *testing.T) {
 	w := NewWriter()
