@@ -157,7 +157,7 @@ func bars(results, file string) error {
 			in = named
 		}
 		seconds, _, ok := strings.Cut(cells[2], " s per million")
-		if in != figure || !ok {
+		if in != figure || !ok || slices.ContainsFunc(plain(), func(p peer) bool { return p.name == cells[1] }) {
 			continue
 		}
 		value, err := strconv.ParseFloat(seconds, 64)
