@@ -67,19 +67,20 @@ func (b *Backlog[N]) cut(marked bool, n, bodyBytes int) *Batch[N] {
 		if from == nil {
 			break
 		}
-		fit := 0
-		for _, e := range (*from)[:min(len(*from), n-len(entries))] {
-			if size += bodySize(e); size > bodyBytes && len(entries)+fit > 0 {
+		forming := (*from)[:min(len(*from), n-len(entries))]
+		fit := forming
+		for i, e := range forming {
+			if size += bodySize(e); size > bodyBytes && len(entries)+i > 0 {
+				fit = forming[:i]
 				break
 			}
-			fit++
 		}
-		if fit == 0 {
-			break
+		entries = append(entries, fit...)
+		clear(fit)
+		*from = (*from)[len(fit):]
+		if len(fit) < len(forming) {
+			break // the body is full
 		}
-		entries = append(entries, (*from)[:fit]...)
-		clear((*from)[:fit])
-		*from = (*from)[fit:]
 	}
 	if len(entries) == 0 {
 		return nil
