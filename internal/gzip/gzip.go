@@ -4,7 +4,7 @@
 // The transport gives it a body piece by piece. It must never know what an entry is, or
 // where a body goes. What it writes is ordinary gzip (RFC 1951, 1952), which every
 // server reads. It takes three fifths of the time of a general encoder at its fastest, and
-// a tenth of its memory: a match is looked for first where the last one was, one record
+// a quarter of its memory: a match is looked for first where the last one was, one record
 // back, and a few bytes on as well, behind a number that differs; codes are made of what
 // was written before, so that all is done in one pass.
 package gzip
@@ -51,8 +51,8 @@ type Writer struct {
 	learned counts
 	tree    tree
 	fixed   bool // this body uses the fixed codes
-	block   int  // how large the last one was
-	left    int  // of it
+	block   int  // how many bytes a block takes
+	left    int  // of them
 	crc     uint32
 	size    uint32
 }
@@ -104,7 +104,7 @@ func (w *Writer) Write(p []byte) {
 		}
 		from := len(w.window)
 		room := w.window[from:cap(w.window)]
-		if &room[0] != &p[0] {
+		if &room[0] != &p[0] { // otherwise it was written there
 			copy(room, p)
 		}
 		n := min(len(p), len(room))
@@ -179,13 +179,13 @@ func (w *Writer) compress(from int) {
 			skip = sameFour(long ^ load64(window, at-back))
 		}
 		switch {
-		case skip == 0:
+		case skip == 0: // the last match goes on
 		case distance <= min(at, maxDistance) && load32(window, at-distance) == uint32(long):
 			back = distance
 			for start > done && start > back && window[start-1] == window[start-1-back] {
 				start--
 			}
-		case skip < 8:
+		case skip < 8: // it goes on behind a few bytes
 			start += skip
 			w.table[hash(long>>8)] = here + 1
 			w.table[hash(long>>16)] = here + 2
