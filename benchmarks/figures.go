@@ -63,13 +63,9 @@ func delivery(size size, t *table) {
 			if decode && !p.local && lost[i].median() > 0 {
 				r.Value += fmt.Sprintf(" (%.0f %% lost)", 100*lost[i].median())
 			}
-			if p.ours && !decode {
-				most := 1.2
-				if i >= len(peers()) {
-					most = 1
-				}
-				r.Target = fmt.Sprintf("≤ %.2f×", most)
-				r.judge(r.Ratio <= most)
+			if p.most > 0 && !decode {
+				r.Target = fmt.Sprintf("≤ %.2f×", p.most)
+				r.judge(r.Ratio <= p.most)
 			}
 			t.add(r)
 		}

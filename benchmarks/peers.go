@@ -44,6 +44,7 @@ type peer struct {
 	name  string
 	local bool
 	ours  bool
+	most  float64 // times the yardstick that a delivered record may cost; 0: nothing is promised
 	// open makes a logger whose buffer, where it can be set, holds that many
 	// records; 0 leaves the default.
 	open func(s *sink, buffer int) logger
@@ -55,8 +56,8 @@ const json = "slog.JSONHandler"
 func peers() []peer {
 	all := []peer{
 		{name: json, local: true, open: local(func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) })},
-		{name: "ledger", ours: true, open: openLedger(ledger.ProtocolLedger, false)},
-		{name: "ledger, OTLP", ours: true, open: openLedger(ledger.ProtocolOTLP, false)},
+		{name: "ledger", ours: true, most: 1.2, open: openLedger(ledger.ProtocolLedger, false)},
+		{name: "ledger, OTLP", ours: true, most: 1.2, open: openLedger(ledger.ProtocolOTLP, false)},
 	}
 	return append(all,
 		peer{name: "otelslog + otlploghttp", open: openOTel(otlploghttp.NoCompression)},
@@ -77,8 +78,8 @@ func peers() []peer {
 // plain are our handlers without compression, of which only the cost of delivery is told.
 func plain() []peer {
 	return []peer{
-		{name: "ledger, without compression", ours: true, open: openLedger(ledger.ProtocolLedger, true)},
-		{name: "ledger, OTLP, without compression", ours: true, open: openLedger(ledger.ProtocolOTLP, true)},
+		{name: "ledger, without compression", ours: true, most: 1, open: openLedger(ledger.ProtocolLedger, true)},
+		{name: "ledger, OTLP, without compression", ours: true, most: 1, open: openLedger(ledger.ProtocolOTLP, true)},
 	}
 }
 
