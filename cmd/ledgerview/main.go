@@ -20,6 +20,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -152,7 +153,11 @@ func serve(ctx context.Context, f *flags, stdin io.Reader, stdout, stderr io.Wri
 		if err != nil {
 			return err
 		}
-		go demo.run(ctx)
+		ctx, stop := context.WithCancel(ctx)
+		var running sync.WaitGroup
+		running.Go(func() { demo.run(ctx) })
+		defer running.Wait() // the viewer takes its last entries
+		defer stop()
 	}
 	select {
 	case <-ctx.Done():

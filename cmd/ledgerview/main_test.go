@@ -237,6 +237,7 @@ func TestOpenAndPrint(t *testing.T) {
 
 // One command shows everything: the demo fills every tab, and ends at once with streams open.
 func TestDemo(t *testing.T) {
+	before := goleak.IgnoreCurrent()
 	p := start(t, nil, "-addr", "127.0.0.1:0", "-demo", "-src", "../..")
 	stream, err := http.Get(p.url + "/api/stream?after=0")
 	if err != nil {
@@ -273,6 +274,8 @@ func TestDemo(t *testing.T) {
 	if status := p.stop(); status != 0 || time.Since(began) > 3*time.Second {
 		t.Errorf("status %d after %v", status, time.Since(began))
 	}
+	stream.Body.Close()
+	goleak.VerifyNone(t, before) // the shop and the worker have ended, too
 }
 
 // What a handler could not deliver is shown, and is still there for it.
