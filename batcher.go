@@ -380,7 +380,7 @@ func (b *batcher) makeRoom() {
 		kept.Notes.tried, kept.Notes.since = b.rounds, cmp.Or(b.since, b.now())
 		b.backlog.Hold(kept)
 	}
-	b.backlog.Evict(b.now(), b.disk.Spare, b.disk.Release)
+	b.backlog.Evict(b.disk.Spare, b.disk.Release)
 }
 
 // unspool reads a batch back from disk; nil when there is none, when memory is

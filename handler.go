@@ -84,7 +84,7 @@ func newHandler(config *config, encoding encode.Config) *Handler {
 		config:    config,
 		encoder:   encode.New(encoding),
 		protocols: protocol.New(string(config.Protocol), encoding.Formats[0], encoding.Formats[1]),
-		queue:     buffer.NewQueue(queueLimitsOf(config), count, now),
+		queue:     buffer.NewQueue(queueLimitsOf(config), count),
 		count:     count,
 		report:    report,
 		now:       now,

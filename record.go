@@ -109,7 +109,7 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
 func (c *core) refuse() error {
 	c.count.Logged.Add(1)
 	c.count.QueueDropped[stats.Closed].Add(1)
-	c.count.LastDrop.Store(c.count.At(c.now()))
+	c.count.LastDrop.Store(c.count.Now())
 	return ErrClosed
 }
 

@@ -379,7 +379,7 @@ const mostRefusals = 20
 func (s *sender) learnTaken(b *batch, out *outcome) {
 	s.count.Successes.Add(1)
 	s.count.Consecutive.Store(0)
-	s.count.LastSuccess.Store(s.count.At(s.now()))
+	s.count.LastSuccess.Store(s.count.Now())
 	s.limiter.Accepted(out.format.Cost(b.Size()), b.Size(), out.told)
 	b.Notes.failures = 0
 	if !out.plain {

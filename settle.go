@@ -216,7 +216,7 @@ func (b *batcher) settle(r roundResult) {
 
 // drop settles an entry that was taken out of the queue as dropped.
 func (b *batcher) drop(e *buffer.Entry, why stats.DropReason) {
-	b.count.DropInFlight(why, e.Notice, b.now())
+	b.count.DropInFlight(why, e.Notice)
 	b.disk.Release(e)
 }
 

@@ -23,7 +23,7 @@ func bodiesOf(t testing.TB, dir string) {
 	formats := []wire.Format{native.New(of), otlp.New(of)}
 	chooser := protocol.New("", formats...)
 	count := &stats.Counters{Started: time.Now()}
-	queue := buffer.NewQueue(buffer.QueueLimits{MaxEntries: 10_000, MaxBytes: 64 << 20, BatchEntries: 1000, BatchBytes: maxBody}, count, time.Now)
+	queue := buffer.NewQueue(buffer.QueueLimits{MaxEntries: 10_000, MaxBytes: 64 << 20, BatchEntries: 1000, BatchBytes: maxBody}, count)
 	disk := spill.New(spill.Config{
 		Dir: dir, MaxBytes: 64 << 20, BatchBytes: maxBody, Sync: time.Hour, Now: time.Now, Opened: func() {}, Format: chooser.Named,
 		Tell: func(string, slog.Level, string, ...slog.Attr) bool { return true },

@@ -19,8 +19,8 @@ type work struct {
 	Full                bool // into a buffer that is full, while no answer comes
 }
 
-// A sample is what came of it: nanoseconds of processor time a record, records a
-// second, and the share of them that was lost.
+// A sample is what came of it: nanoseconds a record, of processor time unless others
+// log beside it, records a second, and the share of them that was lost.
 type sample struct{ CPU, Rate, Lost float64 }
 
 // alone has work done by another process of this program.

@@ -92,8 +92,8 @@ func sideBySide(size size, t *table) {
 }
 
 // logBursts logs bursts of one shape, others beside it, and tells what logging one
-// record took each of them. A burst counts only where they did run at once: on a busy
-// machine they may have taken turns.
+// record took each of them: processor time, or where others log beside it the time that
+// passed, since who waits for a lock uses no processor.
 func logBursts(size size, p peer, shape shape, w work) sample {
 	s := newSink(func(s *sink) {
 		if w.Full {
@@ -110,32 +110,32 @@ func logBursts(size size, p peer, shape shape, w work) sample {
 		defer l.close()
 	}
 	log := slog.New(l.handler.WithAttrs(shape.bound))
-	burst := func() (used, took time.Duration) {
+	clock := threadCPU
+	if began := time.Now(); beside > 0 {
+		clock = func() time.Duration { return time.Since(began) }
+	}
+	burst := func() (took time.Duration) {
 		each := make([]time.Duration, beside+1)
-		var ready sync.WaitGroup
-		ready.Add(beside + 1)
-		turn := func(i int) {
-			runtime.LockOSThread()
-			defer runtime.UnlockOSThread()
-			ready.Done()
-			ready.Wait()
-			began := threadCPU()
-			for range size.burst {
-				log.LogAttrs(context.Background(), slog.LevelInfo, marker, shape.attrs...)
-			}
-			each[i] = threadCPU() - began
+		var ready, all sync.WaitGroup
+		ready.Add(len(each))
+		for i := range each {
+			all.Go(func() {
+				runtime.LockOSThread()
+				defer runtime.UnlockOSThread()
+				ready.Done()
+				ready.Wait()
+				began := clock()
+				for range size.burst {
+					log.LogAttrs(context.Background(), slog.LevelInfo, marker, shape.attrs...)
+				}
+				each[i] = clock() - began
+			})
 		}
-		var all sync.WaitGroup
-		began := time.Now()
-		for i := range beside {
-			all.Go(func() { turn(i) })
-		}
-		turn(beside)
 		all.Wait()
 		for _, one := range each {
-			used += one
+			took += one
 		}
-		return used / time.Duration(beside+1), time.Since(began)
+		return took / time.Duration(len(each)*size.burst)
 	}
 	flush := l.flush
 	if w.Full {
@@ -144,15 +144,10 @@ func logBursts(size size, p peer, shape shape, w work) sample {
 	for began := time.Now(); time.Since(began) < warmUp; flush() {
 		burst()
 	}
-	var used time.Duration
-	counted := 0
-	for tried := 1; counted < bursts; tried++ {
-		cpu, wall := burst()
-		if beside == 0 || wall < cpu*6/5 || tried > 20*bursts {
-			used += cpu
-			counted++
-		}
+	var took time.Duration
+	for range bursts {
+		took += burst()
 		flush()
 	}
-	return sample{CPU: float64(used) / float64(counted*size.burst)}
+	return sample{CPU: float64(took) / bursts}
 }

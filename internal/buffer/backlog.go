@@ -50,6 +50,8 @@ func (b *Backlog[N]) Cut(n, bodyBytes int) *Batch[N] { return b.cut(false, n, bo
 
 // Mark marks what is queued now, for CutMarked.
 func (b *Backlog[N]) Mark() {
+	b.queue.taking.Lock()
+	defer b.queue.taking.Unlock()
 	b.queue.urgent.mark()
 	b.queue.ordinary.mark()
 }

@@ -18,7 +18,7 @@ func TestBacklogKeepsItsBudgetAndLosesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		count := &stats.Counters{Started: time.Now()}
 		limits := QueueLimits{MaxEntries: 20, MaxBytes: 20 * laneEntry(0).memory(), BatchEntries: 5, BatchBytes: 1 << 20}
-		q := NewQueue(limits, count, time.Now)
+		q := NewQueue(limits, count)
 		emptied := 0
 		b := NewBacklog(q, func(batch *Batch[int]) {
 			if batch.Size() > 0 {
@@ -84,7 +84,7 @@ func TestBacklogKeepsItsBudgetAndLosesNothing(t *testing.T) {
 				before = append(before, slices.Concat(b.forming[:]...)...)
 				SortBySeq(before)
 				var dropped []*Entry
-				b.Evict(time.Now(), func(*Entry) bool { return false }, func(e *Entry) { settle(e); dropped = append(dropped, e) })
+				b.Evict(func(*Entry) bool { return false }, func(e *Entry) { settle(e); dropped = append(dropped, e) })
 				if q.over() {
 					t.Fatal("the budget is exceeded after Evict")
 				}

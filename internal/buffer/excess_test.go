@@ -3,7 +3,6 @@ package buffer
 import (
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
@@ -18,7 +17,7 @@ func TestRoomIsMadeOnce(t *testing.T) {
 		limits.BatchEntries, limits.BatchBytes = 10, 1<<20
 		for range 300 {
 			count := &stats.Counters{}
-			q := NewQueue(limits, count, time.Now)
+			q := NewQueue(limits, count)
 			b := NewBacklog(q, func(*Batch[int]) {})
 			for seq := range 50 {
 				q.Push(laneEntry(uint64(seq)))
@@ -40,7 +39,7 @@ func TestRoomIsMadeOnce(t *testing.T) {
 					evicting = false
 				default:
 				}
-				b.Evict(time.Now(), func(*Entry) bool { return false }, (*Entry).Free)
+				b.Evict(func(*Entry) bool { return false }, (*Entry).Free)
 			}
 			if n, _ := q.droppable(); n != 100 {
 				t.Fatalf("%d entries are left of 290, want 100", n)
@@ -53,7 +52,7 @@ func TestRoomIsMadeOnce(t *testing.T) {
 // it makes room.
 func TestRoomIsNotMadeOfUrgentEntriesByChance(t *testing.T) {
 	for range 1000 {
-		q := NewQueue(QueueLimits{MaxEntries: 100, MaxBytes: 1 << 30, BatchEntries: 10, BatchBytes: 1 << 20}, &stats.Counters{}, time.Now)
+		q := NewQueue(QueueLimits{MaxEntries: 100, MaxBytes: 1 << 30, BatchEntries: 10, BatchBytes: 1 << 20}, &stats.Counters{})
 		b := NewBacklog(q, func(*Batch[int]) {})
 		for seq := range 20 {
 			e := laneEntry(uint64(seq))
@@ -74,7 +73,7 @@ func TestRoomIsNotMadeOfUrgentEntriesByChance(t *testing.T) {
 				pushing = false
 			default:
 			}
-			b.Evict(time.Now(), func(*Entry) bool { return false }, func(e *Entry) {
+			b.Evict(func(*Entry) bool { return false }, func(e *Entry) {
 				if e.Urgent {
 					t.Errorf("entry %d is urgent", e.Seq)
 				}
@@ -82,6 +81,36 @@ func TestRoomIsNotMadeOfUrgentEntriesByChance(t *testing.T) {
 		}
 		if t.Failed() {
 			return
+		}
+	}
+}
+
+// Callers that push at once make room of what they push, and not of urgent entries
+// because an ordinary one is on its way; and all they leave is within the budget.
+func TestCallersMakeRoomOfOrdinaryEntriesFirst(t *testing.T) {
+	for range 300 {
+		q := NewQueue(QueueLimits{MaxEntries: 100, MaxBytes: 1 << 30, BatchEntries: 1000, BatchBytes: 1 << 20}, &stats.Counters{})
+		b := NewBacklog(q, func(*Batch[int]) {})
+		for range 100 {
+			e := laneEntry(0)
+			e.Urgent = true
+			q.Push(e)
+		}
+		var pushing sync.WaitGroup
+		for range 4 {
+			pushing.Go(func() {
+				for range 50 {
+					q.Push(laneEntry(0))
+				}
+			})
+		}
+		pushing.Wait()
+		if q.over() { // what a caller was about to leave is the batcher's to see to
+			<-q.Woken()
+			b.Evict(func(*Entry) bool { return false }, (*Entry).Free)
+		}
+		if n, urgent := q.Len(), q.urgents.Load(); n != 100 || urgent != 100 {
+			t.Fatalf("%d entries are left, %d of them urgent; want 100", n, urgent)
 		}
 	}
 }

@@ -2,23 +2,21 @@ package buffer
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
 )
 
 // A lane is where entries of one class queue: a linked list, which costs nothing while
 // it is empty, and bounds nothing. Callers add to its end with one exchange, without a
-// lock (Dmitry Vyukov's intrusive queue). Who takes out locks: the batcher, and
-// callers that make room.
+// lock (Dmitry Vyukov's intrusive queue). One at a time takes out, which the queue sees
+// to.
 type lane struct {
 	last atomic.Pointer[Entry]
 	_    cacheLine
 
-	taking sync.Mutex // guards what follows
-	first  *Entry
-	stub   Entry // in the list when nothing else is, so that it is never empty
-	marks  int   // marks in the list
-	_      cacheLine
+	first *Entry
+	stub  Entry // in the list when nothing else is, so that it is never empty
+	marks int   // marks in the list
+	_     cacheLine
 }
 
 // A cacheLine between two words keeps processors that write the one from waiting for
@@ -36,10 +34,8 @@ func (l *lane) push(e *Entry) {
 	before.next.Store(e) // until then the list has a gap
 }
 
-// receive takes the oldest entry out; nil when there is none. Anybody may.
+// receive takes the oldest entry out; nil when there is none.
 func (l *lane) receive() *Entry {
-	l.taking.Lock()
-	defer l.taking.Unlock()
 	for {
 		if e := l.pop(); e == nil || !e.mark {
 			return e
@@ -47,8 +43,7 @@ func (l *lane) receive() *Entry {
 	}
 }
 
-// pop takes the first of the list out, a mark too; nil when there is none. It is for who
-// has locked.
+// pop takes the first of the list out, a mark too; nil when there is none.
 func (l *lane) pop() *Entry {
 	for {
 		e := l.first
@@ -77,18 +72,13 @@ func (l *lane) pop() *Entry {
 
 // mark marks what is in the lane now.
 func (l *lane) mark() {
-	l.taking.Lock()
-	defer l.taking.Unlock()
 	l.marks++
 	l.push(&Entry{mark: true})
 }
 
 // take moves at most n entries, the oldest, to the end of entries, and no more
-// once they have that many bytes, or none but those that were marked. It is for the
-// batcher.
+// once they have that many bytes, or none but those that were marked.
 func (l *lane) take(entries []*Entry, n int, bytes int64, marked bool) []*Entry {
-	l.taking.Lock()
-	defer l.taking.Unlock()
 	for n > 0 && bytes > 0 && (!marked || l.marks > 0) {
 		e := l.pop()
 		if e == nil {

@@ -4,7 +4,6 @@ import (
 	"math"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 	"github.com/ledger-sdk/ledger-go/internal/wire"
@@ -114,7 +113,9 @@ func laneEntry(seq uint64) *Entry {
 // plainFormat is a format whose entries are their messages, after a level.
 type plainFormat struct{ wire.Format }
 
-func (plainFormat) Head(data []byte) (wire.Level, []byte) { return wire.Level(data[0]), data[1:] }
+func (plainFormat) Head(data []byte, most int) (wire.Level, []byte) {
+	return wire.Level(data[0]), data[1:min(len(data), 1+most)]
+}
 
 // Callers push at once while others take out: each entry comes out once, those of one
 // caller in their order, and none is hidden once its push has returned.
@@ -132,17 +133,20 @@ func TestLaneLosesNothingBetweenCallers(t *testing.T) {
 	}
 	all := make(chan []*Entry)
 	pushed := make(chan struct{})
+	var taking sync.Mutex
 	for i := range 2 {
 		go func() {
 			var own []*Entry
 			defer func() { all <- own }()
 			for last := false; ; {
 				before := len(own)
+				taking.Lock()
 				if i == 0 {
 					own = l.take(own, 7, math.MaxInt64, false)
 				} else if e := l.receive(); e != nil {
 					own = append(own, e)
 				}
+				taking.Unlock()
 				if last && len(own) == before {
 					return
 				}
@@ -179,7 +183,7 @@ func TestLaneLosesNothingBetweenCallers(t *testing.T) {
 // Batches of what was marked come to an end, and hold all of it, while more urgent
 // entries come in all the time than fit them.
 func TestBatchesHoldWhatWasMarked(t *testing.T) {
-	q := NewQueue(QueueLimits{MaxEntries: 1000, MaxBytes: 1 << 20, BatchEntries: 10, BatchBytes: 1 << 20}, &stats.Counters{}, time.Now)
+	q := NewQueue(QueueLimits{MaxEntries: 1000, MaxBytes: 1 << 20, BatchEntries: 10, BatchBytes: 1 << 20}, &stats.Counters{})
 	b := NewBacklog(q, func(*Batch[int]) {})
 	seq := uint64(0)
 	push := func(n int, urgent bool) {
@@ -211,7 +215,7 @@ func TestBatchesHoldWhatWasMarked(t *testing.T) {
 
 // The largest budgets do not overflow what counts them.
 func TestLargestBudgets(t *testing.T) {
-	q := NewQueue(QueueLimits{MaxEntries: 10, MaxBytes: int(min(int64(math.MaxInt), MaxBytes)), BatchEntries: 10, BatchBytes: 1 << 20}, &stats.Counters{}, time.Now)
+	q := NewQueue(QueueLimits{MaxEntries: 10, MaxBytes: int(min(int64(math.MaxInt), MaxBytes)), BatchEntries: 10, BatchBytes: 1 << 20}, &stats.Counters{})
 	for range 10 {
 		if q.Push(&Entry{Data: make([]byte, 1000), Format: plainFormat{}}); q.over() {
 			t.Fatal("ten entries of ten are too many")

@@ -41,12 +41,15 @@ type lost struct {
 	inherited int64
 }
 
-// add counts an entry.
+// add counts an entry, unless it is a notice.
 func (s *sketch) add(e *Entry) {
-	level, message := e.Format.Head(e.Data)
+	if e.Notice {
+		return
+	}
+	level, message := e.Format.Head(e.Data, lostBytes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bytes = append(append(s.bytes[:0], byte(level)), message[:min(len(message), lostBytes)]...)
+	s.bytes = append(append(s.bytes[:0], byte(level)), message...)
 	if i, ok := s.at[string(s.bytes)]; ok {
 		s.kept[i].count++
 		return

@@ -3,7 +3,6 @@ package buffer
 import (
 	"math"
 	"slices"
-	"time"
 
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
@@ -15,7 +14,7 @@ const evictAtOnce = 1000
 // attempt has, ordinary ones first. spare may keep one elsewhere; release is called with
 // each of the others after it was counted. At a time no more goes than fits the budget:
 // there are other things to do beside loggers that keep up with it.
-func (b *Backlog[N]) Evict(now time.Time, spare func(*Entry) bool, release func(*Entry)) {
+func (b *Backlog[N]) Evict(spare func(*Entry) bool, release func(*Entry)) {
 	for left := b.queue.maxEntries; b.queue.over(); {
 		if left <= 0 {
 			b.queue.Poke()
@@ -30,8 +29,8 @@ func (b *Backlog[N]) Evict(now time.Time, spare func(*Entry) bool, release func(
 			if spare(e) {
 				continue
 			}
-			b.queue.lose(e)
-			b.queue.count.DropInFlight(stats.Overflow, e.Notice, now)
+			b.queue.lost.add(e)
+			b.queue.count.DropInFlight(stats.Overflow, e.Notice)
 			release(e)
 		}
 	}

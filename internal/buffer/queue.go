@@ -10,7 +10,6 @@ package buffer
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/ledger-sdk/ledger-go/internal/stats"
 )
@@ -45,11 +44,14 @@ type Queue struct {
 
 	writers sync.Pool // of *writer
 
-	room  sync.Mutex    // see popIf
-	lost  sketch        // of what made room
 	wake  chan struct{} // to the batcher: a threshold was crossed
 	count *stats.Counters
-	now   func() time.Time
+
+	_      cacheLine
+	taking sync.Mutex // who takes entries out is alone
+	room   sync.Mutex // who makes room is alone, see makeRoom
+	lost   sketch     // of what made room
+	_      cacheLine
 }
 
 // At most maxTaken entries are taken out at once, and a 64th of either budget.
@@ -66,7 +68,7 @@ type QueueLimits struct {
 }
 
 // NewQueue makes an empty queue, which counts what it drops in count.
-func NewQueue(c QueueLimits, count *stats.Counters, now func() time.Time) *Queue {
+func NewQueue(c QueueLimits, count *stats.Counters) *Queue {
 	q := &Queue{
 		maxEntries:  int64(c.MaxEntries),
 		maxBytes:    int64(c.MaxBytes),
@@ -77,7 +79,6 @@ func NewQueue(c QueueLimits, count *stats.Counters, now func() time.Time) *Queue
 		wakeAbove:   c.WakeAbove,
 		wake:        make(chan struct{}, 1),
 		count:       count,
-		now:         now,
 	}
 	q.ordinary.init()
 	q.urgent.init()
@@ -97,8 +98,7 @@ func (q *Queue) Push(e *Entry) bool {
 	}
 	l.push(e)
 	if n > q.maxEntries || b > q.byteLimit() {
-		for q.dropIfOver(&q.ordinary) || q.dropIfOver(&q.urgent) {
-		}
+		q.makeRoom()
 	}
 	if n == 1 || n == q.wakeEntries || b >= q.wakeBytes && b-size < q.wakeBytes || q.strained(n, b) {
 		q.Poke()
@@ -206,7 +206,8 @@ func (q *Queue) Utilization() float64 {
 // QueuedBytes is the memory of the entries in the lanes.
 func (q *Queue) QueuedBytes() int64 { return q.queued.bytes() }
 
-// pop takes the oldest entry out of a lane; nil when there is none.
+// pop takes the oldest entry out of a lane; nil when there is none. It is for who has
+// locked.
 func (q *Queue) pop(l *lane) *Entry {
 	e := l.receive()
 	if e != nil {
@@ -227,8 +228,8 @@ func (q *Queue) arriving() bool { return q.queued.entries() > q.urgents.Load() }
 // room at once: who looks and takes has to be one at a time, or two entries go for one
 // that is too many. Nobody waits for more than that.
 func (q *Queue) popIf(l *lane, tooMuch func() Excess) (*Entry, Excess) {
-	q.room.Lock()
-	defer q.room.Unlock()
+	q.taking.Lock()
+	defer q.taking.Unlock()
 	x := tooMuch()
 	if !x.Some() {
 		return nil, x
@@ -242,7 +243,9 @@ func (q *Queue) popIf(l *lane, tooMuch func() Excess) (*Entry, Excess) {
 // changed at every entry.
 func (q *Queue) take(l *lane, marked bool, entries []*Entry, n int) []*Entry {
 	before := len(entries)
+	q.taking.Lock()
 	entries = l.take(entries, min(n, q.few), q.fewBytes, marked)
+	q.taking.Unlock()
 	taken, bytes := int64(len(entries)-before), int64(0)
 	if taken == 0 {
 		return entries
@@ -259,29 +262,54 @@ func (q *Queue) take(l *lane, marked bool, entries []*Entry, n int) []*Entry {
 }
 
 // tellEvery is how many entries make room for one time that the batcher is woken: it
-// has to know that entries are being lost, but not of each.
-const tellEvery = 64
+// has to know that entries are being lost, but not of each, and waking costs as much as
+// ten calls of Handle.
+const tellEvery = 1024
 
-// dropIfOver drops a lane's oldest entry if there is no room; false when there was
-// nothing to drop.
-func (q *Queue) dropIfOver(l *lane) bool {
-	e, _ := q.popIf(l, q.excessAlone)
-	if e == nil {
-		return false
+// makeRoom drops the oldest entries that may go as long as the lanes hold too many. One
+// caller does that for all that come meanwhile: they leave it to that one, unless it
+// has come to be far behind.
+func (q *Queue) makeRoom() {
+	for x := q.excessAlone(); x.Some(); x = q.excessAlone() {
+		if !q.room.TryLock() {
+			if x.entries <= int64(q.few) && x.bytes <= q.fewBytes {
+				return
+			}
+			q.room.Lock()
+		}
+		var victims [8]*Entry
+		n := q.takeOldest(victims[:])
+		for _, e := range victims[:n] {
+			q.lost.add(e)
+			if lost := q.count.DropQueued(stats.Overflow, e.Notice); lost%tellEvery == 1 {
+				q.Poke()
+			}
+			e.Free()
+		}
+		q.room.Unlock()
+		if n == 0 {
+			q.Poke() // what callers are about to leave, the batcher will see to
+			return
+		}
 	}
-	q.lose(e)
-	if lost := q.count.DropQueued(stats.Overflow, e.Notice, q.now()); lost%tellEvery == 1 {
-		q.Poke()
-	}
-	e.Free()
-	return true
 }
 
-// lose notes what an entry said that makes room.
-func (q *Queue) lose(e *Entry) {
-	if !e.Notice {
-		q.lost.add(e)
+// takeOldest takes out the entries that go first, as many as there are too many, and
+// tells how many; those that callers are about to leave go before urgent ones.
+func (q *Queue) takeOldest(victims []*Entry) (n int) {
+	q.taking.Lock()
+	defer q.taking.Unlock()
+	for ; n < len(victims) && q.excessAlone().Some(); n++ {
+		e := q.pop(&q.ordinary)
+		if e == nil && !q.arriving() {
+			e = q.pop(&q.urgent)
+		}
+		if e == nil {
+			break
+		}
+		victims[n] = e
 	}
+	return n
 }
 
 // TakeLost returns the commonest messages among the entries that made room since the
@@ -290,9 +318,11 @@ func (q *Queue) TakeLost() []Lost { return q.lost.take() }
 
 // dropAll drops what is queued, as closed.
 func (q *Queue) dropAll() {
+	q.taking.Lock()
+	defer q.taking.Unlock()
 	for _, l := range []*lane{&q.ordinary, &q.urgent} {
 		for e := q.pop(l); e != nil; e = q.pop(l) {
-			q.count.DropQueued(stats.Closed, e.Notice, q.now())
+			q.count.DropQueued(stats.Closed, e.Notice)
 			e.Free()
 		}
 	}

@@ -8,11 +8,11 @@ package native
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/ledger-sdk/ledger-go/internal/jsontext"
 	"github.com/ledger-sdk/ledger-go/internal/rawslog"
@@ -103,27 +103,39 @@ func (f *Format) beginAt(b []byte, level wire.Level, message string) []byte {
 	return append(b, f.attrsHead...)
 }
 
-func (*Format) Head(data []byte) (level wire.Level, message []byte) {
+var quote = []byte{'"'}
+
+func (*Format) Head(data []byte, most int) (level wire.Level, message []byte) {
 	for l, field := range levelFields {
 		text, ok := bytes.CutPrefix(data, field)
 		if !ok {
 			continue
 		}
-		for end := 1; end < len(text); end++ {
-			switch text[end] {
-			case '\\':
-				end++
-			case '"':
-				if text = text[:end+1]; bytes.IndexByte(text, '\\') < 0 {
-					return wire.Level(l), text[1:end]
-				}
-				var s string
-				_ = json.Unmarshal(text, &s) // the encoder's own
-				return wire.Level(l), []byte(s)
-			}
+		message, _, ended := bytes.Cut(text[1:], quote)
+		switch {
+		case !ended:
+			return wire.Info, nil
+		case bytes.IndexByte(message, '\\') < 0:
+			return wire.Level(l), message[:min(len(message), most)]
 		}
+		return wire.Level(l), unescape(text[1:], most)
 	}
 	return wire.Info, nil
+}
+
+// unescape returns at most that many bytes of the text that ends at a quote.
+func unescape(text []byte, most int) []byte {
+	const longest = len(`\u0000`)
+	rest := string(text[:min(len(text), most*longest)])
+	message := make([]byte, 0, most+utf8.UTFMax)
+	for len(message) < most {
+		r, _, next, err := strconv.UnquoteChar(rest, quote[0])
+		if err != nil {
+			break // at the quote
+		}
+		message, rest = utf8.AppendRune(message, r), next
+	}
+	return message[:min(len(message), most)]
 }
 
 func (*Format) AppendKnown(b []byte, k *wire.KnownKey, kind slog.Kind, v slog.Value, _ bool) []byte {

@@ -18,14 +18,16 @@ func TestHeadReadsLevelAndMessage(t *testing.T) {
 			data := f.EndAttrs(begun, len(begun))
 			whole := wire.Whole(f, data, wire.Ending{Kinds: wire.Kinds{LogType: wire.TypeLogger, Importance: wire.ImportanceLow}})
 			for _, entry := range [][]byte{data, whole, f.Standalone(whole, wire.Origin{Release: "r"})} {
-				if l, m := f.Head(entry); l != wire.LevelOf(level) || string(m) != message {
-					t.Errorf("%v %q: read %v %q", level, message, l, m)
+				for _, most := range []int{3, 100, 4000} {
+					if l, m := f.Head(entry, most); l != wire.LevelOf(level) || string(m) != message[:min(len(message), most)] {
+						t.Errorf("%v %q: read %v %q", level, message, l, m)
+					}
 				}
 			}
 		}
 	}
 	for _, other := range []string{"", "{}", "[", "\x12", "\x12\xff", "*\x05", `{"level":"info","message":"unended`} {
-		if _, m := f.Head([]byte(other)); len(m) != 0 {
+		if _, m := f.Head([]byte(other), 100); len(m) != 0 {
 			t.Errorf("%q: read %q", other, m)
 		}
 	}

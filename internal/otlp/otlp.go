@@ -88,7 +88,7 @@ func (*Format) ContentType() string { return "application/x-protobuf" }
 // Cost is the number of entries: the server counts records.
 func (*Format) Cost(n int) int { return n }
 
-func (*Format) Head(data []byte) (level wire.Level, message []byte) {
+func (*Format) Head(data []byte, most int) (level wire.Level, message []byte) {
 	if f, _, ok := nextField(data); ok && f.tag == tagRecord { // the entry is whole
 		data = f.bytes
 	}
@@ -99,7 +99,7 @@ func (*Format) Head(data []byte) (level wire.Level, message []byte) {
 			level = wire.LevelOfSeverity(int(min(r.value, 24)))
 		case tagBody:
 			text, _, _ := nextField(r.bytes)
-			return level, text.bytes
+			return level, text.bytes[:min(len(text.bytes), most)]
 		}
 	}
 	return level, nil

@@ -34,7 +34,7 @@ func newDisk(b *testing.B, dir, protocol string) *disk {
 	d := &disk{format: formats[protocol]}
 	d.encoder = encode.New(encode.Config{Formats: [encode.MaxFormats]encode.Format{d.format, d.format}, Now: time.Now})
 	count := &stats.Counters{Started: time.Now()}
-	queue := buffer.NewQueue(buffer.QueueLimits{MaxEntries: 2 * benchEntries, MaxBytes: 1 << 30, BatchEntries: 1000, BatchBytes: 1 << 20}, count, time.Now)
+	queue := buffer.NewQueue(buffer.QueueLimits{MaxEntries: 2 * benchEntries, MaxBytes: 1 << 30, BatchEntries: 1000, BatchBytes: 1 << 20}, count)
 	d.Spill = New(Config{
 		Dir: dir, MaxBytes: 1 << 30, BatchBytes: 1 << 20, After: time.Second, Sync: time.Hour, Now: time.Now,
 		Tell: func(topic string, _ slog.Level, message string, attrs ...slog.Attr) bool {

@@ -112,6 +112,6 @@ func (s *Spill[N]) countLost(n int64) {
 	if n == 0 {
 		return
 	}
-	s.count.DropSpooled(n, s.Now())
+	s.count.DropSpooled(n)
 	s.Tell("spool full", slog.LevelWarn, "the spool is full: its oldest entries are dropped")
 }

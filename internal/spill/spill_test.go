@@ -27,7 +27,7 @@ func newMemory(t *testing.T, dir string) *memory {
 	m := &memory{T: t, clock: time.Now()}
 	now := func() time.Time { return m.clock }
 	count := &stats.Counters{Started: m.clock}
-	queue := buffer.NewQueue(buffer.QueueLimits{MaxEntries: 100, MaxBytes: 1 << 20, BatchEntries: 10, BatchBytes: 1 << 20, WakeAbove: Above}, count, now)
+	queue := buffer.NewQueue(buffer.QueueLimits{MaxEntries: 100, MaxBytes: 1 << 20, BatchEntries: 10, BatchBytes: 1 << 20, WakeAbove: Above}, count)
 	backlog := buffer.NewBacklog(queue, func(*buffer.Batch[struct{}]) {})
 	format := native.New(wire.Program{})
 	m.Spill = New(Config{

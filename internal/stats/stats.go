@@ -93,32 +93,35 @@ type Counters struct {
 // At is a time as the counters keep it.
 func (c *Counters) At(t time.Time) int64 { return max(int64(t.Sub(c.Started)), 1) }
 
+// Now is the time as the counters keep it.
+func (c *Counters) Now() int64 { return max(int64(time.Since(c.Started)), 1) }
+
 // Ago is how long before now such a time was.
 func (c *Counters) Ago(now time.Time, at int64) time.Duration { return time.Duration(c.At(now) - at) }
 
 // DropQueued counts an entry that leaves the queue for nowhere, and returns how many
 // are lost then that no notice has reported; 0 where the entry is none of them.
-func (c *Counters) DropQueued(why DropReason, notice bool, now time.Time) (lost int64) {
+func (c *Counters) DropQueued(why DropReason, notice bool) (lost int64) {
 	c.QueueDropped[why].Add(1)
-	return c.noteDrop(why, notice, now)
+	return c.noteDrop(why, notice)
 }
 
 // DropInFlight counts an entry that had been taken out of the queue.
-func (c *Counters) DropInFlight(why DropReason, notice bool, now time.Time) {
+func (c *Counters) DropInFlight(why DropReason, notice bool) {
 	c.dropped[why].Add(1)
-	c.noteDrop(why, notice, now)
+	c.noteDrop(why, notice)
 }
 
 // DropSpooled counts entries that are lost from the disk: of what was written
 // there the oldest makes room, as in memory.
-func (c *Counters) DropSpooled(n int64, now time.Time) {
+func (c *Counters) DropSpooled(n int64) {
 	c.SpoolOut.Add(n)
 	c.dropped[Overflow].Add(n)
-	c.noteLost(n, c.At(now))
+	c.noteLost(n, c.Now())
 }
 
-func (c *Counters) noteDrop(why DropReason, notice bool, now time.Time) (lost int64) {
-	at := c.At(now)
+func (c *Counters) noteDrop(why DropReason, notice bool) (lost int64) {
+	at := c.Now()
 	if why == Overflow && !notice {
 		return c.noteLost(1, at)
 	}

@@ -3,6 +3,7 @@ package stats
 import (
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -17,20 +18,20 @@ func TestSnapshotsAddUpWhileEverythingMoves(t *testing.T) {
 			for i := range each {
 				c.Logged.Add(1)
 				if i%7 == 0 {
-					c.DropQueued(Overflow, false, time.Now())
+					c.DropQueued(Overflow, false)
 					continue
 				}
 				c.Taken.Add(1)
 				switch i % 5 {
 				case 0:
-					c.DropInFlight(Rejected, false, time.Now())
+					c.DropInFlight(Rejected, false)
 				case 1:
 					c.SpoolIn.Add(1)
 					c.SpoolOut.Add(1)
 					c.Sent.Add(1)
 				case 2:
 					c.SpoolIn.Add(1)
-					c.DropSpooled(1, time.Now())
+					c.DropSpooled(1)
 				default:
 					c.Sent.Add(1)
 				}
@@ -62,17 +63,22 @@ func TestSnapshotsAddUpWhileEverythingMoves(t *testing.T) {
 // What a notice is about is counted apart from the notice: its own drop is not
 // announced, or notices would announce each other.
 func TestDropsToAnnounce(t *testing.T) {
-	start := time.Now()
-	c := &Counters{Started: start}
-	c.DropQueued(Overflow, true, start.Add(time.Second))
-	c.DropInFlight(Rejected, false, start.Add(2*time.Second))
-	if n := c.Lost.Load(); n != 0 {
-		t.Errorf("%d to announce, want none", n)
-	}
-	c.DropQueued(Overflow, false, start.Add(3*time.Second))
-	c.DropSpooled(2, start.Add(4*time.Second))
-	now := start.Add(5 * time.Second)
-	if n, first, last := c.Lost.Load(), c.Ago(now, c.LostFrom.Load()), c.Ago(now, c.LastDrop.Load()); n != 3 || first != 2*time.Second || last != time.Second {
-		t.Errorf("%d to announce, the first %v ago, the last %v", n, first, last)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c := &Counters{Started: time.Now()}
+		time.Sleep(time.Second)
+		c.DropQueued(Overflow, true)
+		c.DropInFlight(Rejected, false)
+		if n := c.Lost.Load(); n != 0 {
+			t.Errorf("%d to announce, want none", n)
+		}
+		time.Sleep(time.Second)
+		c.DropQueued(Overflow, false)
+		time.Sleep(time.Second)
+		c.DropSpooled(2)
+		time.Sleep(time.Second)
+		now := time.Now()
+		if n, first, last := c.Lost.Load(), c.Ago(now, c.LostFrom.Load()), c.Ago(now, c.LastDrop.Load()); n != 3 || first != 2*time.Second || last != time.Second {
+			t.Errorf("%d to announce, the first %v ago, the last %v", n, first, last)
+		}
+	})
 }

@@ -30,10 +30,10 @@ type Format interface {
 	// AppendWhole appends the whole entry that consists of data and its ending.
 	AppendWhole(b, data []byte, e Ending) []byte
 
-	// Head reads an entry's level and message off its beginning: data as they are in
-	// the queue, or a whole entry. The message may share memory with data, and is
-	// empty where data are not the format's own.
-	Head(data []byte) (Level, []byte)
+	// Head reads an entry's level and the first bytes of its message, at most so many,
+	// off data as they are in the queue, or off a whole entry. The message may share
+	// memory with data, and is empty where data are not the format's own.
+	Head(data []byte, most int) (Level, []byte)
 
 	// Origin is the program that the entries of this process come from.
 	Origin() Origin
