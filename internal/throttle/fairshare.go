@@ -15,13 +15,14 @@ import (
 // two thirds of the minute, two thirds of what they send fits. From then on the client
 // spreads that part of what it has to send evenly over time. A refusal lowers the part,
 // once a minute. A minute without one raises it: little at first, and twice as much each
-// time that a refusal was to be expected and none came. A part below what it used to
-// be is lowered less and grows faster, so that bad luck does not last.
+// time that a refusal was to be expected and none came. A part below what is usual is
+// lowered less, and most of what it lacks comes back at once, so that bad luck does not
+// last.
 //
 // The limiter guards it.
 type fairShare struct {
 	part  float64       // of the demand; 0 while there seem to be no others
-	usual float64       // what the part used to be
+	usual float64       // what the part is on the whole
 	next  time.Time     // nothing goes before
 	ahead time.Duration // of the server's clock, at least
 
@@ -51,8 +52,9 @@ type fairShare struct {
 const (
 	// growth is what each accepted request adds after a minute without a refusal, as
 	// a part of the usual part; all of them add leastGrowth to usualGrowth, and, where
-	// the part is small or refusals are overdue, mostGrowth at most.
-	growth, leastGrowth, usualGrowth, mostGrowth = 0.001, 0.002, 0.02, 0.25
+	// refusals are overdue, mostGrowth at most. recovery is how much of what the part
+	// lacks of the usual one comes back beside that.
+	growth, leastGrowth, usualGrowth, mostGrowth, recovery = 0.001, 0.002, 0.02, 0.25, 0.6
 	// A refusal is to be expected after so many requests, and after so many minutes.
 	expectedRequests, expectedMinutes = 14, 2
 	// slots is how many requests a minute's budget is spent in, where it is enough.
@@ -192,8 +194,7 @@ func (f *fairShare) skip(phase float64) int64 {
 	return min(more, 59-f.minute%60) // until the next hour
 }
 
-// lower makes the part smaller. The limit was reached after what was accepted last, and
-// before what was refused.
+// lower makes the part smaller, or is the first to make one.
 func (f *fairShare) lower(now time.Time, phase float64) {
 	switch {
 	case f.part == 0:
@@ -202,15 +203,25 @@ func (f *fairShare) lower(now time.Time, phase float64) {
 			least = 10 * time.Second
 		}
 		f.demand = max(f.demand, f.rate(max(now.Sub(f.since), least)))
-		f.part = max((f.low+phase)/2, 0.1)
-		f.usual = f.part
+		f.estimate(phase)
 	case f.shut < 2:
 		// Others have lowered theirs too, so it is rather shortly before the refusal.
 		cut := 1 - min(max(0.2*f.low+0.8*phase, 0.1), 0.99)
 		relative := f.part / f.usual
-		f.usual *= 1 - cut/5
-		f.part *= 1 - min(cut*min(max(relative*relative*relative, 0.2), 1.5), 0.7)
+		f.usual *= 1 - cut/7
+		f.part *= 1 - min(cut*min(max(relative*relative*relative, 0.2), 1.5), 0.2)
 	}
+}
+
+// estimate is the first part. The limit was reached after what was accepted last, and
+// before what was refused. Who sends often knows well when that was. Who sends seldom
+// does not: such a client begins with little, since others, who have lowered their parts
+// before, pay for what is too much, and comes from below to what is usual in fleets.
+func (f *fairShare) estimate(phase float64) {
+	fits := max((f.low+phase)/2, 0.1)
+	unsure := min(3*(phase-f.low), 1)
+	f.part = fits + unsure*(min(fits*0.65, 0.4)-fits)
+	f.usual = fits + unsure*(min(fits*1.2, 0.62)-fits)
 }
 
 // roll begins a new minute when it is time. date is what the server's clock says, if it
@@ -248,9 +259,7 @@ func (f *fairShare) raise() {
 		f.cleanMinutes++
 		missed := min(float64(f.clean)/expectedRequests, float64(f.cleanMinutes)/expectedMinutes)
 		step := min(max(growth*float64(f.accepted), leastGrowth), usualGrowth)
-		below := max(1-f.part/f.usual, 0)
-		faster := (1 + 10*below + 150*below*below) * math.Exp2(2*missed)
-		f.part += f.usual * min(step*faster, mostGrowth)
+		f.part += max(f.usual-f.part, 0)*recovery + f.usual*min(step*math.Exp2(2*missed), mostGrowth)
 	}
 }
 
