@@ -16,8 +16,8 @@ import (
 
 // A Queue is where callers leave entries and the batcher finds them: one lane for
 // urgent entries, one for ordinary ones. Both share one budget with the entries that
-// the batcher holds. Callers take no lock but to make room, for as long as it takes to
-// look and to take one entry out.
+// the batcher holds. Callers take no lock but to make room, which one does for all: the
+// others wait for that one only where it is far behind.
 //
 // Entries that an attempt has do not count against the budget, because they cannot
 // be dropped. But their bytes take up to 5/8 of the byte budget, so that memory stays
@@ -28,7 +28,7 @@ type Queue struct {
 	maxEntries, maxBytes int64
 	wakeEntries          int64 // queued entries that make a batch
 	wakeBytes            int64
-	few                  int // entries that are taken out at once, and their bytes
+	few                  int // entries that are taken out at once, or too many for a moment; and their bytes
 	fewBytes             int64
 
 	wakeAbove float64     // see QueueLimits
