@@ -235,3 +235,41 @@ func TestABurstThatIsRefusedIsNotStarved(t *testing.T) {
 		}
 	}
 }
+
+// Who sends seldom cannot tell from a refusal how much fits: it begins with less than half
+// of what it logs, and closes in on what is usual while nothing more is refused.
+func TestWhoSendsSeldomClosesInFromBelow(t *testing.T) {
+	s := newSharedLimiter(noon)
+	waiting := 0
+	minute := func(seconds int) (sent int) {
+		for second := range seconds {
+			if second%20 == 15 {
+				s.logged++
+				waiting++
+			}
+			if waiting > 0 && s.Take(1) == 0 {
+				waiting--
+				sent++
+				s.Accepted(1, 1, told(s.now, ""))
+			}
+			s.now = s.now.Add(time.Second)
+		}
+		return sent
+	}
+	minute(55)
+	s.now = s.now.Add(s.Refused(told(s.now, "60"), time.Minute)) // the third of the minute
+	var sent []int
+	for range 10 {
+		sent = append(sent, minute(60))
+	}
+	if first := sent[0] + sent[1] + sent[2]; first > 5 {
+		t.Errorf("%d of the first minutes' 9 entries are sent: %d", first, sent)
+	}
+	last := 0
+	for _, n := range sent[5:] {
+		last += n
+	}
+	if last < 8 || last > 12 {
+		t.Errorf("%d of the last minutes' 15 entries are sent: %d", last, sent)
+	}
+}
