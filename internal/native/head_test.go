@@ -26,7 +26,7 @@ func TestHeadReadsLevelAndMessage(t *testing.T) {
 			}
 		}
 	}
-	for _, other := range []string{"", "{}", "[", "\x12", "\x12\xff", "*\x05", `{"level":"info","message":"unended`} {
+	for _, other := range []string{"", "{}", "[", "\x12", "\x12\xff", "*\x05", `{"level":"info","message":"unended`, `{"level":"info","message":`, `{"level":"info","message":"`, `{"level":"info","message":7}`} {
 		if _, m := f.Head([]byte(other), 100); len(m) != 0 {
 			t.Errorf("%q: read %q", other, m)
 		}

@@ -108,17 +108,20 @@ var quote = []byte{'"'}
 func (*Format) Head(data []byte, most int) (level wire.Level, message []byte) {
 	for l, field := range levelFields {
 		text, ok := bytes.CutPrefix(data, field)
+		if ok {
+			text, ok = bytes.CutPrefix(text, quote)
+		}
 		if !ok {
 			continue
 		}
-		message, _, ended := bytes.Cut(text[1:], quote)
+		message, _, ended := bytes.Cut(text, quote)
 		switch {
 		case !ended:
 			return wire.Info, nil
 		case bytes.IndexByte(message, '\\') < 0:
 			return wire.Level(l), message[:min(len(message), most)]
 		}
-		return wire.Level(l), unescape(text[1:], most)
+		return wire.Level(l), unescape(text, most)
 	}
 	return wire.Info, nil
 }
