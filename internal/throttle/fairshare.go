@@ -14,8 +14,8 @@ import (
 // are others. When it came shows by how much all together are over the limit: after
 // two thirds of the minute, two thirds of what they send fits. From then on the client
 // spreads that part of what it has to send evenly over time. A refusal lowers the part,
-// once a minute. A minute without one raises it: little at first, and twice as much each
-// time that a refusal was to be expected and none came. A part below what is usual is
+// once a minute. A minute without one raises it: little at first, and four times as much
+// each time that a refusal was to be expected and none came. A part below what is usual is
 // lowered less, and most of what it lacks comes back at once, so that bad luck does not
 // last.
 //
@@ -219,7 +219,7 @@ func (f *fairShare) lower(now time.Time, phase float64) {
 // before, pay for what is too much, and comes from below to what is usual in fleets.
 func (f *fairShare) estimate(phase float64) {
 	fits := max((f.low+phase)/2, 0.1)
-	unsure := min(3*(phase-f.low), 1)
+	unsure := min(max(3*(phase-f.low), 0), 1) // the clocks may have been set
 	f.part = fits + unsure*(min(fits*0.65, 0.4)-fits)
 	f.usual = fits + unsure*(min(fits*1.2, 0.62)-fits)
 }
