@@ -93,7 +93,8 @@ func sideBySide(size size, t *table) {
 
 // logBursts logs bursts of one shape, others beside it, and tells what logging one
 // record took each of them: processor time, or where others log beside it the time that
-// passed, since who waits for a lock uses no processor.
+// passed, since who waits for a lock uses no processor. On two processors that time holds
+// what a shipper does in the background, too, which slog.JSONHandler has not.
 func logBursts(size size, p peer, shape shape, w work) sample {
 	s := newSink(func(s *sink) {
 		if w.Full {

@@ -252,10 +252,13 @@ func (b *Backlog[N]) Close() (left []*Entry) {
 	for _, waiting := range b.Held {
 		left = append(left, waiting.Empty()...)
 	}
-	for _, l := range []*lane{&q.urgent, &q.ordinary} {
-		for e := q.pop(l); e != nil; e = q.pop(l) {
-			q.count.Taken.Add(1)
-			left = append(left, e)
+	for _, l := range b.lanes() {
+		for taken := q.take(l, false, nil, maxTaken); len(taken) > 0; taken = q.take(l, false, nil, maxTaken) {
+			q.count.Taken.Add(int64(len(taken)))
+			for _, e := range taken {
+				q.held.add(-1, -int64(e.memory()))
+			}
+			left = append(left, taken...)
 		}
 	}
 	for abandoned := range b.Active {

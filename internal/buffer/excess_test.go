@@ -90,7 +90,6 @@ func TestRoomIsNotMadeOfUrgentEntriesByChance(t *testing.T) {
 func TestCallersMakeRoomOfOrdinaryEntriesFirst(t *testing.T) {
 	for range 300 {
 		q := NewQueue(QueueLimits{MaxEntries: 100, MaxBytes: 1 << 30, BatchEntries: 1000, BatchBytes: 1 << 20}, &stats.Counters{})
-		b := NewBacklog(q, func(*Batch[int]) {})
 		for range 100 {
 			e := laneEntry(0)
 			e.Urgent = true
@@ -105,12 +104,36 @@ func TestCallersMakeRoomOfOrdinaryEntriesFirst(t *testing.T) {
 			})
 		}
 		pushing.Wait()
-		if q.over() { // what a caller was about to leave is the batcher's to see to
-			<-q.Woken()
-			b.Evict(func(*Entry) bool { return false }, (*Entry).Free)
-		}
 		if n, urgent := q.Len(), q.urgents.Load(); n != 100 || urgent != 100 {
 			t.Fatalf("%d entries are left, %d of them urgent; want 100", n, urgent)
+		}
+	}
+}
+
+// Callers push while the queue is closed: each entry is left or dropped, and none is
+// queued any more.
+func TestCloseBesideCallers(t *testing.T) {
+	for range 300 {
+		count := &stats.Counters{}
+		q := NewQueue(QueueLimits{MaxEntries: 100, MaxBytes: 1 << 30, BatchEntries: 1000, BatchBytes: 1 << 20}, count)
+		b := NewBacklog(q, func(*Batch[int]) {})
+		const callers, each = 3, 200
+		var pushing sync.WaitGroup
+		for range callers {
+			pushing.Go(func() {
+				for i := range each {
+					e := laneEntry(0)
+					e.Urgent = i%5 == 0
+					count.Logged.Add(1)
+					q.Push(e)
+				}
+			})
+		}
+		left := len(b.Close())
+		pushing.Wait()
+		tally := count.Tally()
+		if dropped := int(tally.TotalDropped); left+dropped != callers*each || q.Len() != 0 || q.Taken() != 0 || tally.Queued != 0 {
+			t.Fatalf("%d left, %d dropped, %d queued, %d held: %+v", left, dropped, q.Len(), q.Taken(), tally)
 		}
 	}
 }

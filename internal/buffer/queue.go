@@ -2,7 +2,8 @@
 // them until they are settled: entries and their memory, the queue, batches, and
 // what goes when the budget is used up.
 //
-// Callers push, and one goroutine owns what comes out; nothing waits for anything.
+// Callers push, and one goroutine owns what comes out. Nobody waits for more than another
+// who takes some entries out.
 // The package must never know how an entry is sent, what an answer means, or that
 // there is a disk.
 package buffer
@@ -85,7 +86,7 @@ func NewQueue(c QueueLimits, count *stats.Counters) *Queue {
 	return q
 }
 
-// Push leaves e for the batcher. It never waits: where there is no room, the
+// Push leaves e for the batcher. It does not wait for room: where there is none, the
 // oldest entry goes, those below Error first. It reports false when the queue
 // is sealed, and then e is counted as dropped.
 func (q *Queue) Push(e *Entry) bool {
@@ -97,10 +98,9 @@ func (q *Queue) Push(e *Entry) bool {
 		q.urgents.Add(1)
 	}
 	l.push(e)
-	if n > q.maxEntries || b > q.byteLimit() {
-		q.makeRoom()
-	}
-	if n == 1 || n == q.wakeEntries || b >= q.wakeBytes && b-size < q.wakeBytes || q.strained(n, b) {
+	// Others leave it to whoever is about to push, so the look at the budget comes behind that.
+	q.makeRoom()
+	if n == 1 || n == q.wakeEntries || b >= q.wakeBytes && b-size < q.wakeBytes || q.strained() {
 		q.Poke()
 	}
 	if q.sealed.Load() {
@@ -118,14 +118,9 @@ func (q *Queue) Poke() {
 	}
 }
 
-// strained reports whether the batcher has to see to the budget, with n entries
-// of b bytes in the lanes.
-func (q *Queue) strained(n, b int64) bool {
-	if q.wakeAbove > 0 && q.Pressed(q.wakeAbove) {
-		return true
-	}
-	heldEntries, heldBytes := q.held.get()
-	return heldEntries > 0 && (n+heldEntries > q.maxEntries || b+heldBytes > q.byteLimit())
+// strained reports whether the batcher has to see to the budget.
+func (q *Queue) strained() bool {
+	return q.wakeAbove > 0 && q.Pressed(q.wakeAbove) || q.held.entries() > 0 && q.over()
 }
 
 func (q *Queue) byteLimit() int64 {
@@ -211,12 +206,18 @@ func (q *Queue) QueuedBytes() int64 { return q.queued.bytes() }
 func (q *Queue) pop(l *lane) *Entry {
 	e := l.receive()
 	if e != nil {
-		q.queued.add(-1, -int64(e.memory()))
-		if l == &q.urgent {
-			q.urgents.Add(-1)
-		}
+		q.gone(l, 1, int64(e.memory()))
 	}
 	return e
+}
+
+// gone notes that entries have left a lane. Urgent ones are not counted as such before
+// they are no more as any: arriving may see some that are not there, and misses none.
+func (q *Queue) gone(l *lane, n, bytes int64) {
+	if l == &q.urgent {
+		q.urgents.Add(-n)
+	}
+	q.queued.add(-n, -bytes)
 }
 
 // arriving reports whether callers are about to leave ordinary entries, where there are
@@ -226,7 +227,7 @@ func (q *Queue) arriving() bool { return q.queued.entries() > q.urgents.Load() }
 // popIf takes the oldest entry out of a lane if there is too much, and returns what that
 // was; the entry is nil when there is none, or not too much. Callers and the owner make
 // room at once: who looks and takes has to be one at a time, or two entries go for one
-// that is too many. Nobody waits for more than that.
+// that is too many.
 func (q *Queue) popIf(l *lane, tooMuch func() Excess) (*Entry, Excess) {
 	q.taking.Lock()
 	defer q.taking.Unlock()
@@ -254,10 +255,7 @@ func (q *Queue) take(l *lane, marked bool, entries []*Entry, n int) []*Entry {
 		bytes += int64(e.memory())
 	}
 	q.held.add(taken, bytes)
-	q.queued.add(-taken, -bytes)
-	if l == &q.urgent {
-		q.urgents.Add(-taken)
-	}
+	q.gone(l, taken, bytes)
 	return entries
 }
 
