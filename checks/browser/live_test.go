@@ -178,3 +178,22 @@ func TestMissedRecordsLoadOnAClick(t *testing.T) {
 	p.click(rowWith("20 records missed here"))
 	p.wait("a click loads them", `!(`+rowWith("missed here")+`) && `+rowWith("missed 20"))
 }
+
+// A stream that is closed while it waits for its turn does not begin after all: it would
+// go on for ever, and bring what another query has left out.
+func TestAStreamThatIsClosedDoesNotBegin(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	p := open(t, s.url(""))
+	eval[bool](p, `(async () => {
+		const { streamOf } = await import('./js/feed.js'), { Stream } = await import('./js/stream.js');
+		const turn = () => navigator.locks.request('ledgerview-stream-0', () => true);
+		streamOf().close();
+		await turn();
+		const stream = new Stream({ records() {}, missed() {} });
+		stream.open({}, 0);
+		await null; await null; // it has asked for its turn
+		stream.close();
+		return turn();
+	})()`)
+}

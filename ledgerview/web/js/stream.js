@@ -37,6 +37,7 @@ export class Stream {
   }
 
   async listen(signal) {
+    if (signal.aborted || document.hidden) return; // since it asked for a slot
     const done = new AbortController(), stop = () => done.abort();
     const hide = () => { if (document.hidden) stop(); };
     signal.addEventListener('abort', stop);
