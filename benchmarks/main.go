@@ -123,7 +123,8 @@ ratios to ` + "`slog.JSONHandler`" + ` writing to ` + "`io.Discard`" + `. The mi
 whose heap holds 64 MiB, and the services under load; every other figure is measured once. Each figure has a
 process of its own.
 
-Handle is the processor time of the thread that logs, queueing included; CPU per delivered
+Handle is the processor time of the thread that logs, queueing included, and where two log at
+once the time that passes: who waits for a lock uses no processor. CPU per delivered
 record is that of the whole process, from the call of the logger to the answer of an HTTP
 server on loopback, the server included, over the records that were logged. Every shipper
 speaks its own format to that server, with its own defaults; but Ledger's rate limits are
