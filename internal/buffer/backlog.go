@@ -252,15 +252,14 @@ func (b *Backlog[N]) Close() (left []*Entry) {
 	for _, waiting := range b.Held {
 		left = append(left, waiting.Empty()...)
 	}
+	q.taking.Lock()
 	for _, l := range b.lanes() {
-		for taken := q.take(l, false, nil, maxTaken); len(taken) > 0; taken = q.take(l, false, nil, maxTaken) {
-			q.count.Taken.Add(int64(len(taken)))
-			for _, e := range taken {
-				q.held.add(-1, -int64(e.memory()))
-			}
-			left = append(left, taken...)
+		for e := q.pop(l); e != nil; e = q.pop(l) {
+			q.count.Taken.Add(1)
+			left = append(left, e)
 		}
 	}
+	q.taking.Unlock()
 	for abandoned := range b.Active {
 		for _, e := range abandoned.Empty() {
 			copied := &Entry{Data: slices.Clone(e.Data), Ending: e.Ending, Format: e.Format, Urgent: e.Urgent, Notice: e.Notice, Copy: e.Copy}

@@ -211,8 +211,9 @@ func (q *Queue) pop(l *lane) *Entry {
 	return e
 }
 
-// gone notes that entries have left a lane. Urgent ones are not counted as such before
-// they are no more as any: arriving may see some that are not there, and misses none.
+// gone notes that entries have left a lane. Between the two counts arriving takes urgent
+// ones for ordinary ones on their way, which does no harm; the other way round it would
+// miss some.
 func (q *Queue) gone(l *lane, n, bytes int64) {
 	if l == &q.urgent {
 		q.urgents.Add(-n)
@@ -286,7 +287,7 @@ func (q *Queue) makeRoom() {
 		}
 		q.room.Unlock()
 		if n == 0 {
-			q.Poke() // what callers are about to leave, the batcher will see to
+			q.Poke() // the batcher sees to what others have left meanwhile, relying on us
 			return
 		}
 	}
