@@ -132,7 +132,7 @@ func unescape(text []byte, most int) []byte {
 	rest := string(text[:min(len(text), most*longest)])
 	message := make([]byte, 0, most+utf8.UTFMax)
 	for len(message) < most {
-		r, _, next, err := strconv.UnquoteChar(rest, quote[0])
+		r, _, next, err := strconv.UnquoteChar(rest, '"')
 		if err != nil {
 			break // at the quote
 		}

@@ -93,7 +93,7 @@ type Counters struct {
 // At is a time as the counters keep it.
 func (c *Counters) At(t time.Time) int64 { return max(int64(t.Sub(c.Started)), 1) }
 
-// Now is the time as the counters keep it.
+// Now is the time as the counters keep it. It reads one clock; time.Now reads two.
 func (c *Counters) Now() int64 { return max(int64(time.Since(c.Started)), 1) }
 
 // Ago is how long before now such a time was.
