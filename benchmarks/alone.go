@@ -21,7 +21,7 @@ type work struct {
 
 // A sample is what came of it: nanoseconds a record, of processor time unless others
 // log beside it, records a second, and the share of them that was lost.
-type sample struct{ CPU, Rate, Lost float64 }
+type sample struct{ Cost, Rate, Lost float64 }
 
 // alone has work done by another process of this program.
 func (s size) alone(w work) (result sample) {

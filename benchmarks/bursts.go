@@ -26,7 +26,7 @@ func handle(size size, t *table) {
 		times := make([]series, len(all))
 		for range size.rounds {
 			for _, i := range rand.Perm(len(all)) {
-				times[i] = append(times[i], size.alone(work{Peer: i, Shape: n}).CPU)
+				times[i] = append(times[i], size.alone(work{Peer: i, Shape: n}).Cost)
 			}
 		}
 		for i, p := range all {
@@ -69,7 +69,7 @@ func sideBySide(size size, t *table) {
 					if all[i].local && !f.work.Full || all[i].ours || i == 0 {
 						w := f.work
 						w.Peer, w.Shape = i, n
-						times[i] = append(times[i], size.alone(w).CPU)
+						times[i] = append(times[i], size.alone(w).Cost)
 					}
 				}
 			}
@@ -150,5 +150,5 @@ func logBursts(size size, p peer, shape shape, w work) sample {
 		took += burst()
 		flush()
 	}
-	return sample{CPU: float64(took) / bursts}
+	return sample{Cost: float64(took) / bursts}
 }

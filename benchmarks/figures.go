@@ -43,7 +43,7 @@ func delivery(size size, t *table) {
 					continue
 				}
 				one := size.alone(work{Peer: i, Deliver: true, Decode: decode})
-				cpu[i] = append(cpu[i], one.CPU)
+				cpu[i] = append(cpu[i], one.Cost)
 				rate[i] = append(rate[i], one.Rate)
 				lost[i] = append(lost[i], one.Lost)
 			}
@@ -99,7 +99,7 @@ func deliver(size size, p peer, decode bool) sample {
 	l.close()
 	took, used := time.Since(began), processCPU()-cpuBegan
 	n := float64(size.delivered)
-	return sample{CPU: float64(used) / n, Rate: n / took.Seconds(), Lost: 1 - float64(s.records.Load())/n}
+	return sample{Cost: float64(used) / n, Rate: n / took.Seconds(), Lost: 1 - float64(s.records.Load())/n}
 }
 
 // wire measures the bytes a record takes on the wire.

@@ -76,7 +76,7 @@ func delivered(size size, p peer, w work) sample {
 		all.Go(l.close)
 	}
 	all.Wait()
-	return sample{CPU: float64(processCPU()-began) / float64(each*w.Goroutines*handlers)}
+	return sample{Cost: float64(processCPU()-began) / float64(each*w.Goroutines*handlers)}
 }
 
 // byRecords is the logging thread's time for a record of n, with default buffers:
@@ -98,7 +98,7 @@ func byRecords(p peer, n int) sample {
 	defer runtime.UnlockOSThread()
 	began := threadCPU()
 	burst(n)
-	return sample{CPU: float64(threadCPU()-began) / float64(n)}
+	return sample{Cost: float64(threadCPU()-began) / float64(n)}
 }
 
 // draw measures a curve for each peer, and draws them all. The peers take turns,
@@ -122,7 +122,7 @@ func draw(file string, size size, title, axis string, xs []int, at func(x int) w
 					continue
 				}
 				w.Peer = i
-				costs[i] = append(costs[i], size.alone(w).CPU)
+				costs[i] = append(costs[i], size.alone(w).Cost)
 			}
 		}
 		for i, cost := range costs {
