@@ -1,8 +1,11 @@
 package ledgerview
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"runtime"
 	"testing"
 )
@@ -23,4 +26,12 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-func jsonDecode(b []byte, into any) error { return json.Unmarshal(b, into) }
+// jsonDecode reads numbers that no float64 holds, too: they are shown as they came.
+func jsonDecode(b []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	if err := d.Decode(into); err != nil || d.More() {
+		return cmp.Or(err, errors.New("more than one value"))
+	}
+	return nil
+}

@@ -122,6 +122,7 @@ func TestAFileLargerThanTheRing(t *testing.T) {
 func FuzzImport(f *testing.F) {
 	f.Add([]byte(`{"id":1,"received":"2026-04-12T14:00:00Z","time":"2026-04-12T14:00:00Z","level":"info","message":"m","verdict":{"accepted":true,"notes":[{"kind":"cut","text":"t"}]},"attributes":{"a":1},"error":{"type":"E","message":"m","stack":"s"},"run":3}`))
 	f.Add([]byte("{}\n{\"verdict\":1}\n"))
+	f.Add([]byte(`{"message":"m","attributes":{"n":1e400}}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		v := New(&Options{MaxBytes: 1})
 		defer v.Close()

@@ -195,6 +195,7 @@ func FuzzPipe(f *testing.F) {
 	for _, s := range []string{
 		"a\nb\n", `{"time":"2026-04-12T16:00:00Z","level":"WARN","msg":"x","err":{"a":[1]}}`, `time=x level=ERROR msg="a\"b" g.h=1 g=2`, "panic: x\n\ngoroutine 1 [running]:\nmain.f()\n\ta.go:1\n",
 		"2026/04/12 16:00:00 http: panic serving x: y\n\x1b[31mred\x1b[0m", `{"level":1e400,"ts":1e300,"stack":[{"func":"f","line":1,"source":"a.go"}],"msg":null}`,
+		`{"msg":"m","n":1e400}`,
 	} {
 		f.Add([]byte(s))
 	}
