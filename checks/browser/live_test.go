@@ -1,6 +1,8 @@
 package browser
 
 import (
+	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 )
@@ -71,6 +73,28 @@ func TestClickOnAValueFilters(t *testing.T) {
 	p.wait("without this takes them out", `document.querySelector('#q').value === 'user.id:4 -user.tier:plus' && document.querySelector('#blank h2')?.textContent === 'No record matches'`)
 	p.click(`[...document.querySelectorAll('#blank button')].find(el => el.textContent === 'Clear the search')`)
 	p.wait("the way back is offered", `document.querySelector('#q').value === '' && `+query(".row"))
+}
+
+// What JavaScript would round shows, filters and copies as it was sent.
+func TestNumbersStayAsTheyWereSent(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	s.send(entry{"message": "large", "attributes": map[string]any{"order": uint64(9007199254740993), "all": []any{uint64(math.MaxUint64), 1}, "share": json.Number("1.0"), "duration_ms": json.Number("12.0")}})
+	p := open(t, s.url(""))
+	p.wait("the list has every digit", rowWith("order=9007199254740993")+`?.textContent.includes('all=18446744073709551615, 1 ')`)
+	s.send(entry{"message": "one more", "attributes": map[string]any{"order": uint64(9007199254740995)}})
+	p.wait("what comes later, too", rowWith("order=9007199254740995"))
+	p.click(rowWith("large"))
+	p.wait("and the panel", `['9007199254740993', '18446744073709551615, 1', '1.0', '12.0'].every(n => [...document.querySelectorAll('.panel .val')].some(el => el.textContent === n))`)
+	p.click(`[...document.querySelectorAll('.panel .foot button')].find(el => el.textContent === 'Raw')`)
+	p.wait("the JSON is that of the viewer", `['"order": 9007199254740993', '18446744073709551615,', '"share": 1.0'].every(n => document.querySelector('.panel .raw').textContent.includes(n))`)
+	only := `[...document.querySelectorAll('.panel [data-key="+"]')].find(el => el.title.startsWith('Only this order'))`
+	p.hover(only + `.closest('.kv')`)
+	p.click(only)
+	p.wait("a click finds it", `document.querySelector('#q').value === 'order:9007199254740993' && document.querySelector('#live-count').textContent.startsWith('1 of')`)
+	s.send(entry{"message": "one that does not match"})
+	p.wait("how many there are is told each second", `document.querySelector('#live-count').textContent === '1 of 3 records'`)
+	p.wait("it counts as a number", `import('./js/row.js').then(({ durationOf }) => import('./js/feed.js').then(({ feed }) => durationOf(feed.items.find(r => r.message === 'large')) === 12))`)
 }
 
 func TestLevelsFilter(t *testing.T) {

@@ -1,5 +1,6 @@
 // The JSON API of the viewer. Addresses are relative, so that the page works under a prefix, too.
 import { state } from './address.js';
+import { parse } from './numbers.js';
 
 const base = new URL('.', document.baseURI);
 // The address of the page, without its last slash.
@@ -41,10 +42,10 @@ export async function faultOf(response, q) {
   return new Refusal(answer.error, response.status);
 }
 
-async function json(path, params, options) {
+async function json(path, params, options, read = response => response.json()) {
   const response = await call(path, params, options);
   try {
-    return await response.json();
+    return await read(response);
   } catch (e) {
     if (e.name === 'AbortError') throw e;
     throw new Unreachable(e.message);
@@ -63,13 +64,14 @@ export function scope() {
 export const scopeKey = () => JSON.stringify([state.q, state.from, state.to, state.run]);
 
 const get = path => (params, signal) => json(path, params, { signal });
+const records = (params, signal) => json('records', params, { signal }, async response => parse(await response.text()));
 export const api = {
-  records: get('records'),
+  records,
   // record answers one record, whole.
   async record(id, signal) {
-    const { records } = await json('records', { before: id + 1, limit: 1 }, { signal });
-    if (records[0]?.id !== id) throw new Refusal('this record is no longer in memory', 404);
-    return records[0];
+    const [found] = (await records({ before: id + 1, limit: 1 }, signal)).records;
+    if (found?.id !== id) throw new Refusal('this record is no longer in memory', 404);
+    return found;
   },
   histogram: get('histogram'),
   errors: get('errors'),

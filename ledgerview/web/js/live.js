@@ -11,7 +11,7 @@ import { feed } from './feed.js';
 import { num, plural } from './format.js';
 import { Histogram, barCount } from './histogram.js';
 import { LEVELS, NAME, WORST_FIRST, rank } from './levels.js';
-import { link } from './link.js';
+import { link, onBeat } from './link.js';
 import { errorsOnly, levelOf, withoutKey, words } from './query.js';
 import { marker, noteRow, recordRow, rowID, updateNote } from './row.js';
 import { runs } from './runs.js';
@@ -143,10 +143,16 @@ function chrome() {
   const pill = $('#pill');
   pill.hidden = feed.follow || !(feed.fresh || feed.uncounted);
   if (!pill.hidden) fill(pill, icon('end'), feed.uncounted ? 'New records' : plural(feed.fresh, 'new record'));
-  const kept = link.stats?.kept ?? 0, all = counts?.all ?? 0;
-  const filtered = state.q || state.run || state.from != null;
-  $('#live-count').textContent = counts ? `${num(all)}${filtered && kept > all ? ' of ' + num(kept) : ''} records` : '';
+  showCount();
 }
+
+// Each heartbeat brings how many records are kept, of which the query may match none.
+function showCount() {
+  const kept = link.stats?.kept ?? 0, all = counts?.all ?? 0, filtered = state.q || state.run || state.from != null;
+  const text = !counts ? '' : filtered && kept > all ? `${num(all)} of ${plural(kept, 'record')}` : plural(all, 'record');
+  if ($('#live-count').textContent !== text) $('#live-count').textContent = text;
+}
+onBeat(showCount);
 
 function emptiness() {
   const none = !feed.items.some(item => !item.note);

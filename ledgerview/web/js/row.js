@@ -3,6 +3,7 @@ import { h } from './dom.js';
 import { clean, clip, clock, num, plural } from './format.js';
 import { LEVELS, levelTag } from './levels.js';
 import { link } from './link.js';
+import { isObject } from './numbers.js';
 
 const VALUE_LENGTH = 60, ROW_LENGTH = 600;
 // What the message or a column says already is left out of a row, and so are ids.
@@ -16,13 +17,13 @@ export function flatten(attributes, visit, skip = SAID, path = '') {
   for (const [key, value] of Object.entries(attributes || {})) {
     const here = path ? path + '.' + key : key;
     if (!path && skip.has(key)) continue;
-    if (value && typeof value === 'object' && !Array.isArray(value)) { if (flatten(value, visit, skip, here)) return true; }
+    if (isObject(value) && !Array.isArray(value)) { if (flatten(value, visit, skip, here)) return true; }
     else if (visit(here, value)) return true;
   }
   return false;
 }
 
-const text = value => (Array.isArray(value) ? value.map(v => (v && typeof v === 'object' ? JSON.stringify(v) : v)).join(', ') : String(value));
+const text = value => (Array.isArray(value) ? value.map(v => (isObject(v) ? JSON.stringify(v) : v)).join(', ') : String(value));
 
 function inlineAttributes(record) {
   const out = [];
@@ -72,4 +73,4 @@ export function updateNote(el, item) {
   if (told.textContent !== now) told.textContent = now;
 }
 
-export const durationOf = record => record.attributes?.endpoint?.duration_ms ?? record.attributes?.duration_ms;
+export const durationOf = record => (record.attributes?.endpoint?.duration_ms ?? record.attributes?.duration_ms)?.valueOf();

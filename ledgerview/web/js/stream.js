@@ -4,6 +4,7 @@
 // three locks that the tabs share; a page without one asks once a second. A hidden page does neither, and catches up.
 import { api, faultOf, url, Unreachable } from './api.js';
 import { link, check, restored } from './link.js';
+import { parse } from './numbers.js';
 
 const SLOTS = 3, POLL = 1000, POLLS_BEFORE_RETRY = 5, POLL_LIMIT = 1000, BUSY_MS = 20;
 
@@ -60,7 +61,7 @@ export class Stream {
 
   take({ type, id, data }) {
     if (id) this.after = Number(id);
-    if (type === 'records') this.handlers.records(JSON.parse(data), this.after);
+    if (type === 'records') this.handlers.records(parse(data), this.after);
     else if (type === 'missed') this.handlers.missed(JSON.parse(data).count, this.after);
   }
 

@@ -1,6 +1,7 @@
 // What the search box offers: keys, and the values they have in the records that the page holds.
 import { feed } from './feed.js';
 import { LEVELS } from './levels.js';
+import { isObject } from './numbers.js';
 import { quote } from './query.js';
 import { flatten } from './row.js';
 
@@ -34,10 +35,10 @@ function keys() {
 
 function values(key) {
   const found = new Map();
-  const add = value => { if (value != null && value !== '' && typeof value !== 'object') found.set(String(value), (found.get(String(value)) || 0) + 1); };
+  const add = value => { if (value != null && value !== '' && !isObject(value)) found.set(String(value), (found.get(String(value)) || 0) + 1); };
   for (const record of recent()) {
     if (SHORT[key]) add(SHORT[key](record));
-    else if (typeof record[key] !== 'object') add(record[key]);
+    else if (!isObject(record[key])) add(record[key]);
     flatten(record.attributes, (path, value) => { if (path === key || path.endsWith('.' + key)) add(value); });
   }
   return [...found].sort((a, b) => b[1] - a[1]);

@@ -2,6 +2,7 @@
 import { copy, h, icon } from './dom.js';
 import { go, state } from './address.js';
 import { bytes, clean } from './format.js';
+import { isObject } from './numbers.js';
 import { quote, withTerm } from './query.js';
 
 const FOLD = 600, MOST_ROWS = 500;
@@ -32,7 +33,7 @@ export function attributeRows(attributes, path = '', depth = 0, out = []) {
   }
   return out;
 }
-const nested = value => value && typeof value === 'object' && Object.keys(value).length > 0 && (!Array.isArray(value) || value.some(v => v && typeof v === 'object'));
+const nested = value => isObject(value) && Object.keys(value).length > 0 && (!Array.isArray(value) || value.some(isObject));
 
 function row(r) {
   const indent = { '--depth': r.depth || 0 };
@@ -54,7 +55,7 @@ const act = (label, name, key, onclick) => h('button', { class: 'btn quiet squar
 function shown({ value, link }) {
   if (value === null || value === undefined) return h('span', { class: 'v-null' }, 'null');
   if (value === '***') return h('span', { class: 'v-mask' }, '*** masked');
-  if (typeof value === 'object') return JSON.stringify(value);
+  if (isObject(value)) return JSON.stringify(value);
   const text = clean(value, true);
   if (link) return h('a', { class: 'link', href: link, tabindex: -1 }, text);
   if (text === '') return h('span', { class: 'v-null' }, 'empty');
