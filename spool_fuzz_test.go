@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -34,7 +35,11 @@ func bodiesOf(t testing.TB, dir string) {
 	for batch := disk.Read(1000); batch != nil; batch = disk.Read(1000) {
 		entries := batch.BeginAttempt()
 		for _, format := range formats {
-			tr.bodies.Make(format, chooser.InFormat(entries, format), true)
+			b := tr.bodies.Make(format, chooser.InFormat(entries, format), true)
+			if n, err := io.Copy(io.Discard, b.Open()); err != nil || n != b.Size() {
+				t.Errorf("%s: %d of %d bytes, %v", format.Path(), n, b.Size(), err)
+			}
+			b.Release()
 		}
 		for _, e := range batch.Empty() {
 			disk.Release(e)

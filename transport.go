@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -110,10 +109,13 @@ func (t *transport) send(ctx context.Context, format wire.Format, entries []*buf
 	}
 	plain := t.plain.Load()
 	payload := t.bodies.Make(format, entries, plain)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.base.String()+format.Path(), bytes.NewReader(payload))
+	defer payload.Release()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.base.String()+format.Path(), payload.Open())
 	if err != nil {
 		return outcome{kind: outcomeMisdirected, err: errors.New("the URL makes no request")}
 	}
+	req.ContentLength = payload.Size()
+	req.GetBody = func() (io.ReadCloser, error) { return payload.Open(), nil }
 	req.Header.Set("Content-Type", format.ContentType())
 	req.Header.Set("User-Agent", "ledger-sdk-go/"+Version)
 	// Servers before 2025-11-17 know only the first, later ones prefer the second.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -35,8 +36,9 @@ func TestBodiesStayAsTheyWere(t *testing.T) {
 	for seed := range 4 {
 		others.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(seed), 1))
-			var bodies, wants [][]byte
-			for range 30 {
+			var packed, plain []body.Body
+			var wants [][]byte
+			for range 15 {
 				f := formats[random.IntN(2)]
 				var entries []*buffer.Entry
 				var wholes [][]byte
@@ -54,19 +56,73 @@ func TestBodiesStayAsTheyWere(t *testing.T) {
 				}
 				before, between, after := f.Frame(len(entries), size)
 				wants = append(wants, slices.Concat(before, bytes.Join(wholes, between), after))
-				bodies = append(bodies, maker.Make(f, entries, false))
+				packed, plain = append(packed, maker.Make(f, entries, false)), append(plain, maker.Make(f, entries, true))
 			}
-			for i, packed := range bodies {
-				zr, err := gzip.NewReader(bytes.NewReader(packed))
+			for i, want := range wants {
+				if err := iotest.TestReader(plain[i].Open(), want); err != nil || plain[i].Size() != int64(len(want)) {
+					t.Errorf("body %d is another, of %d bytes: %v", i, plain[i].Size(), err)
+				}
+				zr, err := gzip.NewReader(packed[i].Open())
 				if err != nil {
 					t.Error(err)
 					continue
 				}
-				if got, err := io.ReadAll(zr); err != nil || !bytes.Equal(got, wants[i]) {
+				if got, err := io.ReadAll(zr); err != nil || !bytes.Equal(got, want) {
 					t.Errorf("body %d is another: %v", i, err)
 				}
 			}
 		})
 	}
 	others.Wait()
+}
+
+// A transport may read a body after its request has returned; the entries are not read
+// then any more. It finds the end where it has read all.
+func TestReleasedBody(t *testing.T) {
+	format := native.New(wire.Program{})
+	entries := []*buffer.Entry{{Data: []byte(`{"n":1}`), Format: format}, {Data: []byte(`{"n":2}`), Format: format}}
+	var maker body.Maker
+	b := maker.Make(format, entries, true)
+	some, all := b.Open(), b.Open()
+	if _, err := io.ReadFull(some, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(all, make([]byte, b.Size())); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan error)
+	go func() {
+		_, err := io.Copy(io.Discard, some)
+		read <- err
+	}()
+	b.Release()
+	for _, e := range entries {
+		e.Data = nil // -race would find who reads them still
+	}
+	<-read // whether it was in time or not
+	if n, err := all.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("after all was read: %d, %v", n, err)
+	}
+	if text, err := io.ReadAll(b.Open()); len(text) != 0 || err == nil || err == io.EOF {
+		t.Errorf("after Release: %q, %v", text, err)
+	}
+}
+
+// A panic while an entry is read is told where the body is released, not in the
+// goroutine of a transport.
+func TestPanickingEntry(t *testing.T) {
+	format := native.New(wire.Program{})
+	entries := []*buffer.Entry{{Data: []byte("{}"), Format: format}, {Data: []byte("{}"), Format: format}}
+	var maker body.Maker
+	b := maker.Make(format, entries, true)
+	entries[1] = nil
+	if _, err := io.ReadAll(b.Open()); err == nil {
+		t.Error("it was read")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("Release does not panic")
+		}
+	}()
+	b.Release()
 }
