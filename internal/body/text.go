@@ -47,7 +47,6 @@ type textReader struct {
 	of   *text
 	next int    // the piece to be read
 	rest []byte // of the piece before, which did not fit
-	kept []byte // the memory of rest
 }
 
 // Read implements [io.Reader]. It is called by a goroutine of the HTTP transport, where a
@@ -75,11 +74,11 @@ func (r *textReader) Read(p []byte) (n int, err error) {
 		case t.released:
 			return n, errReleased
 		}
-		if fits := len(p) - n - len(t.between); r.next > 0 && r.next < len(t.entries) && t.entries[r.next].Size() <= fits {
-			n += len(t.appendPiece(p[n:n:len(p)], t.entries, r.next)) // most are made in place
+		piece := t.appendPiece(p[n:n:len(p)], t.entries, r.next)
+		if len(piece) > 0 && &piece[0] != &p[n] { // it does not fit: append has moved it
+			r.rest = piece
 		} else {
-			r.kept = t.appendPiece(r.kept[:0], t.entries, r.next)
-			r.rest = r.kept
+			n += len(piece)
 		}
 		r.next++
 	}
