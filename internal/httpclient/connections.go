@@ -10,7 +10,6 @@ package httpclient
 import (
 	"errors"
 	"math"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -47,7 +46,7 @@ func New(through http.RoundTripper, requests int, connect time.Duration) *Client
 	if through == nil {
 		c.Owned = &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            (&net.Dialer{Timeout: connect, KeepAlive: 30 * time.Second}).DialContext,
+			DialContext:            dialer(connect),
 			TLSHandshakeTimeout:    connect,
 			MaxIdleConns:           requests,
 			MaxIdleConnsPerHost:    requests,

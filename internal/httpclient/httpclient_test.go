@@ -1,11 +1,13 @@
 package httpclient
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
@@ -128,4 +130,35 @@ func TestLateAnswerCounts(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	})
+}
+
+// A body that is larger than a connection's buffers arrives as it is, and the connection
+// is used again.
+func TestLargeBody(t *testing.T) {
+	var got []byte
+	var peers []string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		got, _ = io.ReadAll(r.Body)
+		peers = append(peers, r.RemoteAddr)
+	}))
+	defer server.Close()
+	c := New(nil, 1, time.Second)
+	defer c.Close()
+	want := make([]byte, 3*copyBuffer+1)
+	for i := range want {
+		want[i] = byte(i >> 8)
+	}
+	for range 2 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, struct{ io.Reader }{bytes.NewReader(want)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.ContentLength = int64(len(want))
+		if r := Do(c, req, text); r.Err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%v, %d bytes", r.Err, len(got))
+		}
+	}
+	if peers[0] != peers[1] {
+		t.Errorf("connections: %v", peers)
+	}
 }
