@@ -96,7 +96,9 @@ func TestARefusalShowsThePartThatFits(t *testing.T) {
 	const ahead = 25 * time.Second
 	s := newSharedLimiter(noon.Add(-ahead)) // the server's minute begins
 	s.send(3*time.Minute+40*time.Second, 10, ahead)
-	s.now = s.now.Add(s.Refused(told(s.now.Add(ahead), "60"), time.Minute))
+	wait := s.Refused(told(s.now.Add(ahead), "60"), time.Minute)
+	s.now = s.now.Add(wait)
+	s.logged += int64(10 * wait.Seconds()) // goes on meanwhile
 	if _, phase := s.others.at(s.now); phase > 0.02 {
 		t.Fatalf("goes on when %.2f of the minute are over", phase)
 	}
