@@ -11,11 +11,19 @@ import (
 // Print writes each record that comes in to w, a line each, until ctx ends or the viewer is closed, and returns nil
 // then. It returns an error when w fails. When records come in faster than w takes them, those that were evicted
 // meanwhile are counted in a line of their own.
-func (v *Viewer) Print(ctx context.Context, w io.Writer) error {
+func (v *Viewer) Print(ctx context.Context, w io.Writer) error { return v.Printer(w)(ctx) }
+
+// Printer returns what does the work of [Viewer.Print], for the records that come in from now on: whoever runs it in
+// another goroutine misses none.
+func (v *Viewer) Printer(w io.Writer) (print func(context.Context) error) {
+	last := v.ring.stats(time.Now()).last
+	return func(ctx context.Context) error { return v.printAfter(ctx, w, last) }
+}
+
+func (v *Viewer) printAfter(ctx context.Context, w io.Writer, last uint64) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(v.life, cancel)()
-	last := v.ring.stats(time.Now()).last
 	for {
 		select {
 		case <-v.ring.wait(last + 1):

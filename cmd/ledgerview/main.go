@@ -115,6 +115,7 @@ func serve(ctx context.Context, f *flags, stdin io.Reader, stdout, stderr io.Wri
 		}
 		fmt.Fprintf(stderr, "ledgerview: %d records of %s\n", n, f.spool)
 	}
+	print := v.Printer(stdout) // from the first record that is sent
 	l, err := listen(f.addr, stderr)
 	if err != nil {
 		return err
@@ -143,7 +144,7 @@ func serve(ctx context.Context, f *flags, stdin io.Reader, stdout, stderr io.Wri
 	}
 	if f.print {
 		go func() {
-			if err := v.Print(ctx, stdout); err != nil {
+			if err := print(ctx); err != nil {
 				fmt.Fprintln(stderr, "ledgerview:", err)
 			}
 		}()
