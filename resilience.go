@@ -10,6 +10,7 @@ import (
 
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
+	"github.com/ledger-sdk/ledger-go/internal/body"
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
 	"github.com/ledger-sdk/ledger-go/internal/errstack"
 	"github.com/ledger-sdk/ledger-go/internal/protocol"
@@ -311,9 +312,10 @@ func (r *round) attempt(ctx context.Context) outcome {
 func (r *round) send(ctx context.Context, entries []*buffer.Entry, timeout time.Duration) (out outcome) {
 	defer func() {
 		if p := recover(); p != nil {
+			_, underWay := p.(body.ReadPanic)
 			err := errors.New("ledger: sending panicked: " + errstack.PanicValue(p))
 			r.report.Tell("panic", slog.LevelError, "sending panics: looking for the entry at fault, which is dropped", slog.String("error", err.Error()))
-			out = outcome{kind: outcomeRefused, format: r.format, unheard: true, err: err}
+			out = outcome{kind: outcomeRefused, format: r.format, unheard: !underWay, err: err}
 		}
 	}()
 	return r.transport.send(ctx, r.format, r.protocols.InFormat(entries, r.format), timeout)
@@ -340,7 +342,7 @@ func (s *sender) learn(b *batch, out *outcome) {
 		out.lesson = throttle.Clear(b.Size())
 	case outcomeRefused, outcomeTooLarge:
 		s.suspectGzip(out)
-		if !out.again && len(out.answer.Positions) == 0 && !out.unheard {
+		if !out.again && len(out.answer.Positions) == 0 && out.status != 0 {
 			out.lesson = throttle.Refuse(mostRefusals, s.delays.Throttled)
 		}
 		if out.status == http.StatusUnprocessableEntity {

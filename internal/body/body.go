@@ -15,17 +15,22 @@ import (
 	"github.com/ledger-sdk/ledger-go/internal/wire"
 )
 
-// maxKept is the largest buffer that is kept for another body.
-const maxKept = 256 << 10
+const (
+	// maxKept is the largest buffer that is kept for another body.
+	maxKept = 256 << 10
+	// smallText is up to where a body without compression is copied: net/http sends the
+	// headers alone before one that it does not know to be in memory.
+	smallText = 32 << 10
+)
 
 // A Body is that of one request.
 type Body interface {
 	Size() int64 // in bytes
-	// Open returns a reader of the body, from its beginning. Its Close does nothing.
+	// Open returns a reader of the body, from its beginning.
 	Open() io.ReadCloser
-	// Release ends the body once the request has returned. An HTTP transport may read on
-	// even then, and gets an error where something is left to read. Release panics if
-	// an entry did while it was read.
+	// Release is called once the request has returned: the entries may change then. An
+	// HTTP transport may read on even so. Release panics, with a [ReadPanic], if reading
+	// an entry did.
 	Release()
 }
 
@@ -42,7 +47,11 @@ func (m *Maker) Make(format wire.Format, entries []*buffer.Entry, plain bool) Bo
 	}
 	f := newFrame(format, len(entries), size)
 	if plain {
-		return newText(f, entries, size)
+		n := f.size(len(entries), size)
+		if n <= smallText {
+			return memory(f.all(entries, n))
+		}
+		return &text{frame: f, size: n, entries: entries}
 	}
 	zw, _ := m.compressors.Get().(*gzip.Writer)
 	if zw == nil {
@@ -60,12 +69,12 @@ func (m *Maker) Make(format wire.Format, entries []*buffer.Entry, plain bool) Bo
 	packed := bytes.Clone(zw.End()) // it may be long until the server has answered
 	zw.Shed(maxKept)                // of a batch that does not compress
 	m.compressors.Put(zw)
-	return compressed(packed)
+	return memory(packed)
 }
 
-// compressed is a body of which nobody else has the bytes.
-type compressed []byte
+// memory is a body of which nobody else has the bytes.
+type memory []byte
 
-func (c compressed) Size() int64         { return int64(len(c)) }
-func (c compressed) Open() io.ReadCloser { return io.NopCloser(bytes.NewReader(c)) }
-func (c compressed) Release()            {}
+func (m memory) Size() int64         { return int64(len(m)) }
+func (m memory) Open() io.ReadCloser { return io.NopCloser(bytes.NewReader(m)) }
+func (m memory) Release()            {}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -76,52 +77,79 @@ func TestBodiesStayAsTheyWere(t *testing.T) {
 	others.Wait()
 }
 
-// A transport may read a body after its request has returned; the entries are not read
-// then any more. It finds the end where it has read all.
+// A transport may read a body after its request has returned: it gets the same, though
+// the entries may be others then.
 func TestReleasedBody(t *testing.T) {
-	format := native.New(wire.Program{})
-	entries := []*buffer.Entry{{Data: []byte(`{"n":1}`), Format: format}, {Data: []byte(`{"n":2}`), Format: format}}
+	for _, format := range []wire.Format{native.New(wire.Program{}), otlp.New(wire.Program{})} {
+		entries, want := largeBody(format)
+		var maker body.Maker
+		b := maker.Make(format, entries, true)
+		some, all, closed := b.Open(), b.Open(), b.Open()
+		if _, err := io.ReadFull(some, make([]byte, 100)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(all, make([]byte, b.Size())); err != nil {
+			t.Fatal(err)
+		}
+		read := make(chan []byte)
+		go func() {
+			rest, _ := io.ReadAll(some)
+			read <- rest
+		}()
+		b.Release()
+		for _, e := range entries {
+			e.Data = nil // -race would find who reads them still
+		}
+		if rest := <-read; !bytes.Equal(rest, want[100:]) {
+			t.Errorf("%d of %d bytes after Release", len(rest), len(want)-100)
+		}
+		if n, err := all.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+			t.Errorf("after all was read: %d, %v", n, err)
+		}
+		closed.Close()
+	}
+}
+
+// What nobody reads any more is not copied.
+func TestClosedBody(t *testing.T) {
+	entries, _ := largeBody(native.New(wire.Program{}))
 	var maker body.Maker
-	b := maker.Make(format, entries, true)
-	some, all := b.Open(), b.Open()
-	if _, err := io.ReadFull(some, make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadFull(all, make([]byte, b.Size())); err != nil {
-		t.Fatal(err)
-	}
-	read := make(chan error)
-	go func() {
-		_, err := io.Copy(io.Discard, some)
-		read <- err
-	}()
+	b := maker.Make(entries[0].Format, entries, true)
+	r := b.Open()
+	r.Close()
 	b.Release()
-	for _, e := range entries {
-		e.Data = nil // -race would find who reads them still
+	for _, r := range []io.Reader{r, b.Open()} {
+		if text, err := io.ReadAll(r); len(text) != 0 || err == nil {
+			t.Errorf("after Release: %q, %v", text, err)
+		}
 	}
-	<-read // whether it was in time or not
-	if n, err := all.Read(make([]byte, 1)); n != 0 || err != io.EOF {
-		t.Errorf("after all was read: %d, %v", n, err)
+}
+
+// largeBody is that of entries which are too many to be copied.
+func largeBody(format wire.Format) (entries []*buffer.Entry, want []byte) {
+	var wholes [][]byte
+	size := 0
+	for i := range 1000 {
+		whole := fmt.Appendf(nil, `{"message":"a message of usual length","n":%d}`, i)
+		entries, wholes, size = append(entries, &buffer.Entry{Data: whole, Format: format}), append(wholes, whole), size+len(whole)
 	}
-	if text, err := io.ReadAll(b.Open()); len(text) != 0 || err == nil || err == io.EOF {
-		t.Errorf("after Release: %q, %v", text, err)
-	}
+	before, between, after := format.Frame(len(entries), size)
+	return entries, slices.Concat(before, bytes.Join(wholes, between), after)
 }
 
 // A panic while an entry is read is told where the body is released, not in the
 // goroutine of a transport.
 func TestPanickingEntry(t *testing.T) {
-	format := native.New(wire.Program{})
-	entries := []*buffer.Entry{{Data: []byte("{}"), Format: format}, {Data: []byte("{}"), Format: format}}
+	entries, _ := largeBody(native.New(wire.Program{}))
 	var maker body.Maker
-	b := maker.Make(format, entries, true)
-	entries[1] = nil
+	b := maker.Make(entries[0].Format, entries, true)
+	entries[500] = nil
 	if _, err := io.ReadAll(b.Open()); err == nil {
 		t.Error("it was read")
 	}
 	defer func() {
-		if recover() == nil {
-			t.Error("Release does not panic")
+		if p, ok := recover().(body.ReadPanic); !ok || p.Value == nil {
+			t.Errorf("Release panics with %v", p)
 		}
 	}()
 	b.Release()

@@ -33,3 +33,12 @@ func (f frame) appendPiece(b []byte, entries []*buffer.Entry, i int) []byte {
 	}
 	return append(b, f.after...)
 }
+
+// all returns the whole body, in memory of its own.
+func (f frame) all(entries []*buffer.Entry, size int64) []byte {
+	b := make([]byte, 0, size)
+	for i := range len(entries) + 1 {
+		b = f.appendPiece(b, entries, i)
+	}
+	return b
+}

@@ -6,35 +6,50 @@ import (
 	"sync"
 
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
+	"github.com/ledger-sdk/ledger-go/internal/errstack"
 )
 
 // A text is a body without compression. It is read from the entries themselves, for a
 // copy is half a megabyte that is garbage after each request.
 type text struct {
 	frame
-	size   int64
-	pieces int
+	size int64
 
-	mu       sync.Mutex // held while entries are read
-	entries  []*buffer.Entry
-	released bool
-	panicked any // what a reader did, which is told in Release
+	mu       sync.Mutex      // held while entries are read
+	entries  []*buffer.Entry // nil once it is released
+	readers  []*textReader
+	rest     []byte // the whole body, for those that read on after Release
+	panicked any    // what a reader did, which is told in Release
 }
 
-func newText(f frame, entries []*buffer.Entry, bytes int) *text {
-	return &text{frame: f, size: f.size(len(entries), bytes), pieces: len(entries) + 1, entries: entries}
+func (t *text) Size() int64 { return t.size }
+
+func (t *text) Open() io.ReadCloser {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := &textReader{of: t}
+	t.readers = append(t.readers, r)
+	return r
 }
 
-func (t *text) Size() int64         { return t.size }
-func (t *text) Open() io.ReadCloser { return &textReader{of: t} }
+// A ReadPanic is what Release panics with when reading an entry did.
+type ReadPanic struct{ Value any }
+
+func (p ReadPanic) Error() string { return errstack.PanicValue(p.Value) }
 
 func (t *text) Release() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.entries, t.released = nil, true
 	if t.panicked != nil {
-		panic(t.panicked)
+		panic(ReadPanic{t.panicked})
 	}
+	for _, r := range t.readers {
+		if !r.closed && r.read < t.size { // of a server that answers early, or a request that was given up
+			t.rest = t.all(t.entries, t.size)
+			break
+		}
+	}
+	t.entries = nil
 }
 
 var (
@@ -44,9 +59,11 @@ var (
 
 // A textReader is not safe for concurrent use, as readers are not.
 type textReader struct {
-	of   *text
-	next int    // the piece to be read
-	rest []byte // of the piece before, which did not fit
+	of     *text
+	read   int64  // bytes
+	next   int    // the piece to be read
+	piece  []byte // what is left of the one before, which did not fit
+	closed bool
 }
 
 // Read implements [io.Reader]. It is called by a goroutine of the HTTP transport, where a
@@ -56,27 +73,28 @@ func (r *textReader) Read(p []byte) (n int, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	defer func() {
+		r.read += int64(n)
 		if v := recover(); v != nil {
 			t.panicked, err = v, errPanicked
 		}
 	}()
-	for n < len(p) {
-		if len(r.rest) > 0 {
-			copied := copy(p[n:], r.rest)
-			n, r.rest = n+copied, r.rest[copied:]
+	switch {
+	case r.read == t.size:
+		return 0, io.EOF
+	case t.rest != nil:
+		return copy(p, t.rest[r.read:]), nil
+	case t.entries == nil:
+		return 0, errReleased
+	}
+	for n < len(p) && r.read+int64(n) < t.size {
+		if len(r.piece) > 0 {
+			copied := copy(p[n:], r.piece)
+			n, r.piece = n+copied, r.piece[copied:]
 			continue
-		}
-		switch {
-		case r.next == t.pieces && n == 0:
-			return 0, io.EOF // also after Release: net/http makes sure that there is no more
-		case r.next == t.pieces:
-			return n, nil
-		case t.released:
-			return n, errReleased
 		}
 		piece := t.appendPiece(p[n:n:len(p)], t.entries, r.next)
 		if len(piece) > 0 && &piece[0] != &p[n] { // it does not fit: append has moved it
-			r.rest = piece
+			r.piece = piece
 		} else {
 			n += len(piece)
 		}
@@ -85,5 +103,10 @@ func (r *textReader) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// Close implements [io.Closer].
-func (r *textReader) Close() error { return nil }
+// Close implements [io.Closer]. A transport closes a body when it needs no more of it.
+func (r *textReader) Close() error {
+	r.of.mu.Lock()
+	defer r.of.mu.Unlock()
+	r.closed = true
+	return nil
+}
