@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"runtime"
 	"testing"
 )
@@ -30,8 +32,11 @@ func heap() uint64 {
 func jsonDecode(b []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
-	if err := d.Decode(into); err != nil || d.More() {
-		return cmp.Or(err, errors.New("more than one value"))
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("behind the value: %w", cmp.Or(err, errors.New("more of them")))
 	}
 	return nil
 }

@@ -13,9 +13,9 @@ import (
 // meanwhile are counted in a line of their own.
 func (v *Viewer) Print(ctx context.Context, w io.Writer) error { return v.Printer(w)(ctx) }
 
-// Printer returns what does the work of [Viewer.Print], for the records that come in from now on: whoever runs it in
-// another goroutine misses none.
-func (v *Viewer) Printer(w io.Writer) (print func(context.Context) error) {
+// Printer returns a function that prints, as [Viewer.Print] does, the records that come in after this call: one that
+// another goroutine runs misses none. Each call of it begins there.
+func (v *Viewer) Printer(w io.Writer) func(context.Context) error {
 	last := v.ring.stats(time.Now()).last
 	return func(ctx context.Context) error { return v.printAfter(ctx, w, last) }
 }

@@ -31,9 +31,9 @@ func TestPrint(t *testing.T) {
 		lines := make(lineWriter, 10)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		print := v.Printer(lines)
+		printing := v.Printer(lines)
 		say(record{level: levelWarning, message: "hello \x1b[31m\u202e", attributes: []byte(`{"n":1}`)})
-		go func() { done <- print(ctx) }()
+		go func() { done <- printing(ctx) }()
 		at := base.Local().Format("15:04:05.000")
 		if got, want := <-lines, at+` warning  logger    [api] hello \u001b[31m\u202e  {"n":1}`+"\n"; got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -115,7 +115,7 @@ func serve(ctx context.Context, f *flags, stdin io.Reader, stdout, stderr io.Wri
 		}
 		fmt.Fprintf(stderr, "ledgerview: %d records of %s\n", n, f.spool)
 	}
-	print := v.Printer(stdout) // from the first record that is sent
+	printing := v.Printer(stdout) // from the first record that is sent
 	l, err := listen(f.addr, stderr)
 	if err != nil {
 		return err
@@ -144,7 +144,7 @@ func serve(ctx context.Context, f *flags, stdin io.Reader, stdout, stderr io.Wri
 	}
 	if f.print {
 		go func() {
-			if err := print(ctx); err != nil {
+			if err := printing(ctx); err != nil {
 				fmt.Fprintln(stderr, "ledgerview:", err)
 			}
 		}()

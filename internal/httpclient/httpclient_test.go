@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -160,5 +161,24 @@ func TestLargeBody(t *testing.T) {
 	}
 	if peers[0] != peers[1] {
 		t.Errorf("connections: %v", peers)
+	}
+}
+
+// sizes is a connection that notes what it is given.
+type sizes struct {
+	net.Conn
+	written []int
+}
+
+func (s *sizes) Write(p []byte) (int, error) {
+	s.written = append(s.written, len(p))
+	return len(p), nil
+}
+
+func TestLargeWrites(t *testing.T) {
+	conn := &sizes{}
+	n, err := largeWrites{conn}.ReadFrom(struct{ io.Reader }{strings.NewReader(strings.Repeat("x", 2*copyBuffer+1))})
+	if err != nil || n != 2*copyBuffer+1 || !slices.Equal(conn.written, []int{copyBuffer, copyBuffer, 1}) {
+		t.Errorf("%d, %v: %v", n, err, conn.written)
 	}
 }

@@ -146,7 +146,7 @@ function chrome() {
   showCount();
 }
 
-// Each heartbeat brings how many records are kept, of which the query may match none.
+// How many records there are is renewed by each heartbeat, even while none comes that matches the query.
 function showCount() {
   const kept = link.stats?.kept ?? 0, all = counts?.all ?? 0, filtered = state.q || state.run || state.from != null;
   const text = !counts ? '' : filtered && kept > all ? `${num(all)} of ${plural(kept, 'record')}` : plural(all, 'record');

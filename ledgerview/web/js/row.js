@@ -3,7 +3,7 @@ import { h } from './dom.js';
 import { clean, clip, clock, num, plural } from './format.js';
 import { LEVELS, levelTag } from './levels.js';
 import { link } from './link.js';
-import { isObject } from './numbers.js';
+import { isObject, plain } from './numbers.js';
 
 const VALUE_LENGTH = 60, ROW_LENGTH = 600;
 // What the message or a column says already is left out of a row, and so are ids.
@@ -73,4 +73,4 @@ export function updateNote(el, item) {
   if (told.textContent !== now) told.textContent = now;
 }
 
-export const durationOf = record => (record.attributes?.endpoint?.duration_ms ?? record.attributes?.duration_ms)?.valueOf();
+export const durationOf = record => plain(record.attributes?.endpoint?.duration_ms ?? record.attributes?.duration_ms);
