@@ -2,11 +2,11 @@ package body
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 
 	"github.com/ledger-sdk/ledger-go/internal/buffer"
-	"github.com/ledger-sdk/ledger-go/internal/errstack"
 )
 
 // A text is a body without compression. It is read from the entries themselves, for a
@@ -35,7 +35,7 @@ func (t *text) Open() io.ReadCloser {
 // A ReadPanic is what Release panics with when reading an entry did.
 type ReadPanic struct{ Value any }
 
-func (p ReadPanic) Error() string { return errstack.PanicValue(p.Value) }
+func (p ReadPanic) Error() string { return fmt.Sprint(p.Value) }
 
 func (t *text) Release() {
 	t.mu.Lock()
