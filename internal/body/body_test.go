@@ -143,13 +143,18 @@ func TestPanickingEntry(t *testing.T) {
 	entries, _ := largeBody(native.New(wire.Program{}))
 	var maker body.Maker
 	b := maker.Make(entries[0].Format, entries, true)
+	whole := entries[500]
 	entries[500] = nil
 	if _, err := io.ReadAll(b.Open()); err == nil {
 		t.Error("it was read")
 	}
+	entries[500] = whole
 	defer func() {
 		if p, ok := recover().(body.ReadPanic); !ok || p.Value == nil {
 			t.Errorf("Release panics with %v", p)
+		}
+		if text, err := io.ReadAll(b.Open()); len(text) != 0 || err == nil {
+			t.Errorf("after Release: %d bytes, %v", len(text), err)
 		}
 	}()
 	b.Release()

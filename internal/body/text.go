@@ -40,16 +40,17 @@ func (p ReadPanic) Error() string { return fmt.Sprint(p.Value) }
 func (t *text) Release() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	entries := t.entries
+	t.entries = nil // also for who reads on after a panic
 	if t.panicked != nil {
 		panic(ReadPanic{t.panicked})
 	}
 	for _, r := range t.readers {
 		if !r.closed && r.read < t.size { // of a server that answers early, or a request that was given up
-			t.rest = t.all(t.entries, t.size)
-			break
+			t.rest = t.all(entries, t.size)
+			return
 		}
 	}
-	t.entries = nil
 }
 
 var (
