@@ -84,16 +84,18 @@ func TestReleasedBody(t *testing.T) {
 		entries, want := largeBody(format)
 		var maker body.Maker
 		b := maker.Make(format, entries, true)
-		some, all, closed := b.Open(), b.Open(), b.Open()
-		if _, err := io.ReadFull(some, make([]byte, 100)); err != nil {
-			t.Fatal(err)
+		beside, later, all := b.Open(), b.Open(), b.Open()
+		for _, r := range []io.Reader{beside, later} {
+			if _, err := io.ReadFull(r, make([]byte, 100)); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if _, err := io.ReadFull(all, make([]byte, b.Size())); err != nil {
 			t.Fatal(err)
 		}
 		read := make(chan []byte)
 		go func() {
-			rest, _ := io.ReadAll(some)
+			rest, _ := io.ReadAll(beside)
 			read <- rest
 		}()
 		b.Release()
@@ -101,12 +103,14 @@ func TestReleasedBody(t *testing.T) {
 			e.Data = nil // -race would find who reads them still
 		}
 		if rest := <-read; !bytes.Equal(rest, want[100:]) {
-			t.Errorf("%d of %d bytes after Release", len(rest), len(want)-100)
+			t.Errorf("%d of %d bytes beside Release", len(rest), len(want)-100)
+		}
+		if rest, err := io.ReadAll(later); err != nil || !bytes.Equal(rest, want[100:]) {
+			t.Errorf("%d of %d bytes after Release, %v", len(rest), len(want)-100, err)
 		}
 		if n, err := all.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 			t.Errorf("after all was read: %d, %v", n, err)
 		}
-		closed.Close()
 	}
 }
 
