@@ -34,5 +34,5 @@ var copyBuffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
 func (c largeWrites) ReadFrom(r io.Reader) (int64, error) {
 	buf := copyBuffers.Get().(*[copyBuffer]byte)
 	defer copyBuffers.Put(buf)
-	return io.CopyBuffer(struct{ io.Writer }{c.Conn}, r, buf[:])
+	return io.CopyBuffer(struct{ io.Writer }{c.Conn}, r, buf[:]) // not by the connection's own ReadFrom
 }
