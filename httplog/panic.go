@@ -1,6 +1,7 @@
 package httplog
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -38,9 +39,9 @@ func (e *panicError) Unwrap() error {
 // first, without frames of the runtime and of this package.
 func (e *panicError) Callers() []uintptr { return slices.Clone(e.callers) }
 
-// record returns the record of the panic of a request. Its message is the first
-// line of the text: a long one makes the server lose the entry.
-func (e *panicError) record(at time.Time, x *exchange, what *endpoint) slog.Record {
+// log writes the record of the panic of a request. Its message is the first line of
+// the text: a long one makes the server lose the entry.
+func (e *panicError) log(ctx context.Context, sink slog.Handler, at time.Time, x *exchange, what *endpoint) {
 	var source uintptr
 	if len(e.callers) > 0 {
 		source = e.callers[0]
@@ -53,7 +54,8 @@ func (e *panicError) record(at time.Time, x *exchange, what *endpoint) slog.Reco
 		slog.String("method", what.method),
 		slog.String("path", what.path))
 	record.AddAttrs(x.appendIDs(nil)...)
-	return record
+	_ = sink.Handle(ctx, record)
+	x.panicLogged = true
 }
 
 // goOn lets the panic of a request go on. It must be deferred.

@@ -64,29 +64,34 @@ func (m *middleware) log(x *exchange, end time.Time, failure *panicError) {
 	var e endpoint
 	m.describe(&e, x, &res)
 	if failure != nil && sink.Enabled(ctx, slog.LevelError) {
-		_ = sink.Handle(ctx, failure.record(end, x, &e))
-		x.panicLogged = true
+		failure.log(ctx, sink, end, x, &e)
 	}
 	if !enabled {
 		return
 	}
-
-	var buf [12]slog.Attr
-	attrs := x.appendIDs(buf[:1])
-	attrs = m.appendAccess(attrs, &e, x)
-	attrs[0].Key = "endpoint"
-	attrs[0].Value = slog.GroupValue(m.endpointAttrs(&e, x, &res, route, added)...)
-	attrs = append(attrs, added.attrs...)
-	if m.opts.Attrs != nil {
-		attrs = append(attrs, guard(nil, func() []slog.Attr { return m.opts.Attrs(&x.passed, res) })...)
-	}
-	var record slog.Record
+	var record slog.Record // a literal would be built elsewhere and copied
 	record.Time = end
 	record.Message = e.message
 	record.Level = level
 	record.PC = m.source
-	record.AddAttrs(attrs...)
+	m.addAttrs(&record, &e, x, &res, route, added)
 	_ = sink.Handle(ctx, record) // as slog.Logger does
+}
+
+// addAttrs adds its attrs to the record of a request. The array that they are
+// collected in is not on the stack while the handler works, below whose frames it
+// may be what makes a stack grow.
+func (m *middleware) addAttrs(record *slog.Record, e *endpoint, x *exchange, res *Result, route *route, added *additions) {
+	var buf [12]slog.Attr
+	attrs := x.appendIDs(buf[:1])
+	attrs = m.appendAccess(attrs, e, x)
+	attrs[0].Key = "endpoint"
+	attrs[0].Value = slog.GroupValue(m.endpointAttrs(e, x, res, route, added)...)
+	attrs = append(attrs, added.attrs...)
+	if m.opts.Attrs != nil {
+		attrs = append(attrs, guard(nil, func() []slog.Attr { return m.opts.Attrs(&x.passed, *res) })...)
+	}
+	record.AddAttrs(attrs...)
 }
 
 // leftOut reports whether a request that did not panic is not logged.

@@ -94,10 +94,7 @@ func (w *walk) attr(a slog.Attr) bool { return w.attrOf(nil, a.Value.Kind(), &a)
 func (w *walk) attrOf(known *wire.KnownKey, kind slog.Kind, a *slog.Attr) bool {
 	if w.replace == nil && !w.masked {
 		if known == nil {
-			known = w.enc.keys.Find(a.Key)
-		}
-		if known == nil {
-			known = w.enc.keys.Learn(a.Key, w.enc.ordinary)
+			known = w.known(a.Key)
 		}
 		if known != nil {
 			if done, some := w.appendOrdinary(known, kind, a); done {
@@ -107,6 +104,14 @@ func (w *walk) attrOf(known *wire.KnownKey, kind slog.Kind, a *slog.Attr) bool {
 	}
 	resolved, failure, ok := w.resolveAttr(*a)
 	return ok && w.appendResolved(resolved, failure)
+}
+
+// known returns the known key, which it may have learnt just now, or nil.
+func (w *walk) known(key string) *wire.KnownKey {
+	if known := w.enc.keys.Find(key); known != nil {
+		return known
+	}
+	return w.enc.keys.Learn(key, w.enc.ordinary)
 }
 
 // appendOrdinary appends a, whose key is known, if its value needs no closer look.
@@ -240,9 +245,13 @@ func (w *walk) group(key string, attrs []slog.Attr) bool {
 	return true
 }
 
-// appendSource appends the place of the log call, at the root and without asking
-// ReplaceAttr.
-func (w *walk) appendSource(src *slog.Source) {
+// appendSource appends the place of the log call, if the record has one, at the root
+// and without asking ReplaceAttr.
+func (w *walk) appendSource(r *slog.Record) {
+	src := r.Source()
+	if src == nil {
+		return
+	}
 	replace := w.replace
 	w.replace = nil
 	w.group(slog.SourceKey, sourceGroup(src).Group())

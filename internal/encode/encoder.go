@@ -121,18 +121,24 @@ func (enc *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.C
 	w.b = f.Begin(b, r.Level, r.Message)
 	attrs := len(w.b)
 
+	w.attributes(ctx, s, bound, r, timely)
+	return w.end(start, attrs, s, r, wire.Ending{Sec: sec, Nsec: int32(nsec), Seq: seq})
+}
+
+// attributes appends all attributes of the entry. What comes before and after is not
+// in this function: goroutines that log have this frame on their stacks while values
+// are encoded.
+func (w *walk) attributes(ctx context.Context, s *Scope, bound *bound, r *slog.Record, timely bool) {
 	// The SDK's own attributes come first. Of two with the same key the last one
 	// counts, and that must be the program's.
 	if !timely && !r.Time.IsZero() {
-		w.b = f.AppendAttr(w.b, "time", slog.TimeValue(r.Time), true)
+		w.b = w.f.AppendAttr(w.b, "time", slog.TimeValue(r.Time), true)
 	}
-	if enc.config.AddSource {
-		if src := r.Source(); src != nil {
-			w.appendSource(src)
-		}
+	if w.enc.config.AddSource {
+		w.appendSource(r)
 	}
 	var fromContext *facts
-	if enc.config.ContextAttrs != nil {
+	if w.enc.config.ContextAttrs != nil {
 		w.appendContext(ctx, s, r)
 		found := w.facts
 		fromContext = &found
@@ -140,7 +146,8 @@ func (enc *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.C
 	}
 	w.masked = s.masked
 	if bound.hasFacts {
-		w.facts, w.Fields = s.facts, bound.Fields
+		w.facts = s.facts
+		w.Fields = bound.Fields
 		w.err, w.errMessage = nil, "" // the record's own error comes first
 	}
 
@@ -150,32 +157,35 @@ func (enc *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.C
 		w.recordAttrs(s, r)
 	}
 	for i := len(bound.marks) - 1; i >= 0; i-- {
-		w.b = f.CloseGroup(w.b, prefix+bound.marks[i])
-	}
-	cut := w.cuts.Len() > 0
-	if cut {
-		w.b = f.AppendJSON(w.b, wire.CutsKey, w.cuts.AppendJSON(nil), true)
+		w.b = w.f.CloseGroup(w.b, prefix+bound.marks[i])
 	}
 	if fromContext != nil || s.err != nil {
 		w.facts.complete(&s.facts, fromContext)
 	}
+}
+
+// end appends what comes after the attributes, which begin at attrs in the entry that
+// begins at start, and returns the entry and e with its kinds.
+func (w *walk) end(start, attrs int, s *Scope, r *slog.Record, e wire.Ending) ([]byte, wire.Ending) {
+	cut := w.cuts.Len() > 0
+	if cut {
+		w.b = w.f.AppendJSON(w.b, wire.CutsKey, w.cuts.AppendJSON(nil), true)
+	}
 	var failure wire.Failure
 	if w.err != nil {
-		failure = enc.failureOf(&w.facts, r)
+		failure = w.enc.failureOf(&w.facts, r)
 	}
 	if mayExceedIndex(r) {
 		attrs = w.indexMessage(start, attrs, r, failure.Type)
 	}
-	w.b = f.EndAttrs(w.b, attrs)
-
-	b = appendTail(w.b, f, &w.facts, &failure)
-	e = wire.Ending{Sec: sec, Nsec: int32(nsec), Kinds: w.facts.kinds(wire.LevelOf(r.Level)), Seq: seq}
-	if wire.MayExceed(b[start:], w.facts.hasEndpoint, limits) {
-		whole, more := wire.Fit(wire.Whole(f, b[start:], e), f)
-		b, e, cut = append(b[:start], whole...), wire.Ending{Seq: seq}, cut || more
+	b := appendTail(w.f.EndAttrs(w.b, attrs), w.f, &w.facts, &failure)
+	e.Kinds = w.facts.kinds(wire.LevelOf(r.Level))
+	if wire.MayExceed(b[start:], w.facts.hasEndpoint, w.limits) {
+		whole, more := wire.Fit(wire.Whole(w.f, b[start:], e), w.f)
+		b, e, cut = append(b[:start], whole...), wire.Ending{Seq: e.Seq}, cut || more
 	}
-	if (cut || s.cut) && enc.config.Cut != nil {
-		enc.config.Cut()
+	if (cut || s.cut) && w.enc.config.Cut != nil {
+		w.enc.config.Cut()
 	}
 	return b, e
 }
@@ -218,6 +228,11 @@ func (w *walk) attrsIn(r *slog.Record) (some bool) {
 		some = w.attrs(front)
 		return len(back) > 0 && w.attrs(back) || some
 	}
+	return w.attrsAsked(r)
+}
+
+// attrsAsked is attrsIn for a layout that is not known.
+func (w *walk) attrsAsked(r *slog.Record) (some bool) {
 	r.Attrs(func(a slog.Attr) bool {
 		some = w.attr(a) || some
 		return true

@@ -79,6 +79,7 @@ func number(v slog.Value) (f float64, ok bool) {
 // A resolvedAttr is an attr after [walk.resolveAttr].
 type resolvedAttr struct {
 	attr    slog.Attr
+	known   *wire.KnownKey // nil: its key needs a closer look
 	failure error
 	hidden  bool // its value is masked
 }
@@ -93,7 +94,7 @@ const usualMembers = 8
 // written.
 func (w *walk) endpointGroup(attrs []slog.Attr) bool {
 	var few [usualMembers]resolvedAttr
-	if w.replace == nil && len(attrs) <= len(few) && copyResolved(&few, attrs) {
+	if w.replace == nil && len(attrs) <= len(few) && w.copyResolved(&few, attrs) {
 		return w.endpointMembers(few[:len(attrs)])
 	}
 	var members []resolvedAttr
@@ -105,14 +106,17 @@ func (w *walk) endpointGroup(attrs []slog.Attr) bool {
 
 // copyResolved copies attrs, which fit, as [walk.resolveAll] appends them, and
 // reports whether it did: not when one needs a closer look.
-func copyResolved(members *[usualMembers]resolvedAttr, attrs []slog.Attr) bool {
+func (w *walk) copyResolved(members *[usualMembers]resolvedAttr, attrs []slog.Attr) bool {
 	for i := range attrs {
-		a := &attrs[i]
+		a, m := &attrs[i], &members[i]
 		kind := a.Value.Kind()
-		if !isScalar(kind) && (kind != slog.KindGroup || a.Key == "") || !jsontext.IsPlain(a.Key) {
+		if !isScalar(kind) && (kind != slog.KindGroup || a.Key == "") {
 			return false
 		}
-		members[i].attr = *a
+		if m.known = w.known(a.Key); m.known == nil && !jsontext.IsPlain(a.Key) {
+			return false
+		}
+		m.attr = *a
 	}
 	return true
 }
@@ -185,7 +189,7 @@ func (w *walk) endpointMembers(members []resolvedAttr) bool {
 	bits, fullPath, keepsFull := 0, "", false
 	for i := range members {
 		a := &members[i].attr
-		members[i].hidden = w.hides(a.Key)
+		members[i].hidden = w.masked || members[i].known == nil && w.enc.secret.IsSecret(a.Key)
 		value, known, valid := readMember(&e, a)
 		keepsFull = keepsFull || a.Key == fullPathKey
 		if !known {
@@ -204,7 +208,7 @@ func (w *walk) endpointMembers(members []resolvedAttr) bool {
 		}
 	}
 	if fullPath != "" && !keepsFull {
-		members = append(members, resolvedAttr{attr: slog.String(fullPathKey, fullPath), hidden: w.hides(fullPathKey)})
+		members = append(members, resolvedAttr{attr: slog.String(fullPathKey, fullPath), hidden: w.masked || w.enc.secret.IsSecret(fullPathKey)})
 	}
 	w.hasEndpoint = bits == wire.AllRequired
 	separate := w.hasEndpoint && w.limits.OwnFields
@@ -221,11 +225,12 @@ func (w *walk) endpointMembers(members []resolvedAttr) bool {
 	w.enterEndpoint(func() {
 		for i := range members {
 			m := &members[i]
+			kind := m.attr.Value.Kind()
 			switch {
 			case separate && !m.hidden && w.takeMember(&e, &m.attr):
 				some = true
-			case !m.hidden && m.failure == nil && isScalar(m.attr.Value.Kind()): // as appendResolved does
-				w.appendScalar(m.attr.Key, m.attr.Value)
+			case !m.hidden && m.known != nil && isScalar(kind): // as appendResolved does
+				w.b = w.f.AppendKnown(w.b, m.known, kind, m.attr.Value, false)
 				some = true
 			default:
 				some = w.appendResolved(m.attr, m.failure) || some
@@ -234,7 +239,8 @@ func (w *walk) endpointMembers(members []resolvedAttr) bool {
 	})
 	w.cuts.Within(wire.EndpointKey, cuts)
 	if separate {
-		w.Endpoint = &e
+		kept := e // only this is on the heap
+		w.Endpoint = &kept
 	}
 	if !some || separate && len(w.b) == empty && before == nil { // an empty one hides the members of the one before
 		w.b = w.b[:mark]
@@ -273,6 +279,7 @@ func (w *walk) takeMember(e *wire.Endpoint, a *slog.Attr) bool {
 // jsonText returns attrs as a JSON object.
 func (w *walk) jsonText(attrs []slog.Attr) string {
 	text := walk{
+		b:   w.b[len(w.b):], // room that nobody needs yet
 		enc: w.enc, limits: &w.enc.limits[0], f: w.enc.formats[0], replace: w.replace, groups: w.groups,
 		level: w.level, inside: w.inside, budget: w.budget, masked: w.masked,
 	}
@@ -289,6 +296,3 @@ func (w *walk) jsonText(attrs []slog.Attr) string {
 	}
 	return string(text.b[len(`"path_params":`) : len(text.b)-1])
 }
-
-// hides reports whether the value under key is masked.
-func (w *walk) hides(key string) bool { return w.masked || w.enc.secret.IsSecret(key) }

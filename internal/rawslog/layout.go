@@ -65,8 +65,14 @@ func HasAttrs(r *slog.Record) bool {
 	if LayoutKnown {
 		return (*recordLayout)(unsafe.Pointer(r)).nFront > 0
 	}
-	return r.NumAttrs() > 0
+	return askedAttrs(r)
 }
+
+// askedAttrs is a function of its own so that only those who ask have a copy of the
+// record on their stack.
+//
+//go:noinline
+func askedAttrs(r *slog.Record) bool { return r.NumAttrs() > 0 }
 
 // Attrs returns r's attrs, which the caller must not change. Call it only if
 // [LayoutKnown] is true.
