@@ -29,10 +29,11 @@ const (
 // one takes the place of the rarest and inherits its count, which is known not to be
 // its own (the algorithm is called Space-Saving). Only drops come here.
 type sketch struct {
-	mu    sync.Mutex
-	at    map[string]int // in kept, by level and message
-	kept  []lost
-	bytes []byte // of the key being looked up
+	mu     sync.Mutex
+	at     map[string]int // in kept, by level and message
+	kept   []lost
+	bytes  []byte         // of the key being looked up
+	recent [lostKept]int8 // in kept, by guess: most of what is lost at once are a few messages
 }
 
 type lost struct {
@@ -49,19 +50,40 @@ func (s *sketch) add(e *Entry) {
 	level, message := e.Format.Head(e.Data, lostBytes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	guess := &s.recent[guessOf(message)]
+	if i := int(*guess); i >= len(s.kept) || !s.kept[i].is(level, message) {
+		*guess = int8(s.find(level, message))
+	}
+	s.kept[*guess].count++
+}
+
+// guessOf is a place in recent.
+func guessOf(message []byte) int {
+	n := len(message)
+	if n == 0 {
+		return 0
+	}
+	return (n*31 + int(message[n/2])*7 + int(message[n-1])) % lostKept
+}
+
+func (l *lost) is(level wire.Level, message []byte) bool {
+	return len(l.key) == 1+len(message) && l.key[0] == byte(level) && l.key[1:] == string(message)
+}
+
+// find returns where a message is kept, and makes room for a new one.
+func (s *sketch) find(level wire.Level, message []byte) int {
 	s.bytes = append(append(s.bytes[:0], byte(level)), message...)
 	if i, ok := s.at[string(s.bytes)]; ok {
-		s.kept[i].count++
-		return
+		return i
 	}
 	if s.at == nil {
 		s.at = make(map[string]int, lostKept)
 	}
-	of := lost{key: string(s.bytes), count: 1}
+	of := lost{key: string(s.bytes)}
 	if len(s.kept) < lostKept {
 		s.at[of.key] = len(s.kept)
 		s.kept = append(s.kept, of)
-		return
+		return len(s.kept) - 1
 	}
 	rarest := 0
 	for i := range s.kept {
@@ -71,8 +93,9 @@ func (s *sketch) add(e *Entry) {
 	}
 	old := &s.kept[rarest]
 	delete(s.at, old.key)
-	of.inherited, of.count = old.count, old.count+1
+	of.inherited, of.count = old.count, old.count
 	*old, s.at[of.key] = of, rarest
+	return rarest
 }
 
 // take returns the commonest messages, and forgets all.
