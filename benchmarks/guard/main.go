@@ -1,7 +1,7 @@
-// Command guard counts what the main paths allocate and, where the machine can
-// count them, the instructions they take, and compares both with recorded.json. Neither
-// depends on how busy the machine is, so a run fails only when the code has become
-// slower: by more than tolerance, or by an allocation.
+// Command guard counts what the main paths allocate, the stack they need and, where the
+// machine can count them, the instructions they take, and compares all with
+// recorded.json. None depends on how busy the machine is, so a run fails only when the
+// code has become slower: by more than tolerance, or by an allocation.
 //
 //	go build -o /tmp/guard ./guard && /tmp/guard          compare
 //	go build -o /tmp/guard ./guard && /tmp/guard -record  write down what is counted now
@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,14 +29,15 @@ import (
 const tolerance = 0.10
 
 // recorded is what recorded.json has of a path; Instructions is 0 where nobody has
-// counted them.
+// counted them. Stack is in bytes.
 type recorded struct {
 	Allocs       float64 `json:"allocs"`
+	Stack        int64   `json:"stack"`
 	Instructions int64   `json:"instructions,omitempty"`
 }
 
-// file is recorded.json. Instructions are compared only on the architecture, and
-// with the release of Go, that they were counted with: a compiler changes them all.
+// file is recorded.json. Stacks and instructions are compared only on the architecture,
+// and with the release of Go, that they were counted with: a compiler changes them all.
 type file struct {
 	Go    string              `json:"go"`
 	Arch  string              `json:"arch"`
@@ -47,7 +49,12 @@ func main() {
 	name := flag.String("file", "guard/recorded.json", "the recorded figures")
 	path := flag.String("path", "", "used by the program itself: take this path")
 	turns := flag.Int("turns", 0, "used by the program itself: so many times")
+	stacks := flag.Bool("stacks", false, "used by the program itself: print the stack that the path needs")
 	flag.Parse()
+	if *path != "" && *stacks {
+		fmt.Print(stack(paths()[*path]()))
+		os.Exit(0)
+	}
 	if *path != "" {
 		p := paths()[*path]()
 		for range *turns {
@@ -60,6 +67,13 @@ func main() {
 	valgrind, _ := exec.LookPath("valgrind")
 	for _, name := range slices.Sorted(maps.Keys(paths())) {
 		r := recorded{Allocs: allocations(paths()[name])}
+		said, err := exec.Command(os.Args[0], "-path", name, "-stacks").Output() // stacks that are free there count too
+		if err == nil {
+			r.Stack, err = strconv.ParseInt(string(said), 10, 64)
+		}
+		if err != nil {
+			fatal(fmt.Errorf("the stack of %q: %w", name, err))
+		}
 		if valgrind != "" {
 			n, err := perTurn(valgrind, name)
 			if err != nil {
@@ -90,10 +104,10 @@ func main() {
 	if err != nil {
 		fatal(err)
 	}
-	if valgrind == "" {
+	if before.Go != now.Go || before.Arch != now.Arch {
+		fmt.Printf("SKIPPED: stacks and instructions; those recorded are of %s on %s\n", before.Go, before.Arch)
+	} else if valgrind == "" {
 		fmt.Println("SKIPPED: instructions; valgrind is not here to count them")
-	} else if before.Go != now.Go || before.Arch != now.Arch {
-		fmt.Printf("SKIPPED: instructions; those recorded are of %s on %s\n", before.Go, before.Arch)
 	}
 	faults := compare(before, now)
 	for _, fault := range faults {
@@ -116,6 +130,9 @@ func compare(before, now file) (faults []string) {
 		if is.Allocs > was.Allocs*(1+tolerance)+0.5 {
 			faults = append(faults, fmt.Sprintf("%s: %.0f allocations, recorded %.0f", name, is.Allocs, was.Allocs))
 		}
+		if comparable && float64(is.Stack) > float64(was.Stack)*(1+tolerance) {
+			faults = append(faults, fmt.Sprintf("%s: %d bytes of stack, recorded %d", name, is.Stack, was.Stack))
+		}
 		if comparable && was.Instructions > 0 && is.Instructions > 0 && float64(is.Instructions) > float64(was.Instructions)*(1+tolerance) {
 			faults = append(faults, fmt.Sprintf("%s: %d instructions, recorded %d", name, is.Instructions, was.Instructions))
 		}
@@ -132,6 +149,41 @@ func allocations(open func() path) float64 {
 		least = min(least, testing.AllocsPerRun(p.turns, p.call))
 	}
 	return least
+}
+
+// stack is how much of it a goroutine has after a turn, in bytes. Go doubles one that is
+// too small, which copies it, and halves it again at a collection, so what needs a
+// little more than 8 KiB pays for that over and over. Below the path there is as much as
+// net/http has on the stack of a connection.
+func stack(p path) int64 {
+	const goroutines = 256
+	p.call() // what comes first may need more
+	debug.SetGCPercent(-1)
+	done, end := make(chan struct{}), make(chan struct{})
+	defer close(end)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range goroutines {
+		go func() {
+			below(p.call)
+			done <- struct{}{}
+			<-end
+		}()
+		<-done
+	}
+	runtime.ReadMemStats(&after)
+	size := int64(2 << 10) // the least that Go gives
+	for each := int64(after.StackInuse-before.StackInuse) / goroutines; size*3/2 < each; {
+		size *= 2
+	}
+	return size
+}
+
+//go:noinline
+func below(call func()) {
+	var frames [1200]byte
+	call()
+	runtime.KeepAlive(&frames)
 }
 
 // perTurn is how many instructions one turn of a path takes: the difference between

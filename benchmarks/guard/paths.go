@@ -29,7 +29,7 @@ func paths() map[string]func() path {
 	}
 	ten := append(five[:5:5], slog.Group("user", slog.Int("id", 42), slog.String("plan", "pro")), slog.Time("at", time.Unix(1e9, 0)),
 		slog.Any("err", errors.New("connection refused")), slog.String("region", "eu-west-1"), slog.Uint64("bytes", 1234))
-	all := map[string]func() path{"request": request}
+	all := map[string]func() path{"request": func() path { return request(silent{slog.DiscardHandler}) }}
 	for _, protocol := range []ledger.Protocol{ledger.ProtocolLedger, ledger.ProtocolOTLP} {
 		for _, shape := range []struct {
 			name         string
@@ -40,6 +40,7 @@ func paths() map[string]func() path {
 			}
 		}
 		all["1000 entries delivered, "+string(protocol)] = func() path { return delivery(protocol, five) }
+		all["request, "+string(protocol)] = func() path { return request(waiting(protocol)) }
 	}
 	return all
 }
@@ -57,22 +58,27 @@ func open(protocol ledger.Protocol, width int, transport http.RoundTripper) *led
 	return h
 }
 
-// handle logs into a buffer that holds it all. One batch is with a server that does
-// not answer, so nothing happens beside the logging.
+// handle logs into a buffer that holds it all.
 func handle(protocol ledger.Protocol, bound, attrs []slog.Attr) path {
+	log, ctx := slog.New(waiting(protocol).WithAttrs(bound)), context.Background()
+	return path{turns: 4000, call: func() { log.LogAttrs(ctx, slog.LevelInfo, "request handled for customer", attrs...) }}
+}
+
+// waiting returns a handler that has a batch with a server which does not answer, so
+// nothing happens beside the logging.
+func waiting(protocol ledger.Protocol) *ledger.Handler {
 	asked := make(chan struct{}, 1)
 	h := open(protocol, 1, roundTripper(func(r *http.Request) (*http.Response, error) {
 		asked <- struct{}{}
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	}))
-	log, ctx := slog.New(h.WithAttrs(bound)), context.Background()
-	call := func() { log.LogAttrs(ctx, slog.LevelInfo, "request handled for customer", attrs...) }
+	log := slog.New(h)
 	for range 1000 {
-		call()
+		log.Info("first")
 	}
 	<-asked
-	return path{turns: 4000, call: call}
+	return h
 }
 
 // delivery logs a batch, which a server takes at once.
@@ -98,11 +104,11 @@ func delivery(protocol ledger.Protocol, attrs []slog.Attr) path {
 	}}
 }
 
-// request serves a request, logged to a handler that does nothing with the record.
-func request() path {
+// request serves a request that is logged to h.
+func request(h slog.Handler) path {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"id":42}`) })
-	logged := httplog.Middleware(slog.New(silent{slog.DiscardHandler}), nil)(mux)
+	logged := httplog.Middleware(slog.New(h), nil)(mux)
 	w := &response{http.Header{}}
 	r := httptest.NewRequest(http.MethodGet, "/users/42?page=2", nil)
 	return path{turns: 4000, call: func() {

@@ -87,7 +87,7 @@ type resolvedAttr struct {
 // This file and attrs.go call each other: the group is one of the attrs, and has some.
 
 // usualMembers are more than an endpoint mostly has.
-const usualMembers = 8
+const usualMembers = 7
 
 // endpointGroup appends the root group "endpoint". Only its end shows whether the
 // server takes it for an endpoint, so its members are resolved before one is
@@ -278,11 +278,11 @@ func (w *walk) takeMember(e *wire.Endpoint, a *slog.Attr) bool {
 
 // jsonText returns attrs as a JSON object.
 func (w *walk) jsonText(attrs []slog.Attr) string {
-	text := walk{
-		b:   w.b[len(w.b):], // room that nobody needs yet
-		enc: w.enc, limits: &w.enc.limits[0], f: w.enc.formats[0], replace: w.replace, groups: w.groups,
-		level: w.level, inside: w.inside, budget: w.budget, masked: w.masked,
-	}
+	var text walk           // a literal would be built elsewhere and copied
+	text.b = w.b[len(w.b):] // room that nobody needs yet
+	text.enc, text.f, text.limits = w.enc, w.enc.formats[0], &w.enc.limits[0]
+	text.replace, text.groups, text.level, text.inside = w.replace, w.groups, w.level, w.inside
+	text.budget, text.masked = w.budget, w.masked
 	some := text.group("path_params", attrs)
 	w.budget = text.budget
 	if text.cuts.Len() > 0 {
