@@ -159,6 +159,7 @@ func stack(p path) int64 {
 	const goroutines = 256
 	p.call() // what comes first may need more
 	debug.SetGCPercent(-1)
+	runtime.GC() // one that was running would make stacks smaller
 	done, end := make(chan struct{}), make(chan struct{})
 	defer close(end)
 	var before, after runtime.MemStats
