@@ -78,9 +78,9 @@ func (m *middleware) log(x *exchange, end time.Time, failure *panicError) {
 	_ = sink.Handle(ctx, record) // as slog.Logger does
 }
 
-// addAttrs adds its attrs to the record of a request. The array that they are
-// collected in is not on the stack while the handler works, below whose frames it
-// may be what makes a stack grow.
+// addAttrs adds its attrs to the record of a request. It is a function of its own so
+// that the array they are collected in is off the stack again when the handler is
+// called: a connection's stack must not grow for each request.
 func (m *middleware) addAttrs(record *slog.Record, e *endpoint, x *exchange, res *Result, route *route, added *additions) {
 	var buf [12]slog.Attr
 	attrs := x.appendIDs(buf[:1])

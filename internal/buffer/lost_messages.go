@@ -33,7 +33,7 @@ type sketch struct {
 	at     map[string]int // in kept, by level and message
 	kept   []lost
 	bytes  []byte         // of the key being looked up
-	recent [lostKept]int8 // in kept, by guess: most of what is lost at once are a few messages
+	recent [lostKept]int8 // in kept, by guessOf: most of what is lost at once are a few messages
 }
 
 type lost struct {
@@ -57,7 +57,8 @@ func (s *sketch) add(e *Entry) {
 	s.kept[*guess].count++
 }
 
-// guessOf is a place in recent.
+// guessOf is the place in recent that a message has, and others may have too: it is
+// cheaper than a hash, and what stands there is compared.
 func guessOf(message []byte) int {
 	n := len(message)
 	if n == 0 {

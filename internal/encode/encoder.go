@@ -125,9 +125,8 @@ func (enc *Encoder) Append(b []byte, format wire.Format, s *Scope, ctx context.C
 	return w.end(start, attrs, s, r, wire.Ending{Sec: sec, Nsec: int32(nsec), Seq: seq})
 }
 
-// attributes appends all attributes of the entry. What comes before and after is not
-// in this function: goroutines that log have this frame on their stacks while values
-// are encoded.
+// attributes appends all attributes of the entry. It is apart from end because what end
+// needs would lie on the stack while values are encoded, where the stack is deepest.
 func (w *walk) attributes(ctx context.Context, s *Scope, bound *bound, r *slog.Record, timely bool) {
 	// The SDK's own attributes come first. Of two with the same key the last one
 	// counts, and that must be the program's.

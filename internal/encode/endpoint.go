@@ -79,7 +79,7 @@ func number(v slog.Value) (f float64, ok bool) {
 // A resolvedAttr is an attr after [walk.resolveAttr].
 type resolvedAttr struct {
 	attr    slog.Attr
-	known   *wire.KnownKey // nil: its key needs a closer look
+	key     *wire.KnownKey // its key, known to be ordinary; nil if that needs a closer look
 	failure error
 	hidden  bool // its value is masked
 }
@@ -113,7 +113,7 @@ func (w *walk) copyResolved(members *[usualMembers]resolvedAttr, attrs []slog.At
 		if !isScalar(kind) && (kind != slog.KindGroup || a.Key == "") {
 			return false
 		}
-		if m.known = w.known(a.Key); m.known == nil && !jsontext.IsPlain(a.Key) {
+		if m.key = w.known(a.Key); m.key == nil && !jsontext.IsPlain(a.Key) {
 			return false
 		}
 		m.attr = *a
@@ -189,7 +189,7 @@ func (w *walk) endpointMembers(members []resolvedAttr) bool {
 	bits, fullPath, keepsFull := 0, "", false
 	for i := range members {
 		a := &members[i].attr
-		members[i].hidden = w.masked || members[i].known == nil && w.enc.secret.IsSecret(a.Key)
+		members[i].hidden = w.masked || members[i].key == nil && w.enc.secret.IsSecret(a.Key)
 		value, known, valid := readMember(&e, a)
 		keepsFull = keepsFull || a.Key == fullPathKey
 		if !known {
@@ -229,8 +229,8 @@ func (w *walk) endpointMembers(members []resolvedAttr) bool {
 			switch {
 			case separate && !m.hidden && w.takeMember(&e, &m.attr):
 				some = true
-			case !m.hidden && m.known != nil && isScalar(kind): // as appendResolved does
-				w.b = w.f.AppendKnown(w.b, m.known, kind, m.attr.Value, false)
+			case !m.hidden && m.key != nil && isScalar(kind): // as appendResolved does
+				w.b = w.f.AppendKnown(w.b, m.key, kind, m.attr.Value, false)
 				some = true
 			default:
 				some = w.appendResolved(m.attr, m.failure) || some
